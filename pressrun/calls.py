@@ -1,0 +1,161 @@
+"""The words the rest speaks in: `Call` (one request), `Answer` (its reply), `Usage` (what was used).
+
+Invariant: a call's `key` depends on nothing but what is asked of which endpoint, so the same request always has
+the same key, in every process and on every machine. Everything that guards against paying twice rests on it.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from slugify import slugify
+
+__all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json"]
+
+CUSTOM_ID_LIMIT = 64
+"""Longest custom_id in ASCII characters; OpenAI publishes no limit, 64 is the smallest one seen in the field."""
+
+
+class Frozen(BaseModel):
+    """Base of our value objects: immutable, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Route(StrEnum):
+    """How a call gets answered, which is also the price it is billed at."""
+
+    REALTIME = "realtime"
+    BATCH = "batch"
+
+
+class StepName(StrEnum):
+    """The steps of the pipeline that cost model tokens, in the order of the agency's numbering."""
+
+    CONFIG = "config"
+    ARTICLES = "articles"
+    IMAGES = "images"
+    DESCRIPTIONS = "descriptions"
+    SEO = "seo"
+
+
+class Endpoint(StrEnum):
+    """The provider's endpoints, spelled as a batch line's `url` spells them."""
+
+    CHAT = "/v1/chat/completions"
+    IMAGES = "/v1/images/generations"
+
+
+class Usage(Frozen):
+    """Tokens that the provider says it used for one reply.
+
+    `input` and `output` are totals; the others are parts of them, as OpenAI counts: `cached` and `cache_written` and
+    `input_image` are within `input`; `reasoning` and `output_image` are within `output`.
+    """
+
+    input: NonNegativeInt = 0
+    cached: NonNegativeInt = 0
+    cache_written: NonNegativeInt = 0
+    input_image: NonNegativeInt = 0
+    output: NonNegativeInt = 0
+    reasoning: NonNegativeInt = 0
+    output_image: NonNegativeInt = 0
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Self:
+        """Read `usage` from a Chat Completions or Images reply; a reply without it used nothing that we can know.
+
+        Chat says `prompt_tokens`/`completion_tokens`, Images says `input_tokens`/`output_tokens`.
+        """
+        usage = body.get("usage") or {}
+        into = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+        out = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
+        output = usage.get("completion_tokens", usage.get("output_tokens")) or 0
+        is_image = "output_tokens" in usage
+        return cls(
+            input=usage.get("prompt_tokens", usage.get("input_tokens")) or 0,
+            cached=into.get("cached_tokens") or 0,
+            cache_written=into.get("cache_write_tokens") or 0,
+            input_image=into.get("image_tokens") or 0,
+            output=output,
+            reasoning=out.get("reasoning_tokens") or 0,
+            output_image=out.get("image_tokens", output if is_image else 0) or 0,
+        )
+
+
+class Call(Frozen):
+    """One request to the provider: what is asked (`endpoint`, `body`) and what it is for (`site`, `step`, `item`)."""
+
+    site: str
+    """Slug of the site."""
+    step: StepName
+    item: str
+    """What of the step is asked for: `article-03`, `image-11`, a page's slug; unique within the step."""
+    endpoint: Endpoint
+    body: dict[str, Any]
+    """The JSON body, exactly as it is sent."""
+    repairs: str | None = None
+    """Id of the call whose invalid reply this one asks to put right."""
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 (hex) of what is asked; see the module's invariant."""
+        return hashlib.sha256(canonical_json({"url": self.endpoint, "body": self.body}).encode()).hexdigest()
+
+    @cached_property
+    def id(self) -> str:
+        """The custom_id: readable, ASCII, at most 64 characters, unique through the key's first eight digits."""
+        readable = slugify(f"{self.site[:20]}-{self.step}-{self.item}")[: CUSTOM_ID_LIMIT - 9].rstrip("-")
+        return f"{readable}-{self.key[:8]}"
+
+    @property
+    def model(self) -> str:
+        return str(self.body["model"])
+
+
+class Answer(Frozen):
+    """What came back for one call: a reply (`body`) or the reason there is none (`error`)."""
+
+    call_id: str
+    route: Route
+    """The route that truly served it, which is the one it is billed at."""
+    body: dict[str, Any] | None = None
+    """The reply's JSON body, or None when the call failed."""
+    error: str | None = None
+    """Why there is no reply, in words for a person; None when there is one."""
+    code: str | None = None
+    """The provider's error code or HTTP status, when the call failed."""
+    retryable: bool = False
+    """Whether asking the same again may help (429, 5xx, expired, cancelled, missing)."""
+    answered_at: datetime | None = None
+    run_id: str | None = None
+    """The flow run that paid for it; a later run that reuses the answer sees another run's id here."""
+    batch_id: str | None = None
+
+    @model_validator(mode="after")
+    def _has_body_or_error(self) -> Self:
+        if (self.body is None) == (self.error is None):
+            raise ValueError("an answer has either a body or an error")
+        return self
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What the provider says the reply used; zero for a call that failed."""
+        return Usage.from_body(self.body or {})
+
+
+class MissingItem(Frozen):
+    """Something ordered that could not be made, for the manifest and the run's last words."""
+
+    step: StepName
+    item: str
+    reason: str = Field(description="Why it is missing, in words for a person.")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spare white space: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
