@@ -1,0 +1,15 @@
+"""The pipeline's steps, one file each; a new step is a new file and a line here."""
+
+from pressrun.calls import StepName
+from pressrun.steps import articles, config, descriptions, images, seo
+from pressrun.steps.base import InvalidReply, Order, Parsed, Step, repair_call
+
+__all__ = ["CONFIG", "STEPS", "InvalidReply", "Order", "Parsed", "Step", "repair_call"]
+
+CONFIG = config.STEP
+"""Step 08, which every other step waits for."""
+
+STEPS: dict[StepName, Step] = {
+    step.name: step for step in (config.STEP, articles.STEP, images.STEP, descriptions.STEP, seo.STEP)
+}
+"""All steps by name, in the order in which people read them."""

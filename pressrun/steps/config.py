@@ -4,15 +4,25 @@ Invariant: a `SiteConfig` that parses has exactly the articles and images that t
 that are unique; so the number of calls of the later steps is known before any of them is made.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field, create_model
+from slugify import slugify
+
+from pressrun.brief import SiteBrief
+from pressrun.calls import Answer, Call, Endpoint, StepName
+from pressrun.steps import checks, prompts
+from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+
+__all__ = ["STEP", "ArticlePlan", "ImagePlan", "Page", "Palette", "Section", "SiteConfig", "article_item", "image_item"]
 
 
-class Output(BaseModel):
-    """Base of what models write: immutable once parsed; field descriptions are read by the model."""
+def _latin_slug(value: str) -> str:
+    """Whatever the model wrote, as a slug of a-z, 0-9 and dashes; it names files later, so it is never trusted."""
+    return slugify(value, max_length=60, word_boundary=True) or "untitled"
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+LatinSlug = Annotated[str, AfterValidator(_latin_slug)]
 
 
 class Palette(Output):
@@ -29,7 +39,7 @@ class Section(Output):
 
 
 class Page(Output):
-    slug: str = Field(description="Latin lower case and dashes, such as about-us.")
+    slug: LatinSlug = Field(description="Latin lower case and dashes, such as about-us.")
     kind: Literal["home", "about", "services", "contact", "faq", "other"]
     nav_label: str = Field(description="At most three words for the menu.")
     headline: str = Field(description="The page's main heading.")
@@ -40,7 +50,7 @@ class Page(Output):
 
 class ArticlePlan(Output):
     title: str = Field(description="Working title; no two articles alike.")
-    slug: str = Field(description="Latin lower case and dashes, at most 60 characters.")
+    slug: LatinSlug = Field(description="Latin lower case and dashes, at most 60 characters.")
     angle: str = Field(description="What this article says that the others do not.")
     reader_question: str = Field(description="The question that a reader typed before finding it.")
     keywords: list[str] = Field(description="One main search term first, then two to four others.")
@@ -66,3 +76,150 @@ class SiteConfig(Output):
     pages: list[Page]
     articles: list[ArticlePlan]
     images: list[ImagePlan]
+
+
+def article_item(number: int) -> str:
+    """`article-01` for the first plan."""
+    return f"article-{number:02d}"
+
+
+def image_item(number: int) -> str:
+    """`image-01` for the first plan."""
+    return f"image-{number:02d}"
+
+
+def _ordered_config(brief: SiteBrief) -> type[SiteConfig]:
+    """`SiteConfig` with the brief's counts in its schema, so that the provider enforces them too."""
+    articles = Annotated[
+        list[ArticlePlan], Field(min_length=brief.article_count, max_length=brief.article_count)
+    ]
+    images = Annotated[list[ImagePlan], Field(min_length=brief.image_count, max_length=brief.image_count)]
+    pages = Annotated[list[Page], Field(min_length=len(brief.pages), max_length=len(brief.pages))]
+    return create_model(
+        "SiteConfig", __base__=SiteConfig, articles=(articles, ...), images=(images, ...), pages=(pages, ...)
+    )
+
+
+TASK = """\
+Plan this client's whole website and write the copy of its pages.
+
+1. Identity: site_name, tagline, description, and a voice note that another writer could follow.
+2. Palette: five colours in #rrggbb built on the brand colours when the brief gives any. Body text must have a contrast
+   of at least 4.5:1 on the background.
+3. Pages: exactly these {pages_count}, in this order: {pages}. The first is the home page (kind "home"). Write finished
+   copy: a headline that could stand on no competitor's site, an intro, and two to four sections of two short paragraphs.
+4. Articles: exactly {article_count}. Each answers a different question that the audience really types into a search
+   engine before buying. No two may overlap in topic, main search term or outline. Together they should cover the
+   services and the keywords of the brief.
+5. Images: exactly {image_count}, as a photographer's shot list. The first is the hero of the home page; then at least one
+   for each page and one for each article (placement is the page's or the article's slug), the rest where they help
+   most. Vary distance, angle and light. Prompts are in English, describe one moment in one place, and ask for no
+   text, logos, watermarks or recognisable people."""
+
+
+def calls(order: Order) -> list[Call]:
+    """The one large call of step 08."""
+    brief = order.brief
+    task = TASK.format(
+        pages_count=len(brief.pages),
+        pages=", ".join(brief.pages),
+        article_count=brief.article_count,
+        image_count=brief.image_count,
+    )
+    return [
+        chat_call(
+            order,
+            StepName.CONFIG,
+            "site-config",
+            task=task,
+            schema_name="site_config",
+            model=_ordered_config(brief),
+            max_tokens=24_000,
+            effort="low",
+        )
+    ]
+
+
+def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
+    """The configuration, with counts and uniqueness checked. Raises `InvalidReply`."""
+    config = parse_chat(answer, _ordered_config(order.brief))
+    faults = checks.text_faults(_prose(config), order.brief)
+    for what, texts in (
+        ("page slug", [page.slug for page in config.pages]),
+        ("article title", [plan.title for plan in config.articles]),
+    ):
+        numbered = {f"number {number}": text for number, text in enumerate(texts, start=1)}
+        faults += [f"{item}: {fault}" for item, found in checks.duplicates(numbered, what).items() for fault in found]
+    if faults:
+        raise InvalidReply(faults)
+    return Parsed(content=SiteConfig.model_validate(config.model_dump()), warnings=_placement_warnings(config))
+
+
+def _prose(config: SiteConfig) -> list[tuple[str, str]]:
+    prose = [("description", config.description), ("tagline", config.tagline)]
+    for page in config.pages:
+        sections = "\n\n".join(section.body for section in page.sections)
+        prose.append((f"page {page.slug}", f"{page.headline}\n\n{page.intro}\n\n{sections}"))
+    return prose + [(f"article plan {plan.slug}", plan.title) for plan in config.articles]
+
+
+def _placement_warnings(config: SiteConfig) -> tuple[str, ...]:
+    known = {page.slug for page in config.pages} | {plan.slug for plan in config.articles}
+    return tuple(
+        f"{image_item(number)} is placed on '{plan.placement[:60]}', which is no page or article; see the gallery"
+        for number, plan in enumerate(config.images, start=1)
+        if plan.placement not in known
+    )
+
+
+def specimen(brief: SiteBrief) -> SiteConfig:
+    """A configuration of the ordered size with filler of typical length, for counting tokens before step 08 has run."""
+    words = "neighbourhood customers choose carefully because quality matters "
+    section = Section(heading=words[:40], body=words * 16)
+    page = Page(
+        slug="page",
+        kind="other",
+        nav_label="Page",
+        headline=words[:50],
+        intro=words * 3,
+        sections=[section] * 3,
+        call_to_action="Get in touch",
+    )
+    article = ArticlePlan(
+        title=words[:60],
+        slug="article",
+        angle=words * 2,
+        reader_question=words,
+        keywords=["search term"] * 4,
+        outline=[words[:40]] * 5,
+    )
+    image = ImagePlan(
+        placement="page", role="section", orientation="landscape", subject=words[:60], prompt=words * 6
+    )
+    palette = Palette(primary="#000000", secondary="#000000", accent="#000000", background="#ffffff", text="#000000")
+    return SiteConfig(
+        site_name=brief.name,
+        tagline=words[:50],
+        description=words * 3,
+        voice=words * 5,
+        palette=palette,
+        pages=[page] * len(brief.pages),
+        articles=[article] * brief.article_count,
+        images=[image] * brief.image_count,
+    )
+
+
+def _output_tokens(order: Order) -> int:
+    """Identity and palette, then about 650 tokens a page, 190 an article plan, 130 an image plan, 800 of reasoning."""
+    brief = order.brief
+    return 1_300 + 650 * len(brief.pages) + 190 * brief.article_count + 130 * brief.image_count
+
+
+STEP = Step(
+    name=StepName.CONFIG,
+    title="08 configuration",
+    endpoint=Endpoint.CHAT,
+    calls=calls,
+    parse=parse,
+    output_tokens=_output_tokens,
+)

@@ -1,11 +1,92 @@
-"""Step 10: what is said of each image (alternative text, caption) and a better prompt for making it again."""
+"""Step 10: what is said of each image (alternative text, caption) and a better prompt for making it again.
+
+Invariant: an image description that parses always has alternative text that describes, rather than names, the image.
+"""
+
+import re
+from typing import Any
 
 from pydantic import Field
 
-from pressrun.steps.config import Output
+from pressrun.calls import Answer, Call, Endpoint, StepName
+from pressrun.steps import checks, prompts
+from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+from pressrun.steps.config import image_item
+
+__all__ = ["STEP", "ImageDescription"]
+
+FILE_NAME = re.compile(r"\.(jpe?g|png|webp|gif|avif)\s*$", re.IGNORECASE)
+ALT_ADVICE = 125
+"""Characters; WCAG sets no limit, so a longer text is only a warning."""
 
 
 class ImageDescription(Output):
+    """The words around one image."""
+
     alt: str = Field(description="What the image shows to someone who cannot see it, at most 125 characters.")
     caption: str = Field(description="One sentence that adds something the picture does not say.")
     refined_prompt: str = Field(description="The image prompt, improved, in English.")
+
+
+TASK = """\
+Write the words for one image of the site, from its plan below.
+
+- alt: what matters in the image for someone who cannot see it, in the site's language, at most 125 characters. Do not
+  begin with "image of" or "photo of"; no file names, no lists of search terms.
+- caption: one sentence that tells the reader something the picture does not; not the alt text again.
+- refined_prompt: the image prompt made better, in English: one subject, one moment, light, lens, depth, mood, and the
+  site's palette where it fits; no text, logos or recognisable people.
+
+{item}"""
+
+
+def calls(order: Order) -> list[Call]:
+    """One call an image plan."""
+    return [
+        chat_call(
+            order,
+            StepName.DESCRIPTIONS,
+            image_item(number),
+            task=TASK.format(item=prompts.data("item", {"number": number, **plan.model_dump(mode="json")})),
+            schema_name="image_description",
+            model=ImageDescription,
+            max_tokens=1_500,
+            effort="none",
+        )
+        for number, plan in enumerate(order.config.images, start=1)
+    ]
+
+
+def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
+    """The description, with the alternative text checked. Raises `InvalidReply`."""
+    description = parse_chat(answer, ImageDescription)
+    faults = checks.text_faults([("alt", description.alt), ("caption", description.caption)], order.brief)
+    if FILE_NAME.search(description.alt):
+        faults.append("alt is a file name")
+    if faults:
+        raise InvalidReply(faults)
+    warnings = []
+    if len(description.alt) > ALT_ADVICE:
+        warnings.append(f"alt has {len(description.alt)} characters; {ALT_ADVICE} is plenty")
+    if description.alt == description.caption:
+        warnings.append("caption only repeats the alt text")
+    return Parsed(content=description, warnings=tuple(warnings))
+
+
+def _alike(descriptions: dict[str, Any]) -> dict[str, list[str]]:
+    return checks.duplicates({item: description.alt for item, description in descriptions.items()}, "alt")
+
+
+def _output_tokens(_order: Order) -> int:
+    return 200
+
+
+STEP = Step(
+    name=StepName.DESCRIPTIONS,
+    title="10 image descriptions",
+    endpoint=Endpoint.CHAT,
+    calls=calls,
+    parse=parse,
+    output_tokens=_output_tokens,
+    check_together=_alike,
+)

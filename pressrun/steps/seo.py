@@ -1,13 +1,85 @@
-"""Step 10: the meta tags of the site's pages."""
+"""Step 10: the meta tags of the site's pages (articles bring their own).
+
+Invariant: no two pages of a site have the same title or the same description.
+"""
+
+from typing import Any
 
 from pydantic import Field
 
-from pressrun.steps.config import Output
+from pressrun.calls import Answer, Call, Endpoint, StepName
+from pressrun.steps import checks, prompts
+from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+
+__all__ = ["STEP", "PageSeo"]
 
 
 class PageSeo(Output):
+    """The meta tags of one page."""
+
     title: str = Field(description="Title tag: 30-60 characters wide; a CJK character counts as two.")
     description: str = Field(description="Meta description: 120-160 wide; a CJK character counts as two.")
     og_title: str = Field(description="Open Graph title, for someone who sees it shared.")
     og_description: str = Field(description="Open Graph description, one sentence.")
     focus_keyword: str = Field(description="The one search term the page is for.")
+
+
+TASK = """\
+Write the meta tags of one page of the site.
+
+- title: what the page is, then who; 30 to 60 characters wide (a Chinese character counts as two). Not the headline again.
+- description: a complete sentence or two that a searcher would click, 120 to 160 wide, with the main search term in its
+  natural place. Every page of the site must differ from the others.
+- og_title and og_description: for someone who sees the page shared by a friend; conversational, no search terms forced in.
+- focus_keyword: the one search term this page should be found by, which no other page of the site has.
+
+{item}"""
+
+
+def calls(order: Order) -> list[Call]:
+    """One call a page of the configuration."""
+    return [
+        chat_call(
+            order,
+            StepName.SEO,
+            page.slug,
+            task=TASK.format(item=prompts.data("item", {"number": number, **page.model_dump(mode="json")})),
+            schema_name="page_seo",
+            model=PageSeo,
+            max_tokens=1_500,
+            effort="none",
+        )
+        for number, page in enumerate(order.config.pages, start=1)
+    ]
+
+
+def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
+    """The meta tags; widths outside the usual are warnings. Raises `InvalidReply`."""
+    seo = parse_chat(answer, PageSeo)
+    faults = checks.text_faults([("title", seo.title), ("description", seo.description)], order.brief)
+    if faults:
+        raise InvalidReply(faults)
+    warnings = checks.width_outside("title", seo.title, 30, 60)
+    warnings += checks.width_outside("description", seo.description, 120, 160)
+    return Parsed(content=seo, warnings=tuple(warnings))
+
+
+def _alike(pages: dict[str, Any]) -> dict[str, list[str]]:
+    titles = checks.duplicates({slug: seo.title for slug, seo in pages.items()}, "title")
+    descriptions = checks.duplicates({slug: seo.description for slug, seo in pages.items()}, "description")
+    return {slug: titles.get(slug, []) + descriptions.get(slug, []) for slug in {*titles, *descriptions}}
+
+
+def _output_tokens(_order: Order) -> int:
+    return 180
+
+
+STEP = Step(
+    name=StepName.SEO,
+    title="10 SEO meta tags",
+    endpoint=Endpoint.CHAT,
+    calls=calls,
+    parse=parse,
+    output_tokens=_output_tokens,
+    check_together=_alike,
+)

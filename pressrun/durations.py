@@ -1,0 +1,41 @@
+"""Durations as people write them: `6_hours`, `6h`, `90m`, `PT6H`, `1 day`."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import humanize
+import pandas as pd
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+__all__ = ["Duration", "parse_duration", "say_duration"]
+
+
+def parse_duration(value: Any) -> timedelta:
+    """Read a positive duration; a bare number is refused because its unit would be a guess. Raises ValueError."""
+    if isinstance(value, timedelta):
+        duration = value
+    else:
+        text = str(value).strip().replace("_", " ")
+        if not isinstance(value, str) or text.replace(".", "", 1).isdigit():
+            raise ValueError("a duration needs a unit, such as 6h, 90m, 6_hours or PT6H")
+        try:
+            duration = pd.Timedelta(text).to_pytimedelta()
+        except (ValueError, AttributeError):
+            raise ValueError("not a duration such as 6h, 90m, 6_hours or PT6H") from None
+    if duration <= timedelta(0):
+        raise ValueError("a duration must be longer than nothing")
+    return duration
+
+
+def say_duration(duration: timedelta) -> str:
+    """`6 hours`, `1 hour and 30 minutes`; for people."""
+    return humanize.precisedelta(duration, minimum_unit="seconds", format="%0.0f")
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(lambda value: pd.Timedelta(value).isoformat(), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "examples": ["6h", "90m", "PT6H", "6_hours"]}),
+]
+"""A `timedelta` field that reads what people write, and is written as ISO 8601."""

@@ -1,0 +1,39 @@
+"""What the environment (and `.env`) decides: provider, key, models, pace.
+
+Invariant: the key is a `SecretStr` from here to the client's header; it is in no repr, log, parameter or result.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+
+
+class Settings(BaseSettings):
+    """Read from `PRESSRUN_*` variables; the provider's key and address from OpenAI's own names."""
+
+    model_config = SettingsConfigDict(env_prefix="PRESSRUN_", env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
+    openai_base_url: str = Field(
+        OPENAI_BASE_URL, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
+    )
+    text_model: str = "gpt-6-luna"
+    """Model of steps 08, 09, the descriptions and the SEO meta tags."""
+    image_model: str = "gpt-image-2.5-flare"
+    image_quality: Literal["low", "medium", "high"] = "medium"
+    concurrency: PositiveInt = 8
+    """Real-time requests under way at once."""
+    realtime_timeout: PositiveInt = 600
+    """Seconds that one real-time request may take; threads cannot be interrupted, so the client must give up."""
+    realtime_retries: NonNegativeInt = 4
+    """Times that the SDK asks again after 408, 409, 429, 5xx or a lost connection (it honours Retry-After)."""
+    prices_file: Path | None = None
+    """The user's own price table; it wins over every other source."""
+    sites_per_year: PositiveInt = 100
+    """For the yearly figures of the report."""
