@@ -4,26 +4,35 @@ Invariant: a brief that loads is fit to spend money on; whatever is wrong with i
 """
 
 import re
+import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import langcodes
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from slugify import slugify
 
 from pressrun.files import load_model
 
 __all__ = ["Contact", "SiteBrief", "load_brief"]
 
+DOMAIN = re.compile(
+    r"(?=.{4,253}$)"  # whole, in ASCII form (RFC 1035)
+    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+"
+    r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"  # a top level of digits alone would be an IP address
+)
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+
 
 def _language(tag: str) -> str:
+    """A tag that names a language people write; no private use, and no extended tag, which typing slips fall into."""
     try:
-        valid = langcodes.tag_is_valid(tag)
-    except langcodes.LanguageTagError:
-        valid = False
-    if not valid:
+        language = langcodes.Language.get(tag)
+    except ValueError:  # langcodes' LanguageTagError
+        language = langcodes.Language.get("und")
+    if not language.is_valid() or language.extlangs or language.private or len(language.language or "") not in (2, 3):
         raise ValueError("not a BCP 47 language tag such as en-GB or zh-TW")
-    return langcodes.standardize_tag(tag)
+    return language.to_tag()
 
 
 def _colour(value: str) -> str:
@@ -33,14 +42,38 @@ def _colour(value: str) -> str:
 
 
 def _domain(value: str) -> str:
+    """The domain as its readers know it: without scheme, in lower case, and in Unicode rather than `xn--`."""
     domain = value.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/")
     try:
         ascii_domain = domain.encode("idna").decode()
+        readable = ascii_domain.encode().decode("idna")
     except UnicodeError:
-        ascii_domain = ""
-    if not re.fullmatch(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", ascii_domain):
+        ascii_domain = readable = ""
+    if not DOMAIN.fullmatch(ascii_domain):
         raise ValueError("not a domain name such as harbour-bakery.example")
-    return domain
+    return readable
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+", value):
+        raise ValueError("not an e-mail address such as hello@harbour-bakery.example")
+    return value
+
+
+def _printable(value: str) -> str:
+    """Refuse what neither XML nor a terminal can carry; line ends and tabs may stay."""
+    if bad := UNPRINTABLE.search(value):
+        raise ValueError(f"holds an unprintable character (U+{ord(bad[0]):04X})")
+    return value
+
+
+def _differ(values: list[str]) -> list[str]:
+    seen: set[str] = set()
+    for value in values:
+        if value.casefold() in seen:
+            raise ValueError(f"each may be named once; {value!r} is there twice")
+        seen.add(value.casefold())
+    return values
 
 
 def _slug(value: str) -> str:
@@ -49,9 +82,19 @@ def _slug(value: str) -> str:
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=300)]
+def _is_latin(name: str) -> bool:
+    return all(unicodedata.name(letter, "").startswith("LATIN") for letter in name if letter.isalpha())
+
+
+def _slugify(text: str) -> str:
+    return slugify(text, max_length=40, word_boundary=True)
+
+
+Printable = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[Printable, Field(min_length=1, max_length=300)]
+Email = Annotated[str, Field(max_length=200), AfterValidator(_email)]
 Language = Annotated[str, AfterValidator(_language)]
-Colour = Annotated[str, BeforeValidator(str), AfterValidator(_colour)]
+Colour = Annotated[str, AfterValidator(_colour)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Slug = Annotated[str, Field(max_length=40), AfterValidator(_slug)]
 
@@ -59,14 +102,24 @@ Slug = Annotated[str, Field(max_length=40), AfterValidator(_slug)]
 class BriefModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, data: Any) -> Any:
+        """People leave the lines of a template empty (`hours:`); forms send null. Both mean: not given."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
 
 class Contact(BriefModel):
     """How the site's visitors reach the client; whatever is left out is left out of the site too."""
 
-    email: str | None = Field(None, max_length=200)
-    phone: str | None = Field(None, max_length=60, description="As it should be shown, such as +44 1326 555 0142.")
-    address: str | None = Field(None, max_length=300)
-    hours: str | None = Field(None, max_length=300, description="Opening hours, as they should be shown.")
+    email: Email | None = None
+    phone: Printable | None = Field(
+        None, max_length=60, description="As it should be shown, such as +44 1326 555 0142."
+    )
+    address: Printable | None = Field(None, max_length=300)
+    hours: Printable | None = Field(None, max_length=300, description="Opening hours, as they should be shown.")
 
 
 class SiteBrief(BriefModel):
@@ -85,11 +138,11 @@ class SiteBrief(BriefModel):
     keywords: list[Text] = Field(
         default_factory=list, title="Keywords", max_length=50, description="Search terms that matter, at most 50."
     )
-    contact: Contact = Field(default_factory=Contact, title="Contact")  # type: ignore[arg-type]
+    contact: Contact = Field(default_factory=Contact, title="Contact")
     brand_colours: list[Colour] = Field(
         default_factory=list, title="Brand colours", max_length=6, description="At most 6, such as #1a2b3c."
     )
-    pages: list[Text] = Field(
+    pages: Annotated[list[Text], AfterValidator(_differ)] = Field(
         default_factory=lambda: ["Home", "About", "Services", "Contact"],
         title="Pages wanted",
         min_length=1,
@@ -98,24 +151,18 @@ class SiteBrief(BriefModel):
     )
     article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many articles, 6 to 9.")
     image_count: int = Field(13, ge=1, le=40, title="Images", description="How many images, 1 to 40.")
-    notes: str = Field("", title="Notes", max_length=4000, description="Anything else the writers should know.")
+    notes: Printable = Field("", title="Notes", max_length=4000, description="Anything else the writers should know.")
 
     @model_validator(mode="before")
     @classmethod
     def _slug_from_name(cls, data: Any) -> Any:
-        """An empty slug is made from the name, or from the domain when the name has no Latin reading worth having."""
+        """An empty slug is made from a name in Latin letters, otherwise from the domain."""
         if not isinstance(data, dict) or data.get("slug"):
             return data
         name, domain = str(data.get("name") or ""), str(data.get("domain") or "")
-        source = name if name.isascii() else domain.split("//")[-1].split(".")[0]
-        return {**data, "slug": slugify(source, max_length=40, word_boundary=True) or "site"}
-
-    @model_validator(mode="after")
-    def _pages_differ(self) -> Self:
-        seen = {page.casefold() for page in self.pages}
-        if len(seen) < len(self.pages):
-            raise ValueError("pages: each page may be named once")
-        return self
+        label = domain.strip().lower().split("//")[-1].removeprefix("www.").split(".")[0]
+        source = name if _is_latin(name) else label
+        return {**data, "slug": _slugify(source) or _slugify(label) or "site"}
 
     @property
     def is_chinese(self) -> bool:

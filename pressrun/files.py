@@ -3,84 +3,131 @@
 Invariant: a file that is refused has caused nothing else to happen.
 """
 
-import json
+from difflib import get_close_matches
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from pydantic_core import ErrorDetails
 
 from pressrun.errors import BadBrief
+from pressrun.marked import Fault, Marked, Place, read_marked
 
 __all__ = ["load_model"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+SIZE_LIMIT = 500_000
+"""Bytes. The longest brief that the model accepts takes about 200,000, written as JSON escapes."""
+
+SHOWN_LIMIT = 100
+"""Faults. A file with more is no brief, and the list would bury its own first line."""
+
+PLAIN_WORDS = {
+    "missing": "required, but missing",
+    "string_type": "should be one text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "longer than {max_length} characters",
+    "list_type": "should be a list: one entry a line, each begun with `- `",
+    "too_short": "has {actual_length} entries; at least {min_length} wanted",
+    "too_long": "has {actual_length} entries; at most {max_length} allowed",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than_equal": "should be at most {le}",
+    "model_type": "should be a group of fields, each on an indented line of its own",
+    "enum": "should be {expected}",
+    "literal_error": "should be {expected}",
+}
+"""Pydantic's error types, for the people who write briefs."""
+
 
 def load_model(path: Path, model: type[Model]) -> Model:
-    """Read `path` (YAML, or JSON, which YAML includes) and validate it as `model`.
+    """Read `path` (YAML or JSON, UTF-8, at most 500 kB) and validate it as `model`.
 
-    Raises `BadBrief` with all faults of the file; each names its line and field.
+    All scalars reach the model as text, so its fields must be ones that pydantic reads from text. Raises `BadBrief`
+    with all faults of the file; each names its line and field.
     """
-    data = _read(path)
-    try:
-        return model.model_validate(_plain(data))
-    except ValidationError as error:
-        raise BadBrief(str(path), [_describe(fault, data) for fault in error.errors()]) from None
+    marked = read_marked(_text(path))
+    faults = list(marked.faults)
+    if marked.data is not None and not isinstance(marked.data, dict):
+        faults.append((1, "expected fields (`name: ...`), found a list or a lone text"))
+    if isinstance(marked.data, dict):
+        try:
+            value = model.model_validate(marked.data)
+        except ValidationError as error:
+            faults += [_describe(details, marked, model) for details in error.errors()]
+    if faults or marked.data is None:
+        raise BadBrief(str(path), _listed(faults))
+    return value
 
 
-def _read(path: Path) -> CommentedMap:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
         raise BadBrief(str(path), ["there is no such file"]) from None
     except IsADirectoryError:
         raise BadBrief(str(path), ["this is a folder, not a file"]) from None
-    except UnicodeDecodeError as error:
-        raise BadBrief(str(path), [f"byte {error.start}: not UTF-8 text"]) from None
     except OSError as error:
         raise BadBrief(str(path), [f"cannot be read: {error.strerror}"]) from None
+    if len(content) > SIZE_LIMIT:
+        raise BadBrief(str(path), [f"larger than {SIZE_LIMIT // 1000} kB; this cannot be a brief"])
     try:
-        data = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise BadBrief(str(path), [f"{line}not valid YAML or JSON: {error.problem}"]) from None
-    if not isinstance(data, CommentedMap):
-        raise BadBrief(str(path), ["line 1: expected fields (`name: ...`), found something else"])
-    return data
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadBrief(str(path), [f"line {line}: not UTF-8 text; save the file as UTF-8"]) from None
 
 
-def _plain(data: Any) -> Any:
-    """The same data without ruamel's classes; dates and other YAML scalars become text as JSON would have them."""
-    return json.loads(json.dumps(data, default=str))
+def _listed(faults: list[Fault]) -> list[str]:
+    listed = [f"line {line}: {message}" for line, message in sorted(faults, key=itemgetter(0))]
+    if len(listed) > SHOWN_LIMIT:
+        listed[SHOWN_LIMIT:] = [f"... and {len(listed) - SHOWN_LIMIT} more; is this the right file?"]
+    return listed
 
 
-def _describe(fault: Any, data: CommentedMap) -> str:
-    """`line 12: services.0: what is wrong`; a missing field is placed at the mapping that lacks it."""
-    where = ".".join(str(part) for part in fault["loc"])
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        message = "unknown field; check its spelling"
-    elif fault["type"] == "missing":
-        message = "required, but missing"
-    elif not isinstance(fault["input"], dict | list):
-        message = f"{message} (got {fault['input']!r})"
-    return f"line {_line(fault['loc'], data)}: {where + ': ' if where else ''}{message}"
+def _describe(details: ErrorDetails, marked: Marked, model: type[BaseModel]) -> Fault:
+    place, given = details["loc"], details["input"]
+    message = PLAIN_WORDS.get(details["type"], details["msg"].removeprefix("Value error, "))
+    message = message.format_map(details.get("ctx", {})) if details["type"] in PLAIN_WORDS else message
+    if details["type"] == "extra_forbidden":
+        message = _unknown_field(place, model)
+    elif details["type"] != "missing" and given is None:
+        message = f"is empty; {message}"
+    elif isinstance(given, str):
+        message = f"{message} (got {_shown(given)})"
+    where = ".".join(str(part) for part in place)
+    return _line(place, marked), f"{where + ': ' if where else ''}{message}"
 
 
-def _line(loc: tuple[str | int, ...], data: Any) -> int:
-    line: int = data.lc.line
-    for part in loc:
-        try:
-            if isinstance(data, CommentedMap) and part in data:
-                line = data.lc.key(part)[0]
-            elif isinstance(data, CommentedSeq) and isinstance(part, int):
-                line = data.lc.item(part)[0]
-            else:
-                break
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            break
-    return line + 1
+def _shown(given: str) -> str:
+    return repr(given if len(given) <= 60 else given[:60] + "…")
+
+
+def _unknown_field(place: Place, model: type[BaseModel]) -> str:
+    """Name the field that was probably meant."""
+    known: Any = model
+    for part in place[:-1]:
+        field = known.model_fields.get(part)
+        known = field.annotation if field else None
+        if not (isinstance(known, type) and issubclass(known, BaseModel)):
+            return "unknown field; check its spelling"
+    close = get_close_matches(str(place[-1]), known.model_fields, n=1)
+    return f"unknown field; did you mean {close[0]}?" if close else "unknown field; check its spelling"
+
+
+def _line(place: Place, marked: Marked) -> int:
+    """The line of the field, or of the nearest thing around it: a missing field is placed at what lacks it.
+
+    A model may have unwrapped the file's only field, as `batch_strategy` is.
+    """
+    wrapper = tuple(marked.data) if len(marked.data) == 1 else ()
+    for length in range(len(place), 0, -1):
+        for known in (place[:length], (*wrapper, *place[:length])):
+            if known in marked.lines:
+                return marked.lines[known]
+    return marked.lines[()]

@@ -1,0 +1,172 @@
+"""YAML, and JSON, which YAML includes, as plain data with the line of every field.
+
+Invariant: nothing in a file is run, expanded or guessed at. There are no anchors, tags, dates or numbers; every scalar
+is the text that its author sees (`phone: 01326 555` keeps its zero), and the model decides what it means.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+__all__ = ["Fault", "Marked", "Place", "read_marked"]
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Where a value is, such as `("services", 0)`."""
+
+Fault: TypeAlias = tuple[int, str]
+"""The line, counted from 1, and what is wrong with it."""
+
+DEPTH_LIMIT = 20
+"""Levels of nesting; ours need three, and a file of 100,000 brackets would exhaust the stack."""
+
+NULLS = {"", "~", "null", "Null", "NULL"}
+COLOUR_AS_COMMENT = re.compile(r"#[0-9a-fA-F]{3,8}\b")
+COLOUR_HINT = "after a # YAML reads a comment, so put a colour in quotes, such as '#1a2b3c'"
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a text says. `data` is None when it could not be read to its end; `faults` then tells why."""
+
+    data: Any
+    lines: dict[Place, int]
+    faults: list[Fault]
+
+
+def read_marked(text: str) -> Marked:
+    """Read one YAML or JSON text. Never raises: whatever is wrong with the text is in `faults`."""
+    reader = _Reader(text)
+    try:
+        data = reader.document()
+    except ReaderError as error:
+        reader.refuse(text.count("\n", 0, error.position) + 1, f"an unprintable character (U+{error.character:04X})")
+    except MarkedYAMLError as error:
+        reader.refuse(*_in_plain_words(error, reader.source))
+    except (YAMLError, ValueError, OverflowError) as error:
+        # ruamel lets ValueError and OverflowError through for escapes beyond Unicode, such as "\Uffffffff".
+        reader.refuse(reader.line, f"not valid YAML or JSON near here ({error})")
+    else:
+        return Marked(data, reader.lines, reader.faults)
+    return Marked(None, reader.lines, reader.faults)
+
+
+class _Reader:
+    """Builds data from ruamel's parsing events: they carry places, and come before any constructor or expansion."""
+
+    def __init__(self, text: str) -> None:
+        self.source = re.split(r"\r\n|\r|\n", text)
+        self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
+        self.line = 1
+        self.lines: dict[Place, int] = {}
+        self.faults: list[Fault] = []
+
+    def refuse(self, line: int, message: str) -> None:
+        self.faults.append((line, message))
+
+    def document(self) -> Any:
+        self._next()
+        if isinstance(self._next(), StreamEndEvent):
+            self.refuse(1, "the file is empty")
+            return None
+        data = self._value(self._next(), ())
+        self._next()
+        if not isinstance(self._next(), StreamEndEvent):
+            self.refuse(self.line, "a second document begins here; a file holds one")
+        return data
+
+    def _next(self) -> Event:
+        event = next(self.events)
+        self.line = event.start_mark.line + 1
+        return event
+
+    def _value(self, event: Event, place: Place) -> Any:
+        if len(place) > DEPTH_LIMIT:
+            raise ValueError(f"more than {DEPTH_LIMIT} levels deep")
+        self._refuse_markup(event)
+        self.lines.setdefault(place, self.line)
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(place)
+        if isinstance(event, SequenceStartEvent):
+            return self._sequence(place)
+        return self._scalar(event, place) if isinstance(event, ScalarEvent) else ""
+
+    def _mapping(self, place: Place) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            line = self.line
+            key = self._value(event, (*place, f"name on line {line}"))
+            if isinstance(key, str) and key not in data:
+                self.lines[*place, key] = line
+                data[key] = self._value(self._next(), (*place, key))
+                continue
+            self._value(self._next(), (*place, f"value on line {line}"))
+            wanted = "put a text that begins with { or [ in quotes"
+            self.refuse(line, f"{key}: given twice" if isinstance(key, str) else f"a field without a name; {wanted}")
+        return data
+
+    def _sequence(self, place: Place) -> list[Any]:
+        data: list[Any] = []
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            data.append(self._value(event, (*place, len(data))))
+        return data
+
+    def _scalar(self, event: ScalarEvent, place: Place) -> str | None:
+        if event.implicit[0] and event.value in NULLS:
+            return self._empty(event, place)
+        try:
+            # JSON writes characters beyond U+FFFF as two escapes, which YAML leaves as two halves.
+            return str(event.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self.refuse(self.line, "half of a character (a lone surrogate escape)")
+            return str(event.value).encode(errors="replace").decode()
+
+    def _empty(self, event: ScalarEvent, place: Place) -> str | None:
+        """Nothing; but what looks like a colour in a comment was meant to be one."""
+        line = self.lines[place]
+        swallowed = COLOUR_AS_COMMENT.search(self.source[line - 1]) if line <= len(self.source) else None
+        if event.value or not swallowed:
+            return None
+        self.refuse(line, f"{'.'.join(map(str, place))}: read as empty; {COLOUR_HINT}")
+        return swallowed[0]
+
+    def _refuse_markup(self, event: Event) -> None:
+        """What YAML takes for an anchor, an alias or a tag is, in a brief, a text that wants quotes."""
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor:
+            mark = "*" if isinstance(event, AliasEvent) else "&"
+            self.refuse(self.line, f"put a text that begins with {mark} in quotes (found {mark}{anchor})")
+        if tag:
+            self.refuse(self.line, f"put a text that begins with ! in quotes (found {tag})")
+
+
+def _in_plain_words(error: MarkedYAMLError, source: list[str]) -> Fault:
+    """The commonest slips as a person would say them, at the line where the person would look."""
+    mark, opened = error.problem_mark, error.context_mark
+    line = mark.line + 1 if mark else 1
+    problem = str(error.problem)
+    if opened and opened.line < len(source) and COLOUR_AS_COMMENT.search(source[opened.line]):
+        return opened.line + 1, COLOUR_HINT
+    if opened and "stream" in problem:
+        return opened.line + 1, "a quote or bracket is opened here and never closed"
+    if "mapping values are not allowed" in problem:
+        return line, "put a text that has a colon and a space in it in quotes; or the line is indented wrongly"
+    if "'\\t'" in problem:
+        return line, "indented with a tab; YAML wants spaces"
+    if "cannot start any token" in problem:
+        return line, f"put this text in quotes ({problem})"
+    return line, f"not valid YAML or JSON: {problem}"
