@@ -20,15 +20,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PRESSRUN_", env_file=".env", extra="ignore", env_ignore_empty=True)
 
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
-    openai_base_url: str = Field(
-        OPENAI_BASE_URL, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
-    )
+    openai_base_url: str = Field(OPENAI_BASE_URL, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
     text_model: str = "gpt-6-luna"
     """Model of steps 08, 09, the descriptions and the SEO meta tags."""
     image_model: str = "gpt-image-2.5-flare"
     image_quality: Literal["low", "medium", "high"] = "medium"
-    concurrency: PositiveInt = 8
-    """Real-time requests under way at once."""
     realtime_timeout: PositiveInt = 600
     """Seconds that one real-time request may take; threads cannot be interrupted, so the client must give up."""
     realtime_retries: NonNegativeInt = 4
@@ -37,3 +33,7 @@ class Settings(BaseSettings):
     """The user's own price table; it wins over every other source."""
     sites_per_year: PositiveInt = 100
     """For the yearly figures of the report."""
+    state_dir: Path = Path(".pressrun")
+    """Where the built-in simulator keeps its files and batches."""
+    simulated_batch_seconds: float = 4.0
+    """Seconds that a batch takes on the built-in simulator."""

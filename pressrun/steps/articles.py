@@ -26,7 +26,7 @@ class Article(Output):
 
     title: str = Field(description="The headline as readers see it.")
     summary: str = Field(description="Two sentences for lists and cards.")
-    intro: str = Field(description="The opening, one or two paragraphs of Markdown, that answers the reader's question.")
+    intro: str = Field(description="One or two paragraphs of Markdown that answer the reader's question.")
     sections: list[Section] = Field(description="The body, a section for each heading of the outline.")
     conclusion: str = Field(description="A closing paragraph with one thing for the reader to do.")
     seo_title: str = Field(description="For the title tag: 30-60 characters wide; a CJK character counts as two.")
@@ -70,7 +70,6 @@ def calls(order: Order) -> list[Call]:
                 unit=unit,
                 item=prompts.data("item", {"number": number, **plan.model_dump(mode="json")}),
             ),
-            schema_name="article",
             model=Article,
             max_tokens=8_000,
             effort="low",

@@ -4,6 +4,7 @@ Invariant: a reply becomes content only by passing its schema and its step's che
 faults in words that both the model (in a repair) and the editor (in the report) can act on.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -77,7 +78,6 @@ def chat_call(
     item: str,
     *,
     task: str,
-    schema_name: str,
     model: type[BaseModel],
     max_tokens: int,
     effort: str,
@@ -96,7 +96,7 @@ def chat_call(
         "messages": messages,
         "response_format": {
             "type": "json_schema",
-            "json_schema": {"name": schema_name, "strict": True, "schema": strict_schema(model)},
+            "json_schema": {"name": schema_name(model), "strict": True, "schema": strict_schema(model)},
         },
         "max_completion_tokens": max_tokens,
     }
@@ -104,6 +104,11 @@ def chat_call(
     if legal is not None:
         body["reasoning_effort"] = legal
     return Call(site=order.brief.slug, step=step, item=item, endpoint=Endpoint.CHAT, body=body)
+
+
+def schema_name(model: type[BaseModel]) -> str:
+    """`SiteConfig` -> `site_config`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", model.__name__).lower()
 
 
 def strict_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -161,4 +166,3 @@ def _repair_chat(body: dict[str, Any], answer: Answer, faults: list[str]) -> dic
     # A reply that was cut off needs room, whatever else is said to it.
     limit = body["max_completion_tokens"] * (2 if cut_off else 1)
     return {**body, "messages": messages, "max_completion_tokens": limit}
-

@@ -15,7 +15,9 @@ from pressrun.brief import SiteBrief
 __all__ = ["debris", "display_width", "duplicates", "reading_length", "too_short", "width_outside", "wrong_script"]
 
 CODE_FENCE = re.compile(r"^\s*(```|~~~)", re.MULTILINE)
-UNFILLED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\[(?:YOUR|INSERT|NAME|CITY|COMPANY|PLACEHOLDER)[^\]]*\]|lorem ipsum", re.I)
+UNFILLED = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|\[(?:YOUR|INSERT|NAME|CITY|COMPANY|PLACEHOLDER)[^\]]*\]|lorem ipsum", re.IGNORECASE
+)
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 

@@ -11,7 +11,7 @@ from slugify import slugify
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, Endpoint, StepName
-from pressrun.steps import checks, prompts
+from pressrun.steps import checks
 from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
 
 __all__ = ["STEP", "ArticlePlan", "ImagePlan", "Page", "Palette", "Section", "SiteConfig", "article_item", "image_item"]
@@ -90,9 +90,7 @@ def image_item(number: int) -> str:
 
 def _ordered_config(brief: SiteBrief) -> type[SiteConfig]:
     """`SiteConfig` with the brief's counts in its schema, so that the provider enforces them too."""
-    articles = Annotated[
-        list[ArticlePlan], Field(min_length=brief.article_count, max_length=brief.article_count)
-    ]
+    articles = Annotated[list[ArticlePlan], Field(min_length=brief.article_count, max_length=brief.article_count)]
     images = Annotated[list[ImagePlan], Field(min_length=brief.image_count, max_length=brief.image_count)]
     pages = Annotated[list[Page], Field(min_length=len(brief.pages), max_length=len(brief.pages))]
     return create_model(
@@ -107,13 +105,13 @@ Plan this client's whole website and write the copy of its pages.
 2. Palette: five colours in #rrggbb built on the brand colours when the brief gives any. Body text must have a contrast
    of at least 4.5:1 on the background.
 3. Pages: exactly these {pages_count}, in this order: {pages}. The first is the home page (kind "home"). Write finished
-   copy: a headline that could stand on no competitor's site, an intro, and two to four sections of two short paragraphs.
+   copy: a headline that no competitor could use, an intro, and two to four sections of two short paragraphs.
 4. Articles: exactly {article_count}. Each answers a different question that the audience really types into a search
    engine before buying. No two may overlap in topic, main search term or outline. Together they should cover the
    services and the keywords of the brief.
-5. Images: exactly {image_count}, as a photographer's shot list. The first is the hero of the home page; then at least one
-   for each page and one for each article (placement is the page's or the article's slug), the rest where they help
-   most. Vary distance, angle and light. Prompts are in English, describe one moment in one place, and ask for no
+5. Images: exactly {image_count}, as a photographer's shot list. The first is the hero of the home page; then at least
+   one for each page and one for each article (placement is the page's or the article's slug), the rest where they
+   help most. Vary distance, angle and light. Prompts are in English, describe one moment in one place, and ask for no
    text, logos, watermarks or recognisable people."""
 
 
@@ -132,7 +130,6 @@ def calls(order: Order) -> list[Call]:
             StepName.CONFIG,
             "site-config",
             task=task,
-            schema_name="site_config",
             model=_ordered_config(brief),
             max_tokens=24_000,
             effort="low",
@@ -193,9 +190,7 @@ def specimen(brief: SiteBrief) -> SiteConfig:
         keywords=["search term"] * 4,
         outline=[words[:40]] * 5,
     )
-    image = ImagePlan(
-        placement="page", role="section", orientation="landscape", subject=words[:60], prompt=words * 6
-    )
+    image = ImagePlan(placement="page", role="section", orientation="landscape", subject=words[:60], prompt=words * 6)
     palette = Palette(primary="#000000", secondary="#000000", accent="#000000", background="#ffffff", text="#000000")
     return SiteConfig(
         site_name=brief.name,

@@ -48,7 +48,6 @@ def calls(order: Order) -> list[Call]:
             StepName.DESCRIPTIONS,
             image_item(number),
             task=TASK.format(item=prompts.data("item", {"number": number, **plan.model_dump(mode="json")})),
-            schema_name="image_description",
             model=ImageDescription,
             max_tokens=1_500,
             effort="none",

@@ -27,10 +27,10 @@ class PageSeo(Output):
 TASK = """\
 Write the meta tags of one page of the site.
 
-- title: what the page is, then who; 30 to 60 characters wide (a Chinese character counts as two). Not the headline again.
+- title: what the page is, then who; 30 to 60 characters wide (a Chinese character counts as two). Not the headline.
 - description: a complete sentence or two that a searcher would click, 120 to 160 wide, with the main search term in its
   natural place. Every page of the site must differ from the others.
-- og_title and og_description: for someone who sees the page shared by a friend; conversational, no search terms forced in.
+- og_title and og_description: for someone who sees the page shared by a friend; conversational.
 - focus_keyword: the one search term this page should be found by, which no other page of the site has.
 
 {item}"""
@@ -44,7 +44,6 @@ def calls(order: Order) -> list[Call]:
             StepName.SEO,
             page.slug,
             task=TASK.format(item=prompts.data("item", {"number": number, **page.model_dump(mode="json")})),
-            schema_name="page_seo",
             model=PageSeo,
             max_tokens=1_500,
             effort="none",

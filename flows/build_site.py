@@ -1,0 +1,211 @@
+"""`build-site`: steps 08, 09 and 10 for one site, with one merged batch and a cost report.
+
+Read `_build` beside the drawing in ARCHITECTURE.md: it is the same picture, top to bottom.
+"""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, tags
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from flows.answering import Desk, Work, produce
+from pressrun.brief import SiteBrief
+from pressrun.calls import Frozen, MissingItem, StepName
+from pressrun.costs import CostReport, cost_report, to_csv, to_json, to_markdown, to_table
+from pressrun.durations import Duration
+from pressrun.errors import PressrunError, Refused, StepFailed
+from pressrun.manifest import manifest
+from pressrun.plan import Plan, describe_plan, make_plan
+from pressrun.progress import Note, RoutesChosen, tell
+from pressrun.routes.provider import Provider
+from pressrun.settings import Settings
+from pressrun.site import Site
+from pressrun.steps import CONFIG, STEPS
+from pressrun.strategy import BatchStrategy, Preference
+from tasks.access import provider_for
+from tasks.delivery import deliver
+from tasks.reports import publish_markdown, publish_table
+
+__all__ = ["BuildResult", "build_site"]
+
+REAL_TIME_CALLS_AT_ONCE = 8
+"""Threads of the task runner, which bounds the real-time requests under way."""
+
+
+class BuildResult(Frozen):
+    """What a run of `build-site` delivered, and what it cost."""
+
+    slug: str
+    bundle: Path
+    complete: bool
+    missing: list[MissingItem]
+    warnings: int
+    """Things that an editor should look at; they are in the manifest."""
+    cost_usd: Decimal
+    """Of everything in the bundle, whoever paid for it."""
+    reused_usd: Decimal
+    """The part of it that earlier runs had paid."""
+    realtime_usd: Decimal
+    """What the same would have cost in real time: the baseline of the saving."""
+    simulated: bool
+
+
+def _run_name() -> str:
+    brief: Any = flow_run.parameters["brief"]
+    return f"build-site / {brief['slug'] if isinstance(brief, dict) else brief.slug}"
+
+
+@flow(
+    name="build-site",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=REAL_TIME_CALLS_AT_ONCE),
+)
+def build_site(
+    brief: SiteBrief,
+    preference: Preference | None = None,
+    max_wait_time: Duration | None = None,
+    max_cost_usd: Annotated[Decimal, Field(gt=0)] | None = None,
+    simulate: bool = False,
+    fresh: bool = False,
+    out: str = "sites",
+    poll_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0,
+    strategy: BatchStrategy | None = None,
+) -> State[Any]:
+    """Build one client's website: configuration, articles, images, descriptions, SEO meta tags, and a cost report.
+
+    Ends as Completed when everything was made, as Incomplete (a failure) when the bundle lacks something, and as
+    Refused when nothing was spent. Running the same brief again reuses every answer that was already paid for.
+
+    Args:
+        brief: What the client's interview gave.
+        preference: speed, balanced or cost. Wins over the strategy's own. Empty means as the strategy says (balanced).
+        max_wait_time: How long the batch may take before the rest is done in real time, such as 6h, 90m or PT6H.
+            Wins over the strategy's own. Empty means as the strategy says (24 hours).
+        max_cost_usd: Refuse to start when the forecast is above this many US dollars.
+        simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
+        fresh: Pay for everything again instead of reusing what earlier runs paid for.
+        out: Folder for the bundle, which becomes <out>/<slug>/.
+        poll_seconds: Pause between the first looks at a batch, more than 0 and at most 600; later ones grow.
+        strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
+    """
+    chosen = _override(strategy or BatchStrategy(), preference, max_wait_time)
+    with tags(f"site:{brief.slug}", f"prefer:{chosen.preference}"):
+        try:
+            result = _build(brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), poll=poll_seconds)
+        except PressrunError as error:
+            tell(Note(text=str(error)))
+            return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
+    return _final_state(result)
+
+
+def _override(strategy: BatchStrategy, preference: Preference | None, max_wait: Duration | None) -> BatchStrategy:
+    changes = {"preference": preference, "max_wait_time": max_wait}
+    return strategy.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def _build(
+    brief: SiteBrief,
+    strategy: BatchStrategy,
+    max_cost_usd: Decimal | None,
+    *,
+    simulate: bool,
+    fresh: bool,
+    out: Path,
+    poll: float,
+) -> BuildResult:
+    settings = Settings()
+    plan = make_plan(brief, strategy, settings, datetime.now(UTC))
+    _announce(plan)
+    plan.stay_within(max_cost_usd)
+    with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
+        tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
+        desk = Desk(plan=plan, provider=provider, fresh=fresh, first_poll=poll)
+        work = Work()
+        config = _configure(desk, work)
+        order = plan.order.model_copy(update={"config": config})
+        produce(order, [call for step in STEPS.values() if step is not CONFIG for call in step.calls(order)], desk, work)
+    site = _assemble(brief, config, work, provider)
+    return _deliver(site, plan, work, settings, out)
+
+
+def _announce(plan: Plan) -> None:
+    """Say in the run which way each step goes, why, and what it should cost."""
+    for line in [*(f"{route.step}: {route.route} ({route.reason})" for route in plan.routes.values()), *plan.warnings]:
+        get_run_logger().info(line)
+    publish_markdown(f"forecast-{plan.order.brief.slug}", describe_plan(plan), "Routes and forecast, before any spending")
+
+
+def _configure(desk: Desk, work: Work) -> Any:
+    """Step 08; everything else waits for it. Raises `StepFailed`."""
+    order = desk.plan.order
+    produce(order, CONFIG.calls(order), desk, work)
+    for config in work.content[StepName.CONFIG].values():
+        return config
+    raise StepFailed(
+        f"The configuration of {order.brief.slug} could not be made: {work.missing[0].reason}. Nothing else was "
+        "started. Running again asks anew for what failed."
+    )
+
+
+def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> Site:
+    return Site(
+        brief=brief,
+        config=config,
+        articles=work.content[StepName.ARTICLES],
+        images=work.content[StepName.IMAGES],
+        descriptions=work.content[StepName.DESCRIPTIONS],
+        seo=work.content[StepName.SEO],
+        missing=work.missing,
+        warnings=work.warnings,
+        simulated=provider.simulated,
+    )
+
+
+def _deliver(site: Site, plan: Plan, work: Work, settings: Settings, out: Path) -> BuildResult:
+    """Bundle and cost report: as files for whoever has no Prefect, and as artifacts of the run."""
+    report = cost_report(work.rows, plan.forecast, sites_per_year=settings.sites_per_year)
+    made_at = datetime.now(UTC)
+    account = manifest(site, work.rows, work.batches, run_id=flow_run.id or "", made_at=made_at)
+    title = f"Cost of {site.brief.name}"
+    markdown = to_markdown(report, simulated=site.simulated, title=title)
+    files = {
+        "manifest.json": json.dumps(account, ensure_ascii=False, indent=2),
+        "costs.csv": to_csv(work.rows),
+        "costs.json": to_json(report, work.rows),
+        "costs.md": markdown,
+    }
+    bundle = deliver(site, out, files, made_at)
+    publish_markdown(f"costs-{site.brief.slug}", markdown, f"{title}: forecast, actual, saving")
+    publish_table(f"costs-table-{site.brief.slug}", to_table(report), f"{title}, by step")
+    return _result(site, report, bundle)
+
+
+def _result(site: Site, report: CostReport, bundle: Path) -> BuildResult:
+    return BuildResult(
+        slug=site.brief.slug,
+        bundle=bundle.resolve(),
+        complete=not site.missing,
+        missing=site.missing,
+        warnings=len(site.warnings),
+        cost_usd=report.total,
+        reused_usd=report.reused,
+        realtime_usd=report.realtime_total,
+        simulated=site.simulated,
+    )
+
+
+def _final_state(result: BuildResult) -> State[Any]:
+    mark = "SIMULATED: " if result.simulated else ""
+    where = f"{result.bundle}; cost ${result.cost_usd:.4f} against ${result.realtime_usd:.4f} in real time"
+    if result.complete:
+        return Completed(message=f"{mark}Delivered {where}", data=result)
+    lacking = ", ".join(f"{item.step} {item.item}" for item in result.missing)
+    message = f"{mark}Delivered incomplete to {where}. Missing: {lacking}. Run again to ask anew for what is missing."
+    return Failed(name="Incomplete", message=message, data=result)

@@ -1,0 +1,69 @@
+"""`manifest.json`: the account of every call that went into a site, for whoever audits it.
+
+Invariant: each call occurs once, and `complete` is true only when nothing that was ordered is missing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pressrun import __version__
+from pressrun.calls import Endpoint, Frozen, MissingItem
+from pressrun.costs import LedgerRow
+from pressrun.site import Site
+
+__all__ = ["BatchRecord", "manifest"]
+
+
+class BatchRecord(Frozen):
+    """What became of one batch: `submitted` = `answered` + `failed` + `unanswered`."""
+
+    id: str
+    endpoint: Endpoint
+    model: str
+    status: str
+    created_at: datetime
+    submitted: int
+    answered: int
+    failed: int
+    """Lines that the provider refused for good."""
+    unanswered: int
+    """Lines that expired, were cancelled or lost; they were finished in real time."""
+
+
+def manifest(
+    site: Site, rows: Iterable[LedgerRow], batches: Iterable[BatchRecord], *, run_id: str, made_at: datetime
+) -> dict[str, Any]:
+    """The manifest as JSON-ready data; money is text, to the last digit."""
+    return {
+        "site": site.brief.slug,
+        "generator": f"pressrun {__version__}",
+        "made_at": made_at.isoformat(),
+        "flow_run_id": run_id,
+        "simulated": site.simulated,
+        "complete": not site.missing,
+        "missing": [_missing(item) for item in site.missing],
+        "warnings": site.warnings,
+        "batches": [batch.model_dump(mode="json") for batch in batches],
+        "calls": [_call(row) for row in rows],
+    }
+
+
+def _missing(item: MissingItem) -> dict[str, str]:
+    return {"step": item.step, "item": item.item, "reason": item.reason}
+
+
+def _call(row: LedgerRow) -> dict[str, Any]:
+    return {
+        "id": row.call_id,
+        "step": row.step,
+        "item": row.item,
+        "route": row.route,
+        "tier": row.tier,
+        "model": row.model,
+        "status": row.status,
+        "usage": row.usage.model_dump(),
+        "cost_usd": str(row.cost_usd),
+        "batch_id": row.batch_id,
+        "reused": row.reused,
+    }

@@ -1,0 +1,77 @@
+"""The provider behind a run: its address, whether it is our simulator, and whether it can serve the plan.
+
+Invariant: a `Provider` holds no key, so it may be logged, hashed and stored; the key goes from the settings straight
+into the client.
+"""
+
+import openai
+from openai import OpenAI
+from pydantic import SecretStr
+
+from pressrun.calls import Frozen
+from pressrun.errors import ProviderUnfit
+from pressrun.settings import Settings
+
+__all__ = ["SIMULATOR_OWNER", "Provider", "check_provider", "open_client"]
+
+SIMULATOR_OWNER = "pressrun-simulator"
+"""`owned_by` of every model that our simulator lists; how a run notices that it talks to one."""
+
+
+class Provider(Frozen):
+    """Where calls are sent."""
+
+    base_url: str
+    simulated: bool = False
+
+
+def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenAI:
+    """A client for real-time calls and look-ups: SDK retries on, with a timeout of its own.
+
+    Creating a batch must switch the retries off (`with_options(max_retries=0)`): a POST that is retried blindly may
+    be paid twice, because the provider honours no idempotency key.
+    """
+    return OpenAI(
+        api_key=key.get_secret_value(),
+        base_url=provider.base_url,
+        max_retries=settings.realtime_retries,
+        timeout=settings.realtime_timeout,
+    )
+
+
+def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provider:
+    """Ask, before anything is spent, whether the key works and the batch endpoint is there when the plan needs it.
+
+    Raises `ProviderUnfit` with the choice left. A server without `GET /v1/models` is tolerated.
+    """
+    try:
+        simulated = any(model.owned_by == SIMULATOR_OWNER for model in client.models.list().data or [])
+    except openai.NotFoundError:
+        simulated = False
+    except openai.OpenAIError as error:
+        raise ProviderUnfit(_say(error, base_url)) from None
+    if needs_batch:
+        _check_batches(client, base_url)
+    return Provider(base_url=base_url, simulated=simulated)
+
+
+def _check_batches(client: OpenAI, base_url: str) -> None:
+    try:
+        client.batches.list(limit=1)
+    except openai.APIStatusError as error:
+        if error.status_code in (404, 405, 501):
+            raise ProviderUnfit(
+                f"{base_url} has no /v1/batches, which this plan needs. Nothing was spent. Use --prefer speed (or "
+                "never_batch in the strategy) to do everything in real time, or another provider."
+            ) from None
+        raise ProviderUnfit(_say(error, base_url)) from None
+    except openai.OpenAIError as error:
+        raise ProviderUnfit(_say(error, base_url)) from None
+
+
+def _say(error: openai.OpenAIError, base_url: str) -> str:
+    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+        return f"{base_url} refused the key (HTTP {error.status_code}). Nothing was spent. Check OPENAI_API_KEY."
+    if isinstance(error, openai.APIStatusError):
+        return f"{base_url} answered HTTP {error.status_code} before the start. Nothing was spent. Try again later."
+    return f"{base_url} cannot be reached ({type(error).__name__}). Nothing was spent. Check OPENAI_BASE_URL."

@@ -1,0 +1,56 @@
+"""Access to the provider: the key, the client, and the built-in simulator when (and only when) it was asked for.
+
+Invariant: the key is looked up where the client is made; it is never a task parameter, a result or a log line.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from openai import OpenAI
+from prefect.blocks.system import Secret
+from pydantic import SecretStr
+
+from pressrun.errors import ProviderUnfit
+from pressrun.routes.provider import Provider, check_provider, open_client
+from pressrun.settings import Settings
+from pressrun.simulator import running_simulator
+
+__all__ = ["KEY_BLOCK", "client_for", "provider_for"]
+
+KEY_BLOCK = "openai-api-key"
+"""Name of the Prefect Secret block that is used when OPENAI_API_KEY is not set."""
+
+
+def client_for(provider: Provider) -> OpenAI:
+    """A client for the provider. Raises `ProviderUnfit` when there is no key."""
+    settings = Settings()
+    key = SecretStr("sk-simulated") if provider.simulated else _key(settings)
+    return open_client(provider, key, settings)
+
+
+def _key(settings: Settings) -> SecretStr:
+    if settings.openai_api_key and settings.openai_api_key.get_secret_value():
+        return settings.openai_api_key
+    try:
+        return SecretStr(str(Secret.load(KEY_BLOCK).get()))
+    except ValueError:
+        raise ProviderUnfit(
+            f"There is no OpenAI key: set OPENAI_API_KEY, or make a Prefect Secret block named {KEY_BLOCK}. Nothing "
+            "was spent. To try Pressrun without a key, say --simulate."
+        ) from None
+
+
+@contextmanager
+def provider_for(*, simulate: bool, needs_batch: bool) -> Iterator[Provider]:
+    """The provider of a run, checked before anything is spent; the simulator runs until the block ends.
+
+    Raises `ProviderUnfit`.
+    """
+    settings = Settings()
+    if simulate:
+        folder = settings.state_dir / "simulator"
+        with running_simulator(folder, batch_seconds=settings.simulated_batch_seconds) as base_url:
+            yield Provider(base_url=base_url, simulated=True)
+        return
+    provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
+    yield check_provider(client_for(provider), provider.base_url, needs_batch=needs_batch)

@@ -1,0 +1,29 @@
+"""Cache keys: what makes two task runs the same work.
+
+Invariant: a key names the provider and the content, never the run alone, so a run started again finds what an earlier
+one paid for, and what the simulator wrote can never pass for a real model's work.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+from prefect.context import TaskRunContext
+
+from pressrun.routes.provider import Provider
+
+__all__ = ["content_key", "once_per_run"]
+
+SIMULATOR = "simulator"
+"""Stands for every in-process simulator, whatever port it listens on."""
+
+
+def content_key(kind: str, provider: Provider, content: str) -> str:
+    """A cache key for `content` (itself a key or an id) at one provider."""
+    where = SIMULATOR if provider.simulated else provider.base_url
+    return f"pressrun-{kind}-{sha256(f'{where} {content}'.encode()).hexdigest()}"
+
+
+def once_per_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """A cache key for things to be made once a flow run and content: artifacts, which a replay must not repeat."""
+    content = sha256(repr(sorted(parameters.items())).encode()).hexdigest()
+    return f"pressrun-{context.task.name}-{context.task_run.flow_run_id}-{content}"
