@@ -1,0 +1,124 @@
+"""What OpenAI's models can do and until when: kind, batch, reasoning efforts, shutdown.
+
+Invariant: what is not in the table is unknown, never assumed: an unknown model gets no optional parameter sent and no
+verdict. The table is `models.json`; every entry names its source, the whole its date (`as_of`).
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Literal, NamedTuple, get_args
+
+from pressrun.calls import Frozen
+
+__all__ = [
+    "Effort",
+    "ModelInfo",
+    "ModelKind",
+    "ModelNotice",
+    "ModelTable",
+    "check_models",
+    "legal_effort",
+    "model_info",
+    "model_table",
+    "undated",
+]
+
+WARNING_TIME = timedelta(days=90)
+"""How long before a shutdown we begin to warn: time enough to try a replacement on a real site."""
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""Values of `reasoning_effort`, from least to most (openai-python 3.54.0, `ReasoningEffort`)."""
+
+EFFORTS: tuple[str, ...] = get_args(Effort)
+
+
+class ModelKind(StrEnum):
+    """What a model writes."""
+
+    TEXT = "text"
+    IMAGE = "image"
+
+
+class ModelInfo(Frozen):
+    """What is known of one model."""
+
+    kind: ModelKind
+    batch: bool
+    """Whether it can be asked through the Batch API."""
+    shutdown: date | None
+    """First day (UTC) on which it no longer answers; None when no date is announced."""
+    replacement: str | None
+    """The model that the provider names instead."""
+    efforts: tuple[Effort, ...]
+    """Legal values of `reasoning_effort`; empty: the parameter must not be sent."""
+    source: str
+    """Where the facts are from."""
+
+
+class ModelTable(Frozen):
+    """The whole of `models.json`."""
+
+    as_of: date
+    """The day on which the facts were collected."""
+    models: dict[str, ModelInfo]
+
+
+class ModelNotice(NamedTuple):
+    """Something to say about a model before it is used."""
+
+    model: str
+    refused: bool
+    """True: it no longer answers. False: a warning only."""
+    text: str
+    """For a person: what is wrong and what to use instead."""
+
+
+@cache
+def model_table() -> ModelTable:
+    """The bundled table."""
+    return ModelTable.model_validate_json(resources.files("pressrun").joinpath("models.json").read_text("utf-8"))
+
+
+def undated(model: str) -> str:
+    """The model's name without the date of a snapshot: `gpt-6-luna-2026-09-01` -> `gpt-6-luna`."""
+    return re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)
+
+
+def model_info(model: str) -> ModelInfo | None:
+    """What is known of a model, or None (a compatible server's own model, or one newer than the table)."""
+    models = model_table().models
+    return models.get(model) or models.get(undated(model))
+
+
+def legal_effort(model: str, wanted: str) -> str | None:
+    """The `reasoning_effort` to send: `wanted` if the model takes it, else the nearest higher one that it takes.
+
+    None means that the parameter must not be sent: the model is unknown, takes none, or none so high. Raises
+    `ValueError` when `wanted` is no effort at all.
+    """
+    enough = EFFORTS[EFFORTS.index(wanted) :]
+    info = model_info(model)
+    legal = info.efforts if info else ()
+    return next((effort for effort in enough if effort in legal), None)
+
+
+def check_models(models: Iterable[str], today: date) -> list[ModelNotice]:
+    """Notices on retired models and on those that shut down within 90 days of `today` (UTC), each model once."""
+    notices = (_notice(model, today) for model in dict.fromkeys(models))
+    return [notice for notice in notices if notice]
+
+
+def _notice(model: str, today: date) -> ModelNotice | None:
+    info = model_info(model)
+    if info is None or info.shutdown is None or info.shutdown - today > WARNING_TIME:
+        return None
+    instead = f"Use {info.replacement} instead." if info.replacement else "Choose a current model instead."
+    if info.shutdown <= today:
+        return ModelNotice(model, True, f"{model} was shut down on {info.shutdown}. {instead}")
+    days = (info.shutdown - today).days
+    left = "tomorrow" if days == 1 else f"in {days} days"
+    return ModelNotice(model, False, f"{model} shuts down on {info.shutdown}, {left}. {instead}")

@@ -1,0 +1,140 @@
+"""What a call costs: USD, exact, by model, tier and time.
+
+Invariant: a price is known or it is an error. An unknown price is never 0, and a discount that the price data does not
+confirm is never assumed: genai-prices answers a context that it does not know with the standard price, so a tier that
+comes out identical to standard counts as unknown here.
+
+Sources, the first that knows the model wins: the user's table, genai-prices, our own `prices.json`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import genai_prices
+from genai_prices.types import TieredPrices
+
+from pressrun.calls import Usage
+from pressrun.errors import UnknownPrice
+from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Tier, TierRates, load_price_table
+
+__all__ = ["PriceTable", "Tier", "UnitPrices", "load_price_table", "price", "unit_prices"]
+
+CONTEXTS: Mapping[Tier, dict[str, str] | None] = {
+    Tier.STANDARD: None,
+    Tier.BATCH: {"processing": "batch"},
+    Tier.FLEX: {"service_tier": "flex"},
+    Tier.PRIORITY: {"service_tier": "priority"},
+}
+"""How genai-prices is asked for a tier."""
+
+FIELDS: Mapping[str, str] = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cached_input": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "image_input": "input_image_mtok",
+    "cached_image_input": "cache_image_read_mtok",
+    "image_output": "output_image_mtok",
+}
+"""Our rates by the names that genai-prices has for them."""
+
+GENAI_SOURCE = f"genai-prices {genai_prices.__version__}"
+
+
+class UnitPrices(TierRates):
+    """One model's rates (USD per 1M tokens) on one tier, with where they are from."""
+
+    model: str
+    tier: Tier
+    source: str
+    """`genai-prices 0.2.3`, or the table's name, date and source."""
+
+    def price(self, usage: Usage) -> Decimal:
+        """USD for one request's usage: exact, never rounded."""
+        return self.at_length(usage.input).cost(usage)
+
+
+def price(usage: Usage, model: str, tier: Tier, at: datetime, table: PriceTable | None = None) -> Decimal:
+    """USD for one request's usage: exact, never rounded. Raises `UnknownPrice`."""
+    return unit_prices(model, tier, at, table).price(usage)
+
+
+def unit_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None = None) -> UnitPrices:
+    """The rates of a model on a tier at a time (aware UTC). Raises `UnknownPrice`.
+
+    A model that the user's `table` names is priced by that table alone, so that the two ends of a saving are never
+    taken from two sources; a tier which it leaves out is unknown.
+    """
+    entry = table.find(model) if table else None
+    if table and entry:
+        return _from_table(table, entry, model, tier)
+    standard = _from_genai(model, Tier.STANDARD, at)
+    if standard:
+        return _confirmed(standard, model, tier, at)
+    bundled = _bundled_table()
+    entry = bundled.find(model)
+    if entry:
+        return _from_table(bundled, entry, model, tier)
+    raise UnknownPrice(_message(model, tier, f"neither {GENAI_SOURCE} nor {bundled.name} knows the model"))
+
+
+def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -> UnitPrices:
+    rates = entry.tier(tier)
+    if rates is None:
+        raise UnknownPrice(_message(model, tier, f"{table.name} gives the model no {tier} price"))
+    source = f"{table.name} (as of {entry.as_of}: {entry.source})"
+    return UnitPrices(**dict(rates), model=model, tier=tier, source=source)
+
+
+def _confirmed(standard: TierRates, model: str, tier: Tier, at: datetime) -> UnitPrices:
+    """The tier's prices, once they differ from the standard ones: only then genai-prices has understood the tier."""
+    rates = standard if tier is Tier.STANDARD else _from_genai(model, tier, at)
+    if rates is None or (tier is not Tier.STANDARD and rates == standard):
+        raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has no {tier} price for it on {at:%Y-%m-%d}"))
+    return UnitPrices(**dict(rates), model=model, tier=tier, source=GENAI_SOURCE)
+
+
+def _from_genai(model: str, tier: Tier, at: datetime) -> TierRates | None:
+    """What genai-prices says, or None when it knows no token prices for the model."""
+    try:
+        answer = genai_prices.calc_price(
+            genai_prices.Usage(input_tokens=0),
+            model,
+            provider_id="openai",
+            genai_request_timestamp=at,
+            price_context=CONTEXTS[tier],
+        )
+    except LookupError:
+        return None
+    found = {ours: getattr(answer.model_price, theirs) for ours, theirs in FIELDS.items()}
+    if found["input"] is None or found["output"] is None:
+        return None
+    base = {ours: rate.base if isinstance(rate, TieredPrices) else rate for ours, rate in found.items()}
+    return TierRates(**base, long_prompt=_long_prompt(model, tier, found))
+
+
+def _long_prompt(model: str, tier: Tier, found: Mapping[str, Any]) -> LongPromptRates | None:
+    steps = {step.start for rate in found.values() if isinstance(rate, TieredPrices) for step in rate.tiers}
+    if not steps:
+        return None
+    if len(steps) > 1:
+        raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has prices at several prompt lengths, not just one"))
+    rates = {ours: rate.tiers[0].price if isinstance(rate, TieredPrices) else rate for ours, rate in found.items()}
+    return LongPromptRates(**rates, above_tokens=steps.pop())
+
+
+@cache
+def _bundled_table() -> PriceTable:
+    return load_price_table(Path(__file__).with_name("prices.json"))
+
+
+def _message(model: str, tier: Tier, reason: str) -> str:
+    left = "" if tier is Tier.STANDARD else " have it asked in real time (policy never_batch),"
+    return (
+        f"The {tier} price of {model} is unknown: {reason}. Choose another model,{left} or give its price "
+        "in a table of your own (PRESSRUN_PRICES_FILE)."
+    )

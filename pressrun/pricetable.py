@@ -1,0 +1,128 @@
+"""Price tables: what a token costs on each tier, as a person or a package writes it down.
+
+Invariant: the parts of a usage that are billed add up to its totals, so no token is billed twice and none is free
+by oversight.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from pressrun.calls import Frozen, Usage
+from pressrun.files import load_model
+from pressrun.models import undated
+
+__all__ = ["LongPromptRates", "ModelPrices", "PriceTable", "Rates", "Tier", "TierRates", "load_price_table"]
+
+MILLION = 1_000_000
+
+
+class Tier(StrEnum):
+    """What a call is billed at. Real time is `standard` unless the provider served it at `flex` or `priority`."""
+
+    STANDARD = "standard"
+    BATCH = "batch"
+    FLEX = "flex"
+    PRIORITY = "priority"
+
+
+# Twelve digits keep every product with a token count within Decimal's 28, so no cost is ever rounded.
+Usd = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
+
+
+class Rates(Frozen):
+    """USD per 1M tokens. A rate that is absent (None) is not published: its tokens cost what their kind costs."""
+
+    input: Usd
+    output: Usd
+    cached_input: Usd | None = None
+    cache_write: Usd | None = None
+    image_input: Usd | None = None
+    cached_image_input: Usd | None = None
+    image_output: Usd | None = None
+
+    def cost(self, usage: Usage) -> Decimal:
+        """USD for a usage at these rates, exact, whatever its length (for that see `TierRates.at_length`)."""
+        return sum((tokens * rate for tokens, rate in self._billed(usage)), Decimal(0)) / MILLION
+
+    def _billed(self, usage: Usage) -> Iterator[tuple[int, Decimal]]:
+        """Tokens and their rate, each token once.
+
+        The provider does not say whether cached tokens were text or image. They are taken for text as far as there is
+        text, which is the dearer reading (caching saves most on images); cache writes likewise. A server that reports
+        a part larger than its total is billed for the part: a total is never made up, and never below zero.
+        """
+        text = max(usage.input - usage.input_image, 0)
+        cached_text = min(usage.cached, text)
+        cached_image = usage.cached - cached_text
+        written_text = min(usage.cache_written, text - cached_text)
+        written_image = usage.cache_written - written_text
+        image_rate = _first(self.image_input, self.input)
+        cached_rate = _first(self.cached_input, self.input)
+        cached_image_default = cached_rate if self.image_input is None else image_rate
+        yield text - cached_text - written_text, self.input
+        yield cached_text, cached_rate
+        yield usage.cache_written, _first(self.cache_write, self.input)
+        yield cached_image, _first(self.cached_image_input, cached_image_default)
+        yield max(usage.input_image - cached_image - written_image, 0), image_rate
+        yield max(usage.output - usage.output_image, 0), self.output
+        yield usage.output_image, _first(self.image_output, self.output)
+
+
+def _first(rate: Decimal | None, default: Decimal) -> Decimal:
+    return default if rate is None else rate
+
+
+class LongPromptRates(Rates):
+    """Rates for the whole of a request whose input is above a length."""
+
+    above_tokens: PositiveInt
+    """Input tokens; a request with exactly so many still has the normal rates."""
+
+
+class TierRates(Rates):
+    """A tier's rates, with those for long prompts where the provider has such."""
+
+    long_prompt: LongPromptRates | None = None
+
+    def at_length(self, input_tokens: int) -> Rates:
+        """The rates for a request with so many input tokens."""
+        if self.long_prompt and input_tokens > self.long_prompt.above_tokens:
+            return self.long_prompt
+        return self
+
+
+class ModelPrices(Frozen):
+    """One model's prices by tier; a tier that is left out has no price."""
+
+    source: str = Field(min_length=1, description="Where the prices are from, for whoever checks the report.")
+    as_of: date = Field(description="The day on which they were read there.")
+    standard: TierRates
+    batch: TierRates | None = None
+    flex: TierRates | None = None
+    priority: TierRates | None = None
+
+    def tier(self, tier: Tier) -> TierRates | None:
+        rates: TierRates | None = getattr(self, tier)
+        return rates
+
+
+class PriceTable(Frozen):
+    """Prices by model name. A dated snapshot without an entry of its own has the prices of its model."""
+
+    name: str = Field("", description="How reports call the table; the file's path when left out.")
+    models: dict[str, ModelPrices]
+
+    def find(self, model: str) -> ModelPrices | None:
+        return self.models.get(model) or self.models.get(undated(model))
+
+
+def load_price_table(path: Path) -> PriceTable:
+    """Read a price table (YAML or JSON). Raises `BadBrief` with every fault and its line."""
+    table = load_model(path, PriceTable)
+    return table if table.name else table.model_copy(update={"name": str(path)})
