@@ -1,0 +1,82 @@
+"""Articles as Markdown files with front matter that Hugo, Astro and Eleventy read.
+
+Invariant: the front matter is one YAML mapping whatever the title says, every article is a draft, and the body holds
+no raw HTML and no template call.
+"""
+
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pressrun.brief import SiteBrief
+from pressrun.bundle.layout import PlacedArticle
+from pressrun.bundle.pictures import Picture
+from pressrun.bundle.prose import plain_to_markdown, to_markdown
+
+__all__ = ["article_file"]
+
+
+def article_file(placed: PlacedArticle, brief: SiteBrief, *, made_at: datetime) -> str:
+    """The text of `articles/<slug>.md`."""
+    return f"---\n{_yaml(_front_matter(placed, brief, made_at))}---\n\n" + "\n\n".join(_body(placed)) + "\n"
+
+
+def _front_matter(placed: PlacedArticle, brief: SiteBrief, made_at: datetime) -> dict[str, Any]:
+    """Hugo's own names at the top (https://gohugo.io/content/front-matter/), all others below `params`."""
+    article = placed.article
+    front: dict[str, Any] = {
+        "title": article.title,
+        "slug": placed.slug,
+        "date": made_at.replace(microsecond=0),
+        "draft": True,
+        "description": article.seo_description,
+        "summary": article.summary,
+        "tags": article.tags,
+        "keywords": placed.plan.keywords,
+        "params": {"seo_title": article.seo_title, "lang": brief.language, "item": placed.item},
+    }
+    if brief.is_chinese:
+        front["isCJKLanguage"] = True
+    if placed.lead:
+        front["params"] |= {"image": _path(placed.lead), "image_alt": placed.lead.alt}
+    front["params"]["ai_disclosure"] = "generated"
+    return front
+
+
+def _yaml(front: dict[str, Any]) -> str:
+    yaml: Any = YAML(typ="safe", pure=True)  # its settings are declared as None
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.width = 100_000
+    yaml.sort_base_mapping_type_on_output = False
+    text = io.StringIO()
+    yaml.dump(front, text)
+    return text.getvalue()
+
+
+def _body(placed: PlacedArticle) -> Iterator[str]:
+    article = placed.article
+    if placed.lead:
+        yield _figure(placed.lead)
+    yield to_markdown(article.intro)
+    for section, picture in zip_longest(article.sections, placed.others):
+        if section:
+            yield f"## {plain_to_markdown(section.heading)}"
+            yield to_markdown(section.body)
+        if picture:
+            yield _figure(picture)
+    yield to_markdown(article.conclusion)
+
+
+def _figure(picture: Picture) -> str:
+    image = f"![{plain_to_markdown(picture.alt)}]({_path(picture)})"
+    return f"{image}\n\n*{plain_to_markdown(picture.caption)}*" if picture.caption.strip() else image
+
+
+def _path(picture: Picture) -> str:
+    """From the article's own folder."""
+    return f"../images/{picture.file}"

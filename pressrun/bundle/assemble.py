@@ -1,0 +1,94 @@
+"""Puts a site's bundle together: every file by its name, then all of them written as one.
+
+Invariant: a bundle is a function of the site, the extra files and `made_at`; nothing else gets in.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pressrun.bundle.articles import article_file
+from pressrun.bundle.layout import Layout, lay_out
+from pressrun.bundle.pictures import image_records
+from pressrun.bundle.preview import preview_page
+from pressrun.bundle.seo import seo_records
+from pressrun.bundle.writer import check_name, write_folder
+from pressrun.site import Site
+
+__all__ = ["bundle_files", "write_bundle"]
+
+
+def write_bundle(site: Site, out: Path, extra: Mapping[str, str | bytes], *, made_at: datetime) -> Path:
+    """Write the site's folder, `<out>/<slug>/`, as one act, and give back its path. A folder that is there is replaced.
+
+    `extra` holds files made by others (costs, manifest), by their name inside the folder. `made_at` is aware.
+    Raises `ValueError` for an extra name that is absolute, has `..` or is one of the bundle's own; `OSError` when
+    writing fails. In every such case a bundle that was there stays as it was.
+    """
+    own = bundle_files(site, made_at=made_at)
+    files = {**own, **{check_name(name): _encoded(content) for name, content in extra.items()}}
+    _refuse_clashes(own, extra)
+    return write_folder(out / site.brief.slug, files)
+
+
+def bundle_files(site: Site, *, made_at: datetime) -> dict[str, bytes]:
+    """Every file that the bundle itself makes, by its name inside the folder.
+
+    Raises `ValueError` when `made_at` has no time zone.
+    """
+    if made_at.tzinfo is None:
+        raise ValueError("made_at needs a time zone")
+    layout = lay_out(site)
+    seo = seo_records(layout, made_at=made_at)
+    articles = {placed.file: article_file(placed, site.brief, made_at=made_at).encode() for placed in layout.articles}
+    images = {f"images/{picture.file}": picture.data for picture in layout.pictures.values()}
+    return {
+        "site.json": _json(_site_record(layout, made_at)),
+        "seo.json": _json(seo),
+        "images.json": _json(image_records(layout.pictures, simulated=site.simulated)),
+        **articles,
+        **images,
+        "preview/index.html": preview_page(layout, seo, made_at=made_at).encode(),
+    }
+
+
+def _site_record(layout: Layout, made_at: datetime) -> dict[str, Any]:
+    site = layout.site
+    return {
+        "generator": f"pressrun {version('pressrun')}",
+        "made_at": made_at.isoformat(timespec="seconds"),
+        "simulated": site.simulated,
+        "ai_disclosure": "generated",
+        "status": "draft",
+        "missing": [item.model_dump(mode="json") for item in site.missing],
+        "warnings": list(layout.warnings),
+        "brief": site.brief.model_dump(mode="json"),
+        "config": site.config.model_dump(mode="json"),
+        "articles": [
+            {"item": placed.item, "slug": placed.slug, "file": placed.file, **placed.article.model_dump(mode="json")}
+            for placed in layout.articles
+        ],
+    }
+
+
+def _json(value: Any) -> bytes:
+    r"""Readable JSON. `<` is written as `\u003c`, so that a part of it pasted into a `<script>` cannot end it."""
+    return (json.dumps(value, ensure_ascii=False, indent=2).replace("<", "\\u003c") + "\n").encode()
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def _refuse_clashes(own: Mapping[str, bytes], extra: Mapping[str, str | bytes]) -> None:
+    """No extra file may replace one of ours, or stand where a folder has to be (case counts for nothing: macOS)."""
+    files = {name.casefold() for name in own}
+    folders = {str(parent).casefold() for name in (*own, *extra) for parent in PurePosixPath(name).parents}
+    all_files = files | {name.casefold() for name in extra}
+    for name in extra:
+        parents = {str(parent).casefold() for parent in PurePosixPath(name).parents}
+        if name.casefold() in files | folders or parents & all_files:
+            raise ValueError(f"the bundle has a file or folder of its own by this name: {name!r}")

@@ -1,0 +1,131 @@
+"""Writes a folder as one act.
+
+Invariant: under its name a folder is at all times either the old one or the new one, whole. Between the two renames
+of a swap it may be absent for a moment; a process killed just then leaves the old one aside, and the next write puts
+it back first.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["check_name", "write_folder"]
+
+
+def check_name(name: str) -> str:
+    """A file's name inside the folder, such as `costs.csv` or `images/a.png`, with forward slashes.
+
+    Raises `ValueError` for a name that is empty, absolute, has `..`, a backslash, a colon or a NUL in it.
+    """
+    path = PurePosixPath(name)
+    parts = name.split("/")
+    if path.is_absolute() or any(part in {"", ".", ".."} for part in parts) or any(sign in name for sign in "\\:\0"):
+        raise ValueError(f"not a file name inside the bundle: {name!r}")
+    return name
+
+
+def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
+    """Make `target` hold exactly `files` (by relative name); a folder that is there is replaced. Gives back `target`.
+
+    Raises `ValueError` for a bad name and `OSError` when writing fails; in both cases the old folder stays as it was.
+    """
+    for name in files:
+        check_name(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone_in(target.parent):
+        _clean_up(target)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+        try:
+            _fill(fresh, files)
+            _swap_in(fresh, target)
+        finally:
+            _remove(fresh)
+    return target
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _clean_up(target: Path) -> None:
+    """Undo what a killed write left: put the old folder back when it has no successor, drop unfinished ones."""
+    aside = _aside(target)
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    _remove(aside)
+    for leftover in target.parent.glob(f".{target.name}.new-*"):
+        _remove(leftover)
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.chmod(0o755)  # mkdtemp makes it private; a bundle is to be read by others
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_file(path, data)
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        _sync_folder(path)
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _swap_in(fresh: Path, target: Path) -> None:
+    aside = _aside(target)
+    if target.exists() or target.is_symlink():
+        target.rename(aside)
+    try:
+        fresh.rename(target)
+    except OSError:
+        if aside.exists():
+            aside.rename(target)
+        raise
+    _sync_folder(target.parent)
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make names durable; Windows cannot open a folder and does without."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep two writers of the same folder from cleaning each other's work away.
+
+    File systems that cannot lock a folder (NFS) go without: the worst there is that one of the two writers fails.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
