@@ -1,0 +1,29 @@
+"""What a site costs: forecast before, ledger during, report after.
+
+Invariant: every figure is a `Decimal` sum of ledger rows (or forecast lines) and equals it to the last digit; a saving
+is only ever stated against its baseline, the same usage at the standard real-time price.
+"""
+
+from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast, forecast_costs
+from pressrun.costs.ledger import CallStatus, LedgerRow, ledger_row
+from pressrun.costs.money import percent, usd
+from pressrun.costs.render import to_csv, to_json, to_markdown, to_table
+from pressrun.costs.report import CostReport, cost_report
+
+__all__ = [
+    "CallStatus",
+    "CostReport",
+    "Forecast",
+    "ForecastLine",
+    "LedgerRow",
+    "LineForecast",
+    "cost_report",
+    "forecast_costs",
+    "ledger_row",
+    "percent",
+    "to_csv",
+    "to_json",
+    "to_markdown",
+    "to_table",
+    "usd",
+]
