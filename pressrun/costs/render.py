@@ -96,9 +96,12 @@ def _year_section(report: CostReport) -> str:
     if not report.sites:
         return ""
     like = "this one" if report.sites == 1 else f"the mean of these {report.sites}"
+    spent, baseline, saving = (
+        usd(report.yearly(amount)) for amount in (report.total, report.realtime_total, report.saving)
+    )
     return (
-        f"## A year\n\n{report.sites_per_year:,} sites like {like} come to "
-        f"**{usd(report.yearly(report.total))}**; in real time, to {usd(report.yearly(report.realtime_total))}. Saved: {usd(report.yearly(report.saving))}."
+        f"## A year\n\n{report.sites_per_year:,} sites like {like} come to **{spent}**; in real time, to {baseline}. "
+        f"Saved: {saving}."
     )
 
 
