@@ -14,11 +14,13 @@ def usd(amount: Decimal) -> str:
     """`$1,234.50`, `$0.536`, `$0.00166`: cents from a dollar up, three significant digits below."""
     sign = "-" if amount < 0 else ""
     size = abs(amount)
-    if size == 0 or size >= 1:
+    if size == 0 or _rounded(size, SIGNIFICANT_DIGITS) >= 1:
         return f"{sign}${_rounded(size, 2):,f}"
     places = SIGNIFICANT_DIGITS - 1 - size.adjusted()
-    digits = f"{_rounded(size, places):f}".rstrip("0")
-    whole, _, fraction = digits.partition(".")
+    rounded = _rounded(size, places)
+    whole, _, fraction = f"{rounded:f}".partition(".")
+    # Zeros that stand for nothing are dropped; those that a rounding left are digits like the others.
+    fraction = fraction.rstrip("0") if rounded == size else fraction
     return f"{sign}${whole}.{fraction.ljust(2, '0')}"
 
 

@@ -64,7 +64,7 @@ def _bars(report: CostReport) -> list[tuple[str, Decimal, Decimal]]:
 
 
 def _step_table(report: CostReport) -> str:
-    rows = [list(row.values()) for row in to_table(report)]
+    rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row.values()] for row in to_table(report)]
     return _table(["Step", "Served", "Calls", "In", "Cached", "Out", "Cost", "In real time", "Saved", "Saved %"], rows)
 
 

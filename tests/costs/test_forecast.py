@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -92,6 +92,7 @@ lines = st.lists(
 )
 
 
+@settings(max_examples=30)
 @given(lines)
 def test_the_steps_sum_to_the_total_and_no_forecast_is_above_its_baseline(lines):
     forecast = forecast_costs(lines, NOW)

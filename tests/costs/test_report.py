@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from pressrun.calls import Route, StepName, Usage
 from pressrun.costs import CallStatus, cost_report, forecast_costs
@@ -9,6 +9,7 @@ from pressrun.prices import Tier
 from .books import NOW, a_forecast_line, a_row, rows
 
 
+@settings(max_examples=30)
 @given(rows)
 def test_every_total_equals_the_sum_of_the_rows_to_the_last_digit(rows):
     report = cost_report(rows)
@@ -19,6 +20,7 @@ def test_every_total_equals_the_sum_of_the_rows_to_the_last_digit(rows):
     assert report.saving == sum(row.realtime_usd - row.cost_usd for row in rows)
 
 
+@settings(max_examples=30)
 @given(rows)
 def test_the_steps_add_up_to_the_totals_and_hold_every_call(rows):
     table = cost_report(rows).by_step
@@ -30,6 +32,7 @@ def test_the_steps_add_up_to_the_totals_and_hold_every_call(rows):
         assert usd == sum(row.cost_usd for row in rows if row.step == step)
 
 
+@settings(max_examples=30)
 @given(rows)
 def test_all_money_stays_decimal(rows):
     report = cost_report(rows, forecast_costs([a_forecast_line()], NOW))
