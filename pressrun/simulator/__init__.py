@@ -1,0 +1,10 @@
+"""An OpenAI-compatible server for machines without a key: Files, Batches, Chat Completions and Images over real HTTP.
+
+Invariant: it enforces what OpenAI enforces and shares no belief with the client, so that what works here is not a
+matter of two mistakes that agree. Every reply carries the header `x-pressrun-simulator: 1`.
+"""
+
+from pressrun.simulator.app import create_app
+from pressrun.simulator.server import running_simulator, serve
+
+__all__ = ["create_app", "running_simulator", "serve"]

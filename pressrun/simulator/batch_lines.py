@@ -1,0 +1,101 @@
+"""The lines of a running batch, and the two files that they end in.
+
+Invariant: a line that was answered once is never answered again; every line ends in exactly one of the two files.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from pressrun.simulator.batches import Batch
+from pressrun.simulator.database import Database
+from pressrun.simulator.input_file import Line
+
+__all__ = ["clear_lines", "error_lines", "keep_answer", "keep_lines", "output_lines", "pending_lines"]
+
+CHUNK = 1000
+"""Lines put in by one transaction, so that polls are answered in between."""
+PAGE = 8
+"""Answers read at a time; one with an image has megabytes."""
+NEVER_RAN = {
+    "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
+    "cancelled": ("batch_cancelled", "This request was not executed because the batch was cancelled."),
+}
+
+
+def keep_lines(database: Database, batch_id: str, lines: Iterator[Line]) -> None:
+    """Put in the lines of a validated file; doing so again changes nothing."""
+    while chunk := list(islice(lines, CHUNK)):
+        with database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO lines (batch, number, request) VALUES (?, ?, ?)",
+                [(batch_id, line.number, json.dumps([line.custom_id, line.body])) for line in chunk],
+            )
+
+
+def pending_lines(database: Database, batch_id: str, count: int) -> list[Line]:
+    """The next lines to be answered: the last first, as the order is not the input's at OpenAI, either."""
+    query = "SELECT * FROM lines WHERE batch = ? AND status IS NULL ORDER BY number DESC LIMIT ?"
+    return [Line(row["number"], *json.loads(row["request"])) for row in database.rows(query, batch_id, count)]
+
+
+def keep_answer(connection: sqlite3.Connection, batch_id: str, line: Line, status: int, reply: dict[str, Any]) -> None:
+    connection.execute(
+        "UPDATE lines SET status = ?, reply = ? WHERE batch = ? AND number = ?",
+        (status, json.dumps(reply), batch_id, line.number),
+    )
+
+
+def clear_lines(connection: sqlite3.Connection, batch_id: str) -> None:
+    connection.execute("DELETE FROM lines WHERE batch = ?", (batch_id,))
+
+
+def output_lines(database: Database, batch: Batch) -> Iterator[bytes]:
+    """The content of the output file: lines that were answered well."""
+    return (_answered(row) for row in _rows(database, batch.id, "status = 200"))
+
+
+def error_lines(database: Database, batch: Batch, final_status: str) -> Iterator[bytes]:
+    """The content of the error file: lines that failed, and lines that the end of the batch left undone."""
+    for row in _rows(database, batch.id, "status IS NOT 200"):
+        yield _answered(row) if row["status"] else _left_undone(row, final_status)
+
+
+def _rows(database: Database, batch_id: str, condition: str) -> Iterable[sqlite3.Row]:
+    before = 2**62
+    query = f"SELECT * FROM lines WHERE batch = ? AND number < ? AND {condition} ORDER BY number DESC LIMIT {PAGE}"
+    while rows := database.rows(query, batch_id, before):
+        yield from rows
+        before = rows[-1]["number"]
+
+
+def _answered(row: sqlite3.Row) -> bytes:
+    response = {
+        "status_code": row["status"],
+        "request_id": _digest("request", row)[:32],
+        "body": json.loads(row["reply"]),
+    }
+    return _line(row, response=response, error=None)
+
+
+def _left_undone(row: sqlite3.Row, final_status: str) -> bytes:
+    code, message = NEVER_RAN[final_status]
+    return _line(row, response=None, error={"code": code, "message": message})
+
+
+def _line(row: sqlite3.Row, *, response: dict[str, Any] | None, error: dict[str, str] | None) -> bytes:
+    custom_id, _ = json.loads(row["request"])
+    line = {
+        "id": f"batch_req_{_digest('line', row)[:32]}",
+        "custom_id": custom_id,
+        "response": response,
+        "error": error,
+    }
+    return json.dumps(line).encode() + b"\n"
+
+
+def _digest(kind: str, row: sqlite3.Row) -> str:
+    return sha256(f"{kind} {row['batch']} {row['number']}".encode()).hexdigest()

@@ -1,0 +1,42 @@
+"""What clients asked of the simulator, for tests that count requests.
+
+Invariant: nothing of a header or a body gets in here but the few words that an endpoint gives as `about`; so no key
+and no text of a prompt is ever in the journal.
+"""
+
+import re
+import threading
+from collections import Counter, deque
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["Journal"]
+
+LONGEST = 10_000
+"""Requests that are remembered one by one; the counts go on."""
+IDS = re.compile(r"(?<=/)(?:(?:file|batch)[-_][^/]+|(?<=models/)[^/]+)")
+
+
+class Journal:
+    """The requests since the server started, those to /simulator/ excepted."""
+
+    def __init__(self) -> None:
+        self._entries: deque[dict[str, Any]] = deque(maxlen=LONGEST)
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def note(self, method: str, path: str, status: int, about: dict[str, str]) -> None:
+        """Add one request; `about` says what it was for, such as the model."""
+        entry = {"method": method, "path": path, "status": status, "at": datetime.now(UTC).isoformat(), **about}
+        with self._lock:
+            self._entries.append(entry)
+            self._counts[f"{method} {IDS.sub('{id}', path)}"] += 1
+
+    def entries(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return list(self._entries)
+
+    def counts(self) -> dict[str, int]:
+        """How often what was asked, as `POST /v1/batches/{id}/cancel`."""
+        with self._lock:
+            return dict(self._counts)

@@ -1,0 +1,77 @@
+"""Running the application as a server, for good or for the length of a block.
+
+Invariant: `running_simulator` yields only when the server answers, and has stopped it when the block is left.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+
+import uvicorn
+
+from pressrun.simulator.app import create_app
+
+__all__ = ["running_simulator", "serve"]
+
+GRACE = 2
+"""Seconds that requests under way have to finish when the server stops."""
+LOOK_AGAIN = 0.005
+"""Seconds between two looks whether the server has started."""
+
+
+def serve(
+    state_dir: Path,
+    host: str,
+    port: int,
+    batch_seconds: float,
+    realtime_seconds: float,
+    window_seconds: float = 86_400.0,
+) -> None:
+    """Serve until the process is told to stop (SIGINT or SIGTERM); durations are as for `create_app`."""
+    app = create_app(
+        state_dir, batch_seconds=batch_seconds, realtime_seconds=realtime_seconds, window_seconds=window_seconds
+    )
+    uvicorn.run(
+        app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE, lifespan="on"
+    )
+
+
+@contextmanager
+def running_simulator(
+    state_dir: Path,
+    *,
+    batch_seconds: float = 5.0,
+    realtime_seconds: float = 0.0,
+    window_seconds: float = 86_400.0,
+    port: int = 0,
+) -> Iterator[str]:
+    """Serve on 127.0.0.1 from a thread; yields the base URL for a client, `http://127.0.0.1:PORT/v1`.
+
+    `port` 0 takes any free one. Raises `OSError` when the port is taken, `RuntimeError` when the server cannot start.
+    """
+    app = create_app(
+        state_dir, batch_seconds=batch_seconds, realtime_seconds=realtime_seconds, window_seconds=window_seconds
+    )
+    config = uvicorn.Config(
+        app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE, lifespan="on", log_config=None
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
+        thread.start()
+        try:
+            _await_start(server, thread)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("The simulator could not start; its log says why.")
+        sleep(LOOK_AGAIN)
