@@ -11,19 +11,21 @@ from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, tags
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows.answering import Desk, Work, produce
 from pressrun.brief import SiteBrief
-from pressrun.calls import Frozen, MissingItem, StepName
-from pressrun.costs import CostReport, cost_report, to_csv, to_json, to_markdown, to_table
+from pressrun.calls import StepName
+from pressrun.costs import cost_report, to_csv, to_json, to_markdown, to_table, usd
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.manifest import manifest
 from pressrun.plan import Plan, describe_plan, make_plan
 from pressrun.progress import Note, RoutesChosen, tell
+from pressrun.result import BuildResult, build_result
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
 from pressrun.site import Site
@@ -33,28 +35,10 @@ from tasks.access import provider_for
 from tasks.delivery import deliver
 from tasks.reports import publish_markdown, publish_table
 
-__all__ = ["BuildResult", "build_site"]
+__all__ = ["build_site"]
 
 REAL_TIME_CALLS_AT_ONCE = 8
 """Threads of the task runner, which bounds the real-time requests under way."""
-
-
-class BuildResult(Frozen):
-    """What a run of `build-site` delivered, and what it cost."""
-
-    slug: str
-    bundle: Path
-    complete: bool
-    missing: list[MissingItem]
-    warnings: int
-    """Things that an editor should look at; they are in the manifest."""
-    cost_usd: Decimal
-    """Of everything in the bundle, whoever paid for it."""
-    reused_usd: Decimal
-    """The part of it that earlier runs had paid."""
-    realtime_usd: Decimal
-    """What the same would have cost in real time: the baseline of the saving."""
-    simulated: bool
 
 
 def _run_name() -> str:
@@ -98,7 +82,9 @@ def build_site(
     chosen = _override(strategy or BatchStrategy(), preference, max_wait_time)
     with tags(f"site:{brief.slug}", f"prefer:{chosen.preference}"):
         try:
-            result = _build(brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), poll=poll_seconds)
+            result = _build(
+                brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), poll=poll_seconds
+            )
         except PressrunError as error:
             tell(Note(text=str(error)))
             return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
@@ -130,7 +116,9 @@ def _build(
         work = Work()
         config = _configure(desk, work)
         order = plan.order.model_copy(update={"config": config})
-        produce(order, [call for step in STEPS.values() if step is not CONFIG for call in step.calls(order)], desk, work)
+        produce(
+            order, [call for step in STEPS.values() if step is not CONFIG for call in step.calls(order)], desk, work
+        )
     site = _assemble(brief, config, work, provider)
     return _deliver(site, plan, work, settings, out)
 
@@ -139,7 +127,9 @@ def _announce(plan: Plan) -> None:
     """Say in the run which way each step goes, why, and what it should cost."""
     for line in [*(f"{route.step}: {route.route} ({route.reason})" for route in plan.routes.values()), *plan.warnings]:
         get_run_logger().info(line)
-    publish_markdown(f"forecast-{plan.order.brief.slug}", describe_plan(plan), "Routes and forecast, before any spending")
+    publish_markdown(
+        f"forecast-{plan.order.brief.slug}", describe_plan(plan), "Routes and forecast, before any spending"
+    )
 
 
 def _configure(desk: Desk, work: Work) -> Any:
@@ -184,26 +174,12 @@ def _deliver(site: Site, plan: Plan, work: Work, settings: Settings, out: Path) 
     bundle = deliver(site, out, files, made_at)
     publish_markdown(f"costs-{site.brief.slug}", markdown, f"{title}: forecast, actual, saving")
     publish_table(f"costs-table-{site.brief.slug}", to_table(report), f"{title}, by step")
-    return _result(site, report, bundle)
-
-
-def _result(site: Site, report: CostReport, bundle: Path) -> BuildResult:
-    return BuildResult(
-        slug=site.brief.slug,
-        bundle=bundle.resolve(),
-        complete=not site.missing,
-        missing=site.missing,
-        warnings=len(site.warnings),
-        cost_usd=report.total,
-        reused_usd=report.reused,
-        realtime_usd=report.realtime_total,
-        simulated=site.simulated,
-    )
+    return build_result(site, report, bundle)
 
 
 def _final_state(result: BuildResult) -> State[Any]:
     mark = "SIMULATED: " if result.simulated else ""
-    where = f"{result.bundle}; cost ${result.cost_usd:.4f} against ${result.realtime_usd:.4f} in real time"
+    where = f"{result.bundle}; cost {usd(result.cost_usd)} against {usd(result.realtime_usd)} in real time"
     if result.complete:
         return Completed(message=f"{mark}Delivered {where}", data=result)
     lacking = ", ".join(f"{item.step} {item.item}" for item in result.missing)

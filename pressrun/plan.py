@@ -8,18 +8,19 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from pressrun.brief import SiteBrief
-from pressrun.calls import Call, Frozen, Route, StepName, canonical_json
-from pressrun.costs import Forecast, ForecastLine, forecast_costs
+from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, canonical_json
+from pressrun.costs import Forecast, ForecastLine, forecast_costs, percent, usd
+from pressrun.durations import say_duration
 from pressrun.errors import OverBudget, ProviderUnfit
 from pressrun.models import check_models, model_info
-from pressrun.prices import PriceTable, load_price_table
+from pressrun.prices import PriceTable, Tier, load_price_table
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, STEPS, Order, Step
 from pressrun.steps.config import specimen
 from pressrun.strategy import BatchStrategy, StepRoute
 from pressrun.tokens import estimate_tokens
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "describe_plan", "make_plan", "price_table"]
 
 
 class Plan(Frozen):
@@ -44,8 +45,8 @@ class Plan(Frozen):
         """Raise `OverBudget` when the forecast is above the cap (USD)."""
         if cap is not None and self.forecast.total > cap:
             raise OverBudget(
-                f"The forecast for {self.order.brief.slug} is ${self.forecast.total:.4f}, above the cap of ${cap}. "
-                "Nothing was spent. Raise the cap, prefer cost, or order fewer images."
+                f"The forecast for {self.order.brief.slug} is {usd(self.forecast.total)}, above the cap of "
+                f"{usd(cap)}. Nothing was spent. Raise the cap, prefer cost, or order fewer images."
             )
 
 
@@ -58,8 +59,11 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
         image_quality=settings.image_quality,
     )
     warnings = _check_models(order, now.astimezone(UTC).date())
-    routes = {name: strategy.resolve(name, _model(step, order), batchable=_batchable(step, order)) for name, step in STEPS.items()}
-    table = load_price_table(settings.prices_file) if settings.prices_file else None
+    routes = {
+        name: strategy.resolve(name, order.model(step.endpoint), batchable=_batchable(order.model(step.endpoint)))
+        for name, step in STEPS.items()
+    }
+    table = price_table(settings)
     return Plan(
         order=order,
         routes=routes,
@@ -68,3 +72,83 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
         price_table=table,
         warnings=warnings,
     )
+
+
+def price_table(settings: Settings) -> PriceTable | None:
+    """The user's own prices, if the settings name a file of them. Raises `BadBrief` for a faulty file."""
+    return load_price_table(settings.prices_file) if settings.prices_file else None
+
+
+def _check_models(order: Order, today: date) -> list[str]:
+    notices = check_models([order.text_model, order.image_model], today)
+    refused = [notice.text for notice in notices if notice.refused]
+    if refused:
+        raise ProviderUnfit(f"{' '.join(refused)} Nothing was spent.")
+    return [notice.text for notice in notices]
+
+
+def _batchable(model: str) -> bool:
+    """A model that is not in our table is a compatible server's own; its batch price decides, in the forecast."""
+    info = model_info(model)
+    return info is None or info.batch
+
+
+def _forecast_lines(order: Order, routes: dict[StepName, StepRoute]) -> list[ForecastLine]:
+    """Real prompts, made from a configuration of the ordered size, with the steps' own expectation of the output."""
+    planned = order.model_copy(update={"config": specimen(order.brief)})
+    return [
+        _forecast_line(step, planned if step is not CONFIG else order, routes[name]) for name, step in STEPS.items()
+    ]
+
+
+def _forecast_line(step: Step, order: Order, route: StepRoute) -> ForecastLine:
+    calls = step.calls(order)
+    output = len(calls) * step.output_tokens(order)
+    return ForecastLine(
+        step=step.name,
+        route=route.route,
+        model=route.model,
+        calls=len(calls),
+        input_tokens=sum(_input_tokens(call) for call in calls),
+        output_tokens=output,
+        image_output_tokens=output if step.endpoint is Endpoint.IMAGES else 0,
+    )
+
+
+def _input_tokens(call: Call) -> int:
+    if call.endpoint is Endpoint.IMAGES:
+        return estimate_tokens(call.body["prompt"])
+    return estimate_tokens(canonical_json([call.body["messages"], call.body["response_format"]]))
+
+
+def describe_plan(plan: Plan) -> str:
+    """The plan as Markdown for a person: the route and reason of every step, what it should cost, what to know."""
+    forecast = plan.forecast
+    saving = percent(forecast.saving / forecast.realtime_total * 100) if forecast.realtime_total else "0%"
+    lines = [
+        f"# Plan for {plan.order.brief.slug}",
+        f"Forecast **{usd(forecast.total)}**, against {usd(forecast.realtime_total)} for the same in real time "
+        f"(saves {usd(forecast.saving)}, {saving}). Token counts are estimates.",
+        f"A batch may take {say_duration(plan.max_wait)}; what is not answered by then is done in real time.",
+        *(f"> **Note:** {warning}" for warning in plan.warnings),
+        "| step | calls | route | why | model | forecast | in real time | by batch |\n"
+        "|---|--:|---|---|---|--:|--:|--:|\n" + "\n".join(_plan_row(plan, step) for step in plan.routes),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _plan_row(plan: Plan, step: StepName) -> str:
+    route = plan.routes[step]
+    line = next(line for line in plan.forecast.lines if line.line.step is step)
+    by_batch = line.usd_by_tier.get(Tier.BATCH)
+    cells = [
+        STEPS[step].title,
+        str(line.line.calls),
+        route.route,
+        route.reason,
+        route.model,
+        usd(line.usd),
+        usd(line.realtime_usd),
+        usd(by_batch) if by_batch is not None else "not offered",
+    ]
+    return f"| {' | '.join(cells)} |"

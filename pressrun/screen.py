@@ -9,17 +9,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import humanize
+from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from pressrun.calls import Answer, Call, Route, StepName
-from pressrun.durations import say_duration
+from pressrun.costs import usd
+from pressrun.plan import Plan
+from pressrun.prices import Tier
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
+from pressrun.result import BuildResult
 from pressrun.steps import STEPS
 from pressrun.strategy import StepRoute
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "plan_table", "summary"]
 
 
 @dataclass
@@ -76,6 +82,7 @@ class Screen:
             case Note():
                 self.notes.append(event.text)
                 return event.text
+        return None
 
     def _count(self, event: CallDone) -> str | None:
         line = self.steps.setdefault(event.call.step, StepLine())
@@ -97,7 +104,7 @@ class Screen:
     def _heading(self) -> Text:
         elapsed = int((datetime.now(UTC) - self.started).total_seconds())
         text = Text.assemble(
-            (self.title, "bold"), f"   {elapsed // 60}:{elapsed % 60:02d}   ", (f"${self.spent:.4f}", "bold green")
+            (self.title, "bold"), f"   {elapsed // 60}:{elapsed % 60:02d}   ", (usd(self.spent), "bold green")
         )
         return text.append("   SIMULATED", "bold magenta") if self.simulated else text
 
@@ -142,5 +149,52 @@ def _say_batch(seen: BatchSeen) -> str:
     counts = f", {seen.completed + seen.failed} of {seen.total} done" if seen.total else ""
     failed = f", {seen.failed} failed" if seen.failed else ""
     left = seen.deadline - datetime.now(UTC)
-    wait = f"; real time in {say_duration(left)} at the latest" if left.total_seconds() > 60 else ""
+    wait = f"; real time in {humanize.naturaldelta(left)} at the latest" if left.total_seconds() > 60 else ""
     return f"{seen.status}{counts}{failed}{wait if seen.status in ('validating', 'in_progress', 'finalizing') else ''}"
+
+
+def plan_table(plan: Plan) -> Table:
+    """The forecast of one site: each step's route, its reason, and what it costs there and elsewhere."""
+    table = Table(title=plan.order.brief.slug, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for name in ("step", "calls", "route", "forecast", "in real time", "by batch", "why"):
+        table.add_column(name, justify="right" if name in ("calls", "forecast", "in real time", "by batch") else "left")
+    for line in plan.forecast.lines:
+        step = line.line.step
+        by_batch = line.usd_by_tier.get(Tier.BATCH)
+        table.add_row(
+            STEPS[step].title,
+            str(line.line.calls),
+            plan.route(step),
+            usd(line.usd),
+            usd(line.realtime_usd),
+            usd(by_batch) if by_batch is not None else "-",
+            plan.routes[step].reason,
+        )
+    table.add_section()
+    table.add_row("total", "", "", usd(plan.forecast.total), usd(plan.forecast.realtime_total), "", "token estimates")
+    return table
+
+
+def summary(result: BuildResult) -> Panel:
+    """The last words of a run: where to look, what it cost, what is missing."""
+    saved = result.realtime_usd - result.cost_usd
+    lines = [
+        f"preview   {result.bundle / 'preview' / 'index.html'}",
+        f"bundle    {result.bundle}",
+        f"costs     {result.bundle / 'costs.md'}",
+        f"spent     {usd(result.cost_usd - result.reused_usd)} now{_earlier(result)}",
+        f"saved     {usd(saved)} against {usd(result.realtime_usd)} for the same in real time",
+    ]
+    if result.warnings:
+        lines.append(f"to check  {result.warnings} notes for the editor, at the end of the preview")
+    lines += [f"missing   {item.step} {item.item}: {item.reason}" for item in result.missing]
+    if result.missing:
+        lines.append("          the same command asks again for what is missing, and for nothing else")
+    word = "complete" if result.complete else "INCOMPLETE"
+    mark = "SIMULATED  " if result.simulated else ""
+    colour = "green" if result.complete else "red"
+    return Panel(Text("\n".join(lines)), title=f"{mark}{result.slug} is {word}", border_style=colour, expand=False)
+
+
+def _earlier(result: BuildResult) -> str:
+    return f", {usd(result.reused_usd)} by earlier runs" if result.reused_usd else ""

@@ -32,12 +32,18 @@ def _key(settings: Settings) -> SecretStr:
     if settings.openai_api_key and settings.openai_api_key.get_secret_value():
         return settings.openai_api_key
     try:
-        return SecretStr(str(Secret.load(KEY_BLOCK).get()))
+        return SecretStr(str(_load_secret().get()))
     except ValueError:
         raise ProviderUnfit(
             f"There is no OpenAI key: set OPENAI_API_KEY, or make a Prefect Secret block named {KEY_BLOCK}. Nothing "
             "was spent. To try Pressrun without a key, say --simulate."
         ) from None
+
+
+def _load_secret() -> Secret[str]:
+    block = Secret.load(KEY_BLOCK, _sync=True)
+    assert isinstance(block, Secret)
+    return block
 
 
 @contextmanager

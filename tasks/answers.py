@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
@@ -21,6 +22,12 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     return isinstance(state.result(raise_on_failure=False), TemporaryFailure)
 
 
+def _answer_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """The call's id is part of the key: two items that happen to ask the same thing are two things ordered."""
+    call: Call = parameters["call"]
+    return content_key("answer", parameters["provider"], f"{call.id} {call.key}")
+
+
 @task(
     name="answer-in-real-time",
     task_run_name="{call.step}: {call.item} in real time",
@@ -30,7 +37,7 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     retry_condition_fn=_may_help,
     persist_result=True,
     result_serializer="json",
-    cache_key_fn=lambda _context, parameters: content_key("answer", parameters["provider"], parameters["call"].key),
+    cache_key_fn=_answer_key,
 )
 def answer_now(call: Call, provider: Provider) -> Answer:
     """Ask one call in real time; the same call at the same provider is never asked twice.

@@ -121,8 +121,16 @@ class ProgressMeter:
 
     def show(self, view: BatchView) -> None:
         """Tell everyone, when something has changed since the last poll."""
-        tell(BatchSeen(batch_id=view.batch_id, status=view.status, completed=view.completed, failed=view.failed,
-                       total=view.total, deadline=self.deadline))
+        tell(
+            BatchSeen(
+                batch_id=view.batch_id,
+                status=view.status,
+                completed=view.completed,
+                failed=view.failed,
+                total=view.total,
+                deadline=self.deadline,
+            )
+        )
         done = view.completed + view.failed
         if self.last == (view.status, done):
             return

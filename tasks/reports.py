@@ -1,4 +1,4 @@
-"""What a run leaves to be read in the Prefect UI: artifacts, each made once a run however often the flow is replayed."""
+"""What a run leaves to be read in the Prefect UI: artifacts, each made once a run, however often it is replayed."""
 
 from typing import Any
 

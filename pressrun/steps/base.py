@@ -38,6 +38,10 @@ class Order(Frozen):
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
 
+    def model(self, endpoint: Endpoint) -> str:
+        """The model that is asked on an endpoint."""
+        return self.image_model if endpoint is Endpoint.IMAGES else self.text_model
+
 
 class InvalidReply(Exception):
     """A reply that is not fit to use; `faults` says why, one sentence each. Never leaves the library."""

@@ -1,0 +1,44 @@
+"""`BuildResult`: what a run delivered and what it cost, for whoever started it."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from pressrun.calls import Frozen, MissingItem
+from pressrun.costs import CostReport
+from pressrun.site import Site
+
+__all__ = ["BuildResult", "build_result"]
+
+
+class BuildResult(Frozen):
+    """One site's outcome; money in USD."""
+
+    slug: str
+    bundle: Path
+    """The site's folder, absolute."""
+    complete: bool
+    missing: list[MissingItem]
+    warnings: int
+    """Things that an editor should look at; the manifest and the preview list them."""
+    cost_usd: Decimal
+    """Of everything that went into the bundle, whichever run paid for it."""
+    reused_usd: Decimal
+    """The part of it that earlier runs had paid."""
+    realtime_usd: Decimal
+    """What the same would have cost in real time: the baseline of the saving."""
+    simulated: bool
+
+
+def build_result(site: Site, report: CostReport, bundle: Path) -> BuildResult:
+    """Sum up a delivered site."""
+    return BuildResult(
+        slug=site.brief.slug,
+        bundle=bundle.resolve(),
+        complete=not site.missing,
+        missing=site.missing,
+        warnings=len(site.warnings),
+        cost_usd=report.total,
+        reused_usd=report.reused,
+        realtime_usd=report.realtime_total,
+        simulated=site.simulated,
+    )
