@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, tags
-from prefect.runtime import flow_run
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -39,6 +39,7 @@ __all__ = ["build_site"]
 
 REAL_TIME_CALLS_AT_ONCE = 8
 """Threads of the task runner, which bounds the real-time requests under way."""
+RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=REAL_TIME_CALLS_AT_ONCE)
 
 
 def _run_name() -> str:
@@ -49,7 +50,7 @@ def _run_name() -> str:
 @flow(
     name="build-site",
     flow_run_name=_run_name,
-    task_runner=ThreadPoolTaskRunner(max_workers=REAL_TIME_CALLS_AT_ONCE),
+    task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
 )
 def build_site(
     brief: SiteBrief,

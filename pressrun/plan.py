@@ -11,9 +11,9 @@ from pressrun.brief import SiteBrief
 from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, canonical_json
 from pressrun.costs import Forecast, ForecastLine, forecast_costs, percent, usd
 from pressrun.durations import say_duration
-from pressrun.errors import OverBudget, ProviderUnfit
+from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.models import check_models, model_info
-from pressrun.prices import PriceTable, Tier, load_price_table
+from pressrun.prices import PriceTable, Tier, load_price_table, unit_prices
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, STEPS, Order, Step
 from pressrun.steps.config import specimen
@@ -59,11 +59,10 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
         image_quality=settings.image_quality,
     )
     warnings = _check_models(order, now.astimezone(UTC).date())
-    routes = {
-        name: strategy.resolve(name, order.model(step.endpoint), batchable=_batchable(order.model(step.endpoint)))
-        for name, step in STEPS.items()
-    }
     table = price_table(settings)
+    batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
+    models = {name: order.model(step.endpoint) for name, step in STEPS.items()}
+    routes = {name: strategy.resolve(name, model, batchable=batchable[model]) for name, model in models.items()}
     return Plan(
         order=order,
         routes=routes,
@@ -87,10 +86,16 @@ def _check_models(order: Order, today: date) -> list[str]:
     return [notice.text for notice in notices]
 
 
-def _batchable(model: str) -> bool:
-    """A model that is not in our table is a compatible server's own; its batch price decides, in the forecast."""
+def _batchable(model: str, now: datetime, table: PriceTable | None) -> bool:
+    """Whether a model can be asked by batch at a known price; of one that is not in our table only the price tells."""
     info = model_info(model)
-    return info is None or info.batch
+    if info is not None and not info.batch:
+        return False
+    try:
+        unit_prices(model, Tier.BATCH, now, table)
+    except UnknownPrice:
+        return False
+    return True
 
 
 def _forecast_lines(order: Order, routes: dict[StepName, StepRoute]) -> list[ForecastLine]:

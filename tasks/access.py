@@ -41,7 +41,7 @@ def _key(settings: Settings) -> SecretStr:
 
 
 def _load_secret() -> Secret[str]:
-    block = Secret.load(KEY_BLOCK, _sync=True)
+    block = Secret.load(KEY_BLOCK)
     assert isinstance(block, Secret)
     return block
 

@@ -156,7 +156,8 @@ def repair_call(call: Call, answer: Answer, faults: list[str]) -> Call:
         body = {**call.body, "prompt": f"{call.body['prompt']}\n\nAn earlier attempt failed: {'; '.join(faults)}."}
     else:
         body = _repair_chat(call.body, answer, faults)
-    return call.model_copy(update={"body": body, "repairs": call.id})
+    # Not model_copy: it would carry the cached key and id of the first call along.
+    return Call(site=call.site, step=call.step, item=call.item, endpoint=call.endpoint, body=body, repairs=call.id)
 
 
 def _repair_chat(body: dict[str, Any], answer: Answer, faults: list[str]) -> dict[str, Any]:
