@@ -14,7 +14,7 @@ from pressrun.bundle.colours import palette_warnings
 from pressrun.bundle.pictures import Host, Kind, Picture, make_picture
 from pressrun.site import Site
 from pressrun.steps.articles import Article
-from pressrun.steps.config import ArticlePlan, ImagePlan, Page
+from pressrun.steps.config import ArticlePlan, ImagePlan, Page, article_item, image_item
 from pressrun.steps.seo import PageSeo
 
 __all__ = ["Layout", "PlacedArticle", "PlacedPage", "lay_out", "unique_slugs"]
@@ -73,7 +73,7 @@ def lay_out(site: Site) -> Layout:
     page_slugs = unique_slugs([page.slug or page.nav_label for page in config.pages], "page")
     article_slugs = unique_slugs([plan.slug or plan.title for plan in config.articles], "article")
     hosts = _hosts(site, page_slugs, article_slugs)
-    plans = {f"image-{number:02d}": plan for number, plan in enumerate(config.images, 1)}
+    plans = {image_item(number): plan for number, plan in enumerate(config.images, 1)}
     made = {
         item: make_picture(item, plan, _find_host(plan, hosts), site)
         for item, plan in plans.items()
@@ -87,7 +87,7 @@ def lay_out(site: Site) -> Layout:
         articles=tuple(
             _place_article(item, plan, site.articles[item], slug, on)
             for number, (plan, slug) in enumerate(zip(config.articles, article_slugs, strict=True), 1)
-            if (item := f"article-{number:02d}") in site.articles
+            if (item := article_item(number)) in site.articles
         ),
         pictures=pictures,
         warnings=(*site.warnings, *palette_warnings(config.palette), *_image_warnings(site, made, pictures)),

@@ -5,7 +5,6 @@ and model text reaches it only escaped (Jinja's autoescape) or sanitised (`prose
 """
 
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -22,6 +21,7 @@ from markupsafe import Markup
 from pressrun.bundle.colours import theme
 from pressrun.bundle.layout import Layout, PlacedPage
 from pressrun.bundle.prose import to_html
+from pressrun.steps.checks import display_width
 
 __all__ = ["preview_page"]
 
@@ -127,6 +127,6 @@ def _phone_link(phone: str) -> str:
 
 def _fit(text: str, kind: str) -> dict[str, Any]:
     """The text's width in half-width characters and whether it is within the advised limits."""
-    width = sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+    width = display_width(text)
     low, high = WIDTH_LIMITS[kind]
     return {"width": width, "low": low, "high": high, "good": low <= width <= high}
