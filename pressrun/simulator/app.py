@@ -65,12 +65,13 @@ def create_app(
 
     A batch takes `batch_seconds` in all and expires `window_seconds` after its creation; both are fixed when it is
     created. A reply in real time takes at least `realtime_seconds`. Only one application may use a folder at a time.
+    Raises `OSError` when the folder cannot be made.
     """
+    state_dir.mkdir(parents=True, exist_ok=True)
     journal = Journal()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        state_dir.mkdir(parents=True, exist_ok=True)
         database = Database(state_dir / "state.sqlite3")
         files = Files(database, state_dir / "files")
         batches = Batches(database, batch_seconds=batch_seconds, window_seconds=window_seconds)

@@ -19,6 +19,8 @@ __all__ = ["complete_chat"]
 
 REASONING_SHARE = {"none": 0.0, "minimal": 0.1, "low": 0.25, "medium": 0.5, "high": 1.0, "xhigh": 2.0, "max": 4.0}
 """Reasoning tokens for one token of text; a plausible growth, not a measured one."""
+REASONING_BASE = 256
+"""Tokens of text that are added before the share is taken, as short answers need thought, too."""
 REASONING_STEP = 64
 """Reasoning tokens are reported in multiples of 64."""
 MESSAGE_OVERHEAD = 3
@@ -86,7 +88,7 @@ def _choices(body: Mapping[str, Any], model: Model, content: str) -> tuple[list[
 
 def _reasoning_tokens(text_tokens: int, effort: str | None) -> int:
     share = REASONING_SHARE[effort or "none"]
-    steps = -(-int(text_tokens * share) // REASONING_STEP)
+    steps = -(-int((text_tokens + REASONING_BASE) * share) // REASONING_STEP)
     return steps * REASONING_STEP
 
 

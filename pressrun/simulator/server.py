@@ -50,7 +50,8 @@ def running_simulator(
 ) -> Iterator[str]:
     """Serve on 127.0.0.1 from a thread; yields the base URL for a client, `http://127.0.0.1:PORT/v1`.
 
-    `port` 0 takes any free one. Raises `OSError` when the port is taken, `RuntimeError` when the server cannot start.
+    `port` 0 takes any free one. Raises `OSError` when the port is taken or the folder cannot be made, `RuntimeError`
+    when the server cannot start for another reason.
     """
     app = create_app(
         state_dir, batch_seconds=batch_seconds, realtime_seconds=realtime_seconds, window_seconds=window_seconds

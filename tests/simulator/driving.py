@@ -46,8 +46,8 @@ def an_image(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def a_line(custom_id: str = "one", body: Any = None, **changes: Any) -> dict[str, Any]:
-    """One line of a batch's input file."""
+def a_line(custom_id: Any = "one", body: Any = None, **changes: Any) -> dict[str, Any]:
+    """One line of a batch's input file; a field that is None is left out."""
     line = {"custom_id": custom_id, "method": "POST", "url": CHAT, "body": a_chat() if body is None else body}
     return {name: value for name, value in {**line, **changes}.items() if value is not None}
 
