@@ -1,0 +1,82 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pressrun.calls import Route, StepName
+from pressrun.errors import BadBrief, ProviderUnfit
+from pressrun.strategy import BatchStrategy, Policy, Preference, load_strategy
+
+THE_BRIEFS_OWN = {
+    "batch_strategy": {
+        "articles": "always_batch",
+        "config": "user_choice",
+        "images": "never_batch",
+        "max_wait_time": "6_hours",
+    }
+}
+
+
+def routes(strategy: BatchStrategy, *, images_batchable: bool = True) -> dict[str, Route]:
+    return {
+        step: strategy.resolve(step, "m", batchable=images_batchable or step is not StepName.IMAGES).route
+        for step in StepName
+    }
+
+
+def test_the_briefs_own_json_loads_unchanged(tmp_path: Path) -> None:
+    file = tmp_path / "strategy.json"
+    file.write_text(json.dumps(THE_BRIEFS_OWN))
+    strategy = load_strategy(file)
+    assert strategy.articles is Policy.ALWAYS_BATCH
+    assert strategy.images is Policy.NEVER_BATCH
+    assert strategy.max_wait_time == timedelta(hours=6)
+
+
+@pytest.mark.parametrize("text", ["6_hours", "6h", "PT6H", "6 hours", "360m"])
+def test_six_hours_may_be_written_in_many_ways(text: str) -> None:
+    assert BatchStrategy.model_validate({"max_wait_time": text}).max_wait_time == timedelta(hours=6)
+
+
+@pytest.mark.parametrize("text", [6, "6", "", "soon", "-1h", "0h", True, None, "nan", "9" * 400 + "h"])
+def test_a_wait_that_is_no_positive_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        BatchStrategy.model_validate({"max_wait_time": text})
+
+
+def test_balanced_is_the_default_and_the_briefs_hybrid() -> None:
+    assert routes(BatchStrategy()) == {
+        "config": Route.REALTIME,
+        "articles": Route.BATCH,
+        "images": Route.REALTIME,
+        "descriptions": Route.BATCH,
+        "seo": Route.BATCH,
+    }
+
+
+def test_speed_takes_everything_real_time_but_what_must_be_batched() -> None:
+    strategy = BatchStrategy(preference=Preference.SPEED, articles=Policy.ALWAYS_BATCH)
+    assert [step for step, route in routes(strategy).items() if route is Route.BATCH] == ["articles"]
+
+
+def test_cost_takes_everything_to_batch_but_what_must_not_be_and_cannot_be() -> None:
+    strategy = BatchStrategy(preference=Preference.COST, config=Policy.NEVER_BATCH)
+    assert [step for step, route in routes(strategy).items() if route is Route.REALTIME] == ["config"]
+    chosen = strategy.resolve(StepName.IMAGES, "gpt-image-2.6-flare", batchable=False)
+    assert chosen.route is Route.REALTIME
+    assert "gpt-image-2.6-flare cannot be batched" in chosen.reason
+
+
+def test_a_step_that_must_be_batched_on_a_model_that_cannot_is_refused() -> None:
+    with pytest.raises(ProviderUnfit, match=r"images.*always_batch.*Nothing was spent"):
+        BatchStrategy(images=Policy.ALWAYS_BATCH).resolve(StepName.IMAGES, "m", batchable=False)
+
+
+def test_faults_of_a_strategy_file_are_all_reported(tmp_path: Path) -> None:
+    file = tmp_path / "strategy.yaml"
+    file.write_text("preference: cheap\nmax_wait_time: 6\narticels: always_batch\n")
+    with pytest.raises(BadBrief) as refused:
+        load_strategy(file)
+    assert len(refused.value.faults) == 3
+    assert "line 3" in str(refused.value)
