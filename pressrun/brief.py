@@ -90,8 +90,8 @@ def _slugify(text: str) -> str:
     return slugify(text, max_length=40, word_boundary=True)
 
 
-Printable = Annotated[str, AfterValidator(_printable)]
-Text = Annotated[Printable, Field(min_length=1, max_length=300)]
+Text = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]
+ContactText = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
 Email = Annotated[str, Field(max_length=200), AfterValidator(_email)]
 Language = Annotated[str, AfterValidator(_language)]
 Colour = Annotated[str, AfterValidator(_colour)]
@@ -115,11 +115,9 @@ class Contact(BriefModel):
     """How the site's visitors reach the client; whatever is left out is left out of the site too."""
 
     email: Email | None = None
-    phone: Printable | None = Field(
-        None, max_length=60, description="As it should be shown, such as +44 1326 555 0142."
-    )
-    address: Printable | None = Field(None, max_length=300)
-    hours: Printable | None = Field(None, max_length=300, description="Opening hours, as they should be shown.")
+    phone: ContactText | None = Field(None, description="As it should be shown, such as +44 1632 960142.")
+    address: ContactText | None = None
+    hours: ContactText | None = Field(None, description="Opening hours, as they should be shown.")
 
 
 class SiteBrief(BriefModel):
@@ -151,7 +149,9 @@ class SiteBrief(BriefModel):
     )
     article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many articles, 6 to 9.")
     image_count: int = Field(13, ge=1, le=40, title="Images", description="How many images, 1 to 40.")
-    notes: Printable = Field("", title="Notes", max_length=4000, description="Anything else the writers should know.")
+    notes: Annotated[str, Field(max_length=4000), AfterValidator(_printable)] = Field(
+        "", title="Notes", description="Anything else the writers should know."
+    )
 
     @model_validator(mode="before")
     @classmethod

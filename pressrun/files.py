@@ -52,14 +52,14 @@ def load_model(path: Path, model: type[Model]) -> Model:
     """
     marked = read_marked(_text(path))
     faults = list(marked.faults)
-    if marked.data is not None and not isinstance(marked.data, dict):
-        faults.append((1, "expected fields (`name: ...`), found a list or a lone text"))
     if isinstance(marked.data, dict):
         try:
             value = model.model_validate(marked.data)
         except ValidationError as error:
             faults += [_describe(details, marked, model) for details in error.errors()]
-    if faults or marked.data is None:
+    elif marked.data is not None or not faults:
+        faults.append((1, "expected fields (`name: ...`), found something else"))
+    if faults:
         raise BadBrief(str(path), _listed(faults))
     return value
 

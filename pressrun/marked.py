@@ -35,7 +35,7 @@ DEPTH_LIMIT = 20
 """Levels of nesting; ours need three, and a file of 100,000 brackets would exhaust the stack."""
 
 NULLS = {"", "~", "null", "Null", "NULL"}
-COLOUR_AS_COMMENT = re.compile(r"#[0-9a-fA-F]{3,8}\b")
+COLOUR_AS_COMMENT = re.compile(r"(?<![\"'\w])#[0-9a-fA-F]{3,8}\b")
 COLOUR_HINT = "after a # YAML reads a comment, so put a colour in quotes, such as '#1a2b3c'"
 
 
@@ -56,7 +56,7 @@ def read_marked(text: str) -> Marked:
     except ReaderError as error:
         reader.refuse(text.count("\n", 0, error.position) + 1, f"an unprintable character (U+{error.character:04X})")
     except MarkedYAMLError as error:
-        reader.refuse(*_in_plain_words(error, reader.source))
+        reader.refuse(*_in_plain_words(error, reader.line, reader.source))
     except (YAMLError, ValueError, OverflowError) as error:
         # ruamel lets ValueError and OverflowError through for escapes beyond Unicode, such as "\Uffffffff".
         reader.refuse(reader.line, f"not valid YAML or JSON near here ({error})")
@@ -103,7 +103,7 @@ class _Reader:
             return self._mapping(place)
         if isinstance(event, SequenceStartEvent):
             return self._sequence(place)
-        return self._scalar(event, place) if isinstance(event, ScalarEvent) else ""
+        return self._scalar(event, place) if isinstance(event, ScalarEvent) else f"*{getattr(event, 'anchor', '')}"
 
     def _mapping(self, place: Place) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -130,7 +130,7 @@ class _Reader:
             return self._empty(event, place)
         try:
             # JSON writes characters beyond U+FFFF as two escapes, which YAML leaves as two halves.
-            return str(event.value).encode("utf-16", "surrogatepass").decode("utf-16")
+            return str(event.value or event.tag or "").encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
             self.refuse(self.line, "half of a character (a lone surrogate escape)")
             return str(event.value).encode(errors="replace").decode()
@@ -154,15 +154,15 @@ class _Reader:
             self.refuse(self.line, f"put a text that begins with ! in quotes (found {tag})")
 
 
-def _in_plain_words(error: MarkedYAMLError, source: list[str]) -> Fault:
+def _in_plain_words(error: MarkedYAMLError, last_read: int, source: list[str]) -> Fault:
     """The commonest slips as a person would say them, at the line where the person would look."""
-    mark, opened = error.problem_mark, error.context_mark
-    line = mark.line + 1 if mark else 1
     problem = str(error.problem)
-    if opened and opened.line < len(source) and COLOUR_AS_COMMENT.search(source[opened.line]):
-        return opened.line + 1, COLOUR_HINT
-    if opened and "stream" in problem:
-        return opened.line + 1, "a quote or bracket is opened here and never closed"
+    line = error.problem_mark.line + 1 if error.problem_mark else last_read
+    opened = error.context_mark.line + 1 if error.context_mark and "node content" not in problem else last_read
+    if COLOUR_AS_COMMENT.search("".join(source[opened - 1 : opened])):
+        return opened, COLOUR_HINT
+    if "stream" in problem:
+        return opened, "a quote or bracket is opened here and never closed"
     if "mapping values are not allowed" in problem:
         return line, "put a text that has a colon and a space in it in quotes; or the line is indented wrongly"
     if "'\\t'" in problem:
