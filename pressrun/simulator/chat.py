@@ -14,6 +14,7 @@ from pressrun.simulator.chat_parameters import check_chat, effort_of, tier_of
 from pressrun.simulator.models import Model
 from pressrun.simulator.prompt_cache import PromptCache
 from pressrun.simulator.tokens import count_tokens, first_tokens
+from pressrun.simulator.writer import write_reply
 
 __all__ = ["complete_chat"]
 
@@ -32,8 +33,6 @@ def complete_chat(body: Mapping[str, Any], cache: PromptCache, *, in_batch: bool
 
     Raises `ApiError` when the body is not one that OpenAI takes.
     """
-    from pressrun.simulator.writer import write_reply
-
     now = datetime.now(UTC)
     model = check_chat(body, now.date())
     prompt = _prompt_text(body)
