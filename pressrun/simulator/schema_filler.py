@@ -72,17 +72,21 @@ def _value(root: Mapping[str, Any], node: Mapping[str, Any], rng: Random, draft:
     if "anyOf" in node:
         option = _option(root, node["anyOf"], draft, depth)
         return _value(root, option, rng, draft, depth)
-    kind = _kind(node, draft, depth)
-    if kind == "object":
-        return _object(root, node, rng, draft, depth)
-    if kind == "array":
-        return _array(root, node, rng, draft, depth)
-    if kind in ("integer", "number"):
-        return draft if _number_fits(node, draft, kind) else _number(node, rng, kind)
-    if kind == "string":
-        return _string(node, rng, draft)
-    if kind == "boolean":
-        return draft if isinstance(draft, bool) else rng.random() < 0.5
+    return _typed(root, node, rng, draft, depth)
+
+
+def _typed(root: Mapping[str, Any], node: Mapping[str, Any], rng: Random, draft: Any, depth: int) -> Any:
+    match _kind(node, draft, depth):
+        case "object":
+            return _object(root, node, rng, draft, depth)
+        case "array":
+            return _array(root, node, rng, draft, depth)
+        case "integer" | "number" as kind:
+            return draft if _number_fits(node, draft, kind) else _number(node, rng, kind)
+        case "string":
+            return _string(node, rng, draft)
+        case "boolean":
+            return draft if isinstance(draft, bool) else rng.random() < 0.5
     return None
 
 

@@ -94,10 +94,10 @@ def _slug(words: Words, label: str, template: str, taken: list[str]) -> str:
 def write_page(words: Words, plan: PagePlan) -> dict[str, Any]:
     """The page's finished copy, as the fields of `Page`."""
     prose = words.data["pages"][plan.template]
-    slots = {"page": plan.label, "services": _service_list(words), "contact": _contact(words)}
+    services, contact = _service_list(words), _contact(words)
 
     def fill(template: str) -> str:
-        return words.fill(template, plan.number, **slots)
+        return words.fill(template, plan.number, page=plan.label, services=services, contact=contact)
 
     return {
         "slug": plan.slug,

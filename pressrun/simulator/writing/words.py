@@ -26,7 +26,7 @@ LANGUAGES = ("en", "zh")
 PHRASE = 32
 """Widest name of a service within a sentence, in columns."""
 CJK_PHRASE = 20
-"""As `PHRASE`, for a Chinese list such as 凍頂烏龍、紅水烏龍與蜜香紅茶, of which the first member then stands for all."""
+"""As `PHRASE`, for a Chinese list such as 凍頂烏龍、紅水烏龍與蜜香紅茶; its first member then stands for all."""
 TITLE, DESCRIPTION = (30, 60), (120, 160)
 """Least and greatest width of the title and description of a search result, a full-width character counting two."""
 
@@ -49,7 +49,7 @@ CONNECTOR = re.compile(
     r"\s(?:with|from|for|to|in|at|by|on|of|and|or|that|mit|von|vom|für|aus|bei|am|im|und|zum|zur|avec|pour|con|para)\s"
 )
 CJK = r"[\u3400-\u4dbf\u4e00-\u9fff]"
-CJK_LIST = re.compile(rf"{CJK}.{{2,7}}?(?=[、與及和])")
+CJK_LIST = re.compile(rf"{CJK}.{{2,7}}?(?=、)")
 BETWEEN_SCRIPTS = re.compile(rf"(?<={CJK})(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?={CJK})")
 
 
@@ -164,7 +164,7 @@ class Words:
 
     def _inside(self, text: str) -> str:
         """A phrase as it is written within an English sentence; other languages keep it as it is."""
-        first = text.split(" ")[0]
+        first = text.split(" ", maxsplit=1)[0]
         if self.language != "en" or not self.brief.language.startswith("en"):
             return text
         is_plain = first[1:].islower() or (len(first) == 1 and first != "I") or re.fullmatch(r"[A-Z]-?[a-z-]+", first)
