@@ -57,12 +57,13 @@ def paint_image(prompt: str, width: int, height: int, output_format: str, compre
 
 
 def _colours(prompt: str, rng: Random) -> tuple[Rgb, Rgb]:
-    """The first two colours that the prompt names as #rrggbb, else a pair picked by the prompt's hash."""
+    """The first two colours that the prompt names as #rrggbb, else a pair picked by its hash; the main one is tinted a
+    little, so that a site's pictures belong together without being alike."""
     named = re.findall(r"#[0-9a-fA-F]{6}\b", prompt)
     main, accent = rng.choice(MOODS)
     if named:
         main, accent = named[0], named[1] if len(named) > 1 else accent
-    return _rgb(main), _rgb(accent)
+    return _mix(_rgb(main), _rgb(accent), rng.choice((0.0, 0.1, 0.2))), _rgb(accent)
 
 
 def _rgb(colour: str) -> Rgb:
@@ -163,21 +164,25 @@ def _still_life(size: tuple[int, int], main: Rgb, accent: Rgb, rng: Random) -> I
     _glow(picture, (wide * rng.uniform(0.15, 0.4), high * 0.2), short * 0.9, _mix(accent, WHITE, 0.8), 200)
     table = high * 0.68
     draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, table, wide, high), fill=_mix(_mix(main, accent, 0.35), WHITE, 0.18))
+    wood = _mix(_mix(main, accent, 0.35), WHITE, 0.18)
+    draw.rectangle((0, table, wide, high), fill=wood)
     colours = [_mix(main, BLACK, 0.15), accent, _mix(accent, main, 0.5), _mix(main, WHITE, 0.35)]
     rng.shuffle(colours)
     count = 3 if wide <= high else 4
     left, span = wide * 0.16, wide * 0.68
     for at, colour in enumerate(colours[:count]):
         middle = left + span * (at + 0.5) / count
-        _vessel(draw, middle, table + short * rng.uniform(0.03, 0.08), short * rng.uniform(0.075, 0.12), colour, rng)
+        foot, half = table + short * rng.uniform(0.03, 0.08), short * rng.uniform(0.075, 0.12)
+        shadow = (middle - half * 0.6, foot - half * 0.2, middle + half * 2.4, foot + half * 0.22)
+        draw.ellipse(shadow, fill=_mix(wood, BLACK, 0.25))
+        _vessel(draw, (middle, foot), half, colour, rng)
     return _soft(picture, 1.3)
 
 
-def _vessel(draw: ImageDraw.ImageDraw, x: float, foot: float, half: float, colour: Rgb, rng: Random) -> None:
+def _vessel(draw: ImageDraw.ImageDraw, at: tuple[float, float], half: float, colour: Rgb, rng: Random) -> None:
+    x, foot = at
     tall = half * rng.uniform(1.6, 3.6)
     shade = _mix(colour, BLACK, 0.28)
-    draw.ellipse((x - half * 0.6, foot - half * 0.2, x + half * 2.4, foot + half * 0.22), fill=_mix(shade, colour, 0.3))
     draw.ellipse((x - half, foot - 1.7 * half, x + half, foot + half * 0.15), fill=colour)
     draw.polygon(
         [
@@ -200,20 +205,16 @@ def _rooms(size: tuple[int, int], main: Rgb, accent: Rgb, rng: Random) -> Image.
     short = min(size)
     picture = _gradient(size, _mix(main, WHITE, 0.66), _mix(main, WHITE, 0.84))
     draw = ImageDraw.Draw(picture)
-    x, y = wide * rng.uniform(0.12, 0.42), high * 0.12
+    x, y = wide * rng.uniform(0.08, 0.3), high * rng.uniform(0.1, 0.16)
     across, down = short * 0.5, short * 0.56
     slant = short * 0.22
     light = _mix(_mix(main, WHITE, 0.86), accent, 0.25)
-    start = x + across * 1.12
-    draw.polygon(
-        [
-            (start, y + slant),
-            (start + across, y + 2 * slant),
-            (start + across, y + 2 * slant + down),
-            (start, y + slant + down),
-        ],
-        fill=light,
-    )
+    for row in (0.0, 0.53):
+        for column in (0.0, 0.53):
+            left, top = x + across * (1.2 + column), y + slant + down * row + slant * column
+            drop = slant * 0.47
+            right, low = left + across * 0.47, down * 0.47
+            draw.polygon([(left, top), (right, top + drop), (right, top + drop + low), (left, top + low)], fill=light)
     sky = _gradient((round(across), round(down)), _mix(accent, WHITE, 0.55), _mix(accent, WHITE, 0.85))
     picture.paste(sky, (round(x), round(y)))
     frame = _mix(main, BLACK, 0.1)
@@ -259,7 +260,7 @@ def _caption(prompt: str) -> str:
     """The prompt's first paragraph, on one line, without characters that the font lacks."""
     first = next((part for part in prompt.split("\n\n") if part.strip()), "")[: 2 * CAPTION]
     text = " ".join("".join(c for c in first if c.isspace() or (c.isprintable() and _can_write(c))).split())
-    return text if len(text) <= CAPTION else text[:CAPTION].rstrip() + "…"
+    return text if len(text) <= CAPTION else text[:CAPTION].rstrip() + "..."
 
 
 def _lines(text: str, font: ImageFont.FreeTypeFont, room: float, most: int) -> list[str]:
@@ -271,7 +272,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, room: float, most: int) -> l
         elif len(lines) < most:
             lines.append(_squeezed(piece, font, room))
         else:
-            lines[-1] = _squeezed(lines[-1].rstrip(" ,") + "…", font, room)
+            lines[-1] = _squeezed(lines[-1].rstrip(" ,") + "...", font, room)
             break
     return [line.strip() for line in lines if line.strip()]
 
@@ -279,9 +280,9 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, room: float, most: int) -> l
 def _squeezed(text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
     if font.getlength(text.rstrip()) <= room:
         return text
-    while len(text) > 1 and font.getlength(text + "…") > room:
+    while len(text) > 1 and font.getlength(text + "...") > room:
         text = text[:-1]
-    return text + "…"
+    return text + "..."
 
 
 def _write(picture: Image.Image, prompt: str, main: Rgb) -> None:
@@ -296,7 +297,7 @@ def _write(picture: Image.Image, prompt: str, main: Rgb) -> None:
     lines = _lines(_caption(prompt), font, wide - 2 * margin, 3)
     pitch = round(size * 1.45)
     ground = round(margin * 2.4 + pitch * len(lines))
-    shade = Image.linear_gradient("L").resize((wide, ground)).point(lambda value: min(205, value * 3 // 2))
+    shade = Image.linear_gradient("L").resize((wide, ground)).point(lambda value: min(165, value))
     picture.paste(_mix(main, BLACK, 0.72), (0, high - ground), shade)
     draw = ImageDraw.Draw(picture)
     top = high - margin - pitch * len(lines)
