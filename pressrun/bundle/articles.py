@@ -11,6 +11,8 @@ from itertools import zip_longest
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from pressrun.brief import SiteBrief
 from pressrun.bundle.layout import PlacedArticle
@@ -18,6 +20,16 @@ from pressrun.bundle.pictures import Picture
 from pressrun.bundle.prose import plain_to_markdown, to_markdown
 
 __all__ = ["article_file"]
+
+
+class _Representer(SafeRepresenter):
+    """Writes times with a `T`, as Go's YAML reader, and so Hugo, wants them when they have a zone."""
+
+    def represent_time(self, time: datetime) -> ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:timestamp", time.isoformat(timespec="seconds"))
+
+
+_Representer.add_representer(datetime, _Representer.represent_time)
 
 
 def article_file(placed: PlacedArticle, brief: SiteBrief, *, made_at: datetime) -> str:
@@ -29,26 +41,31 @@ def _front_matter(placed: PlacedArticle, brief: SiteBrief, made_at: datetime) ->
     """Hugo's own names at the top (https://gohugo.io/content/front-matter/), all others below `params`."""
     article = placed.article
     front: dict[str, Any] = {
-        "title": article.title,
+        "title": _line(article.title),
         "slug": placed.slug,
-        "date": made_at.replace(microsecond=0),
+        "date": made_at,
         "draft": True,
-        "description": article.seo_description,
-        "summary": article.summary,
-        "tags": article.tags,
-        "keywords": placed.plan.keywords,
-        "params": {"seo_title": article.seo_title, "lang": brief.language, "item": placed.item},
+        "description": _line(article.seo_description),
+        "summary": _line(article.summary),
+        "tags": [_line(tag) for tag in article.tags],
+        "keywords": [_line(keyword) for keyword in placed.plan.keywords],
+        "isCJKLanguage": brief.is_chinese,
+        "params": {"seo_title": _line(article.seo_title), "lang": brief.language, "item": placed.item},
     }
-    if brief.is_chinese:
-        front["isCJKLanguage"] = True
     if placed.lead:
-        front["params"] |= {"image": _path(placed.lead), "image_alt": placed.lead.alt}
+        front["params"] |= {"image": _path(placed.lead), "image_alt": _line(placed.lead.alt)}
     front["params"]["ai_disclosure"] = "generated"
     return front
 
 
+def _line(text: str) -> str:
+    """One line: YAML readers do not agree on what U+0085 and U+2028 are."""
+    return " ".join(text.split())
+
+
 def _yaml(front: dict[str, Any]) -> str:
     yaml: Any = YAML(typ="safe", pure=True)  # its settings are declared as None
+    yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.allow_unicode = True
     yaml.width = 100_000

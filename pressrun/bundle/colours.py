@@ -46,7 +46,7 @@ def theme(palette: Palette) -> dict[str, str]:
     ground, primary, accent = chosen["background"], chosen["primary"], chosen["accent"]
     ink = max((BLACK, WHITE), key=lambda end: contrast(end, ground))
     surface = _mix(ground, WHITE if ink == BLACK else BLACK, 0.6)
-    band = _mix(ground, primary, 0.07)
+    band = _mix(ground, chosen["secondary"], 0.12)
     if contrast(ink, band) < TEXT_CONTRAST:
         band = ground
     grounds = (ground, surface, band)

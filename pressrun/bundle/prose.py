@@ -6,7 +6,7 @@ and `plain_to_markdown` give Markdown that no common renderer turns into raw HTM
 
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import nh3
 from markdown_it import MarkdownIt
@@ -45,7 +45,7 @@ def to_html(text: str) -> Markup:
             html,
             tags=TAGS,
             attributes={"a": {"href"}},
-            attribute_filter=lambda _tag, _name, value: value if urlsplit(value).scheme else None,
+            attribute_filter=_absolute_links_only,
             url_schemes=SAFE_SCHEMES,
             link_rel="noopener noreferrer nofollow",
         )
@@ -73,6 +73,11 @@ def plain_to_markdown(text: str) -> str:
     line = " ".join(text.split())
     line = re.sub(r"&(?=#?\w+;)", "&amp;", line)
     return re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", line).replace("{", "&#123;")
+
+
+def _absolute_links_only(_tag: str, name: str, value: str) -> str | None:
+    """A relative link leads nowhere from a preview on disk."""
+    return value if name != "href" or re.match(r"[a-zA-Z]+:", value) else None
 
 
 def _outward_punctuation(text: str) -> str:

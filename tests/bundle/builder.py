@@ -3,6 +3,7 @@
 import io
 import math
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -107,7 +108,9 @@ def make_article(copy: Copy, number: int) -> Article:
         title=title,
         summary=summary,
         intro=copy.opening,
-        sections=[Section(heading=heading, body=body) for heading, body in zip(copy.headings, copy.bodies, strict=True)],
+        sections=[
+            Section(heading=heading, body=body) for heading, body in zip(copy.headings, copy.bodies, strict=True)
+        ],
         conclusion=copy.conclusion,
         seo_title=f"{title} | {copy.name}"[:60],
         seo_description=summary,
@@ -129,6 +132,7 @@ def missing_article(number: int) -> MissingItem:
     return MissingItem(step=StepName.ARTICLES, item=f"article-{number:02d}", reason="refused twice by the model")
 
 
+@cache
 def draw(orientation: str = "landscape", seed: int = 1, pixels: int = 48, kind: str = "JPEG") -> bytes:
     """Hills below a sun, as an encoded image."""
     wide, high = (side * pixels for side in ORIENTATIONS[orientation])
