@@ -5,6 +5,7 @@ one answer, and everything that belongs to no call is counted.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pressrun.calls import Answer, Call, Endpoint, Frozen, Route, canonical_json
+from pressrun.calls import Answer, Call, Endpoint, Frozen, Route
 
-__all__ = ["MAX_BYTES", "MAX_REQUESTS", "Harvest", "Shard", "read_line", "shards", "write_jsonl"]
+__all__ = ["MAX_BYTES", "MAX_REQUESTS", "Harvest", "Shard", "read_json", "read_line", "shards", "write_jsonl"]
 
 MAX_REQUESTS = 50_000
 MAX_BYTES = 200_000_000
@@ -43,9 +44,12 @@ class Shard(Frozen):
 
 
 def request_line(call: Call) -> bytes:
-    """One line of an input file, with its line end."""
+    """One line of an input file, with its line end.
+
+    The body keeps its order: a model writes the fields of a JSON schema in the schema's order.
+    """
     line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.body}
-    return canonical_json(line).encode() + b"\n"
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def shards(calls: Iterable[Call]) -> list[Shard]:
@@ -82,6 +86,7 @@ def write_jsonl(shard: Shard, path: Path) -> None:
         file.writelines(request_line(call) for call in shard.calls)
 
 
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 RETRYABLE_CODES = {"batch_expired", "batch_cancelled", "server_error", "rate_limit_exceeded"}
 
 
@@ -140,11 +145,8 @@ def read_line(line: str | bytes) -> tuple[str, dict[str, Any]] | None:
 
     `response` may be absent, and its `body` may be an object or JSON text: compatible servers do both.
     """
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict) or not isinstance(record.get("custom_id"), str):
+    record = read_json(line)
+    if record is None or not isinstance(record.get("custom_id"), str):
         return None
     response = record.get("response")
     response = response if isinstance(response, dict) else {}
@@ -155,12 +157,25 @@ def read_line(line: str | bytes) -> tuple[str, dict[str, Any]] | None:
     return record["custom_id"], _failure(record.get("error"), body, status)
 
 
+def read_json(text: str | bytes) -> dict[str, Any] | None:
+    """A JSON object that a provider wrote, or None when it is none.
+
+    Half a surrogate pair (an emoji that was cut) becomes U+FFFD: it could not be written as UTF-8 again.
+    """
+    try:
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
+        value = json.loads(text)
+        if SURROGATE.search(text):
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            value = json.loads(whole)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _body(body: Any) -> dict[str, Any] | None:
     if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
+        return read_json(body)
     return body if isinstance(body, dict) else None
 
 

@@ -18,7 +18,7 @@ from openai.types import Batch
 
 from pressrun.batchfile import Harvest, Shard, write_jsonl
 from pressrun.calls import Answer, Frozen
-from pressrun.errors import BatchRejected
+from pressrun.errors import BatchRejected, PressrunError
 
 __all__ = [
     "BatchTicket",
@@ -34,6 +34,9 @@ __all__ = [
     "submit",
 ]
 
+TRANSIENT = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError)
+UNSEEN_FILE = {"file_id", "input_file_id"}
+"""Parameters that a refusal names when an upload is not visible yet (bespokelabsai/curator#116)."""
 SCHEMA = "1"
 """Version of the metadata we write; a batch of another version is not adopted."""
 KEY = "pressrun_key"
@@ -129,7 +132,7 @@ def submit(client: OpenAI, shard: Shard, *, run_id: str, fresh: bool = False) ->
     batch was created, and is safe to answer by calling again: the look-up comes first.
     """
     found = find_batch(client, shard.key, only_run=run_id if fresh else None)
-    if found:
+    if found and _is_readable(client, found):
         return _ticket(found, shard.key, adopted=True)
     file_id = _upload(client, shard)
     try:
@@ -148,11 +151,24 @@ def submit(client: OpenAI, shard: Shard, *, run_id: str, fresh: bool = False) ->
         # Refused outright: nothing was created, so the upload would only be left behind.
         with contextlib.suppress(openai.OpenAIError):
             client.files.delete(file_id)
+        if error.param in UNSEEN_FILE:
+            raise
         raise BatchRejected(
             f"The provider refused the batch of {shard.title}: {error.message}. Nothing of it ran or was billed; "
             "answers that were already paid for are kept, and running again goes on from there."
         ) from None
     return _ticket(batch, shard.key, adopted=False)
+
+
+def _is_readable(client: OpenAI, batch: Batch) -> bool:
+    """Whether the result files that a batch names are there: they can be deleted, and expire after 30 days."""
+    try:
+        for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
+            with client.files.with_streaming_response.content(file_id):
+                pass
+    except openai.NotFoundError:
+        return False
+    return True
 
 
 def _upload(client: OpenAI, shard: Shard) -> str:
@@ -194,30 +210,43 @@ def _place(line: int | None) -> str:
 
 
 def cancel(client: OpenAI, batch_id: str) -> None:
-    """Ask the provider to stop a batch. That it has ended in the meantime is as good; the next poll will say."""
-    with contextlib.suppress(openai.BadRequestError, openai.ConflictError):
+    """Ask the provider to stop a batch. Whether it did, or the batch had ended, or nobody heard: the next poll says."""
+    with contextlib.suppress(openai.BadRequestError, openai.ConflictError, *TRANSIENT):
         client.batches.cancel(batch_id)
 
 
 def harvest(client: OpenAI, view: BatchView, shard: Shard, *, run_id: str) -> Harvested:
     """Read both result files of an ended batch as streams; see `Harvest` for what becomes of each line.
 
-    Raises `BatchRejected` when validation refused the whole batch.
+    Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone.
     """
     if view.status == "failed" and not (view.output_file_id or view.error_file_id):
         raise BatchRejected(_say_rejected(view, shard))
     collected = Harvest(shard=shard, batch_id=view.batch_id, run_id=run_id, at=datetime.now(UTC))
-    for file_id in (view.output_file_id, view.error_file_id):
-        if file_id:
+    try:
+        for file_id in filter(None, (view.output_file_id, view.error_file_id)):
             for line in _lines(client, file_id):
                 collected.add(line)
+    except openai.NotFoundError:
+        raise PressrunError(
+            f"A result file of batch {view.batch_id} ({shard.title}) is not at the provider (HTTP 404). Answers that "
+            "were already read are kept. Run again later; if the file stays away, --fresh pays for the work anew."
+        ) from None
     answers = collected.close(f"the batch ended as {view.status} without an answer to this")
     return Harvested(answers=answers, strays=collected.strays)
 
 
-def _lines(client: OpenAI, file_id: str) -> Iterator[str]:
+def _lines(client: OpenAI, file_id: str) -> Iterator[bytes]:
+    """The lines of a file as bytes. Only LF ends one: JSON may hold the other line ends that `iter_lines` splits at."""
+    rest: list[bytes] = []
     with client.files.with_streaming_response.content(file_id) as response:
-        yield from response.iter_lines()
+        for chunk in response.iter_bytes():
+            *ended, last = chunk.split(b"\n")
+            for part in ended:
+                yield b"".join((*rest, part))
+                rest = []
+            rest.append(last)
+    yield b"".join(rest)
 
 
 def _say_rejected(view: BatchView, shard: Shard) -> str:

@@ -6,6 +6,8 @@ into the client.
 
 import openai
 from openai import OpenAI
+from openai.pagination import SyncPage
+from openai.types import Model
 from pydantic import SecretStr
 
 from pressrun.calls import Frozen
@@ -45,7 +47,7 @@ def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provi
     Raises `ProviderUnfit` with the choice left. A server without `GET /v1/models` is tolerated.
     """
     try:
-        simulated = any(model.owned_by == SIMULATOR_OWNER for model in client.models.list().data or [])
+        simulated = _is_simulator(client.models.list(), base_url)
     except openai.NotFoundError:
         simulated = False
     except openai.OpenAIError as error:
@@ -53,6 +55,16 @@ def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provi
     if needs_batch:
         _check_batches(client, base_url)
     return Provider(base_url=base_url, simulated=simulated)
+
+
+def _is_simulator(models: SyncPage[Model] | str, base_url: str) -> bool:
+    """Whether this list of models is our simulator's; the SDK passes on as text what is not JSON: some web page."""
+    if isinstance(models, str):
+        raise ProviderUnfit(
+            f"{base_url} is no OpenAI-compatible API: it answers /models with something that is not JSON. Nothing was "
+            "spent. Check OPENAI_BASE_URL, which normally ends in /v1."
+        )
+    return any(getattr(model, "owned_by", None) == SIMULATOR_OWNER for model in models.data or [])
 
 
 def _check_batches(client: OpenAI, base_url: str) -> None:

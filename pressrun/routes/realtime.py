@@ -4,7 +4,6 @@ Invariant: the body that is sent is the call's body, byte for byte what a batch 
 between routes without becoming another call.
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ import httpx2
 import openai
 from openai import OpenAI
 
+from pressrun.batchfile import read_json
 from pressrun.calls import Answer, Call, Route
 from pressrun.errors import CallFailed
 
@@ -39,11 +39,8 @@ def ask(client: OpenAI, call: Call, *, run_id: str | None) -> Answer:
 
 
 def _body(reply: httpx2.Response) -> dict[str, Any]:
-    try:
-        body = json.loads(reply.content)
-    except ValueError:
-        raise TemporaryFailure("the provider's answer is not JSON") from None
-    if not isinstance(body, dict):
+    body = read_json(reply.content)
+    if body is None:
         raise TemporaryFailure("the provider's answer is not a JSON object")
     return body
 
