@@ -27,6 +27,8 @@ PHRASE = 32
 """Widest name of a service within a sentence, in columns."""
 CJK_PHRASE = 20
 """As `PHRASE`, for a Chinese list such as 凍頂烏龍、紅水烏龍與蜜香紅茶; its first member then stands for all."""
+ROOMY = 80
+"""Characters of Chinese that can carry a client's full name in Latin letters."""
 TITLE, DESCRIPTION = (30, 60), (120, 160)
 """Least and greatest width of the title and description of a search result, a full-width character counting two."""
 
@@ -99,7 +101,7 @@ class Words:
         return usable or [self._phrase_or(self.brief.trade, self.data.get("service", "our work"), limit)]
 
     def name(self, limit: int = 200) -> str:
-        """The client's name; in a short Chinese text a Latin name gives way to "we", as too little Chinese is left."""
+        """The client's name; in a short Chinese text a Latin name gives way to "our shop", as too little Chinese is left."""
         return self._phrase_or(self.brief.name, self.data.get("brand", "us"), limit)
 
     def fill(self, template: str, number: int, limit: int = PHRASE, **more: str) -> str:
@@ -110,7 +112,7 @@ class Words:
         slots = {
             "service": self._inside(service),
             "other": self._inside(other),
-            "name": _clean(self.brief.name) if limit == PHRASE and self.language != "zh" else self.name(limit),
+            "name": _clean(self.brief.name) if limit == PHRASE and self._has_room(template) else self.name(limit),
             "tone": self._inside(_clean(self.brief.tone)),
             **more,
         }
@@ -152,6 +154,10 @@ class Words:
             if width(text) + width(space + addition) <= most:
                 text += space + addition
         return text
+
+    def _has_room(self, template: str) -> bool:
+        """Whether a text stays what it is with a long Latin name in it; a short Chinese one would not."""
+        return self.language != "zh" or len(template) >= ROOMY
 
     def _suits(self, text: str) -> bool:
         """Whether a text may stand in a short text of this language; Chinese must be mostly Chinese."""
