@@ -182,7 +182,7 @@ def summary(result: BuildResult) -> Panel:
         f"preview   {result.bundle / 'preview' / 'index.html'}",
         f"bundle    {result.bundle}",
         f"costs     {result.bundle / 'costs.md'}",
-        f"spent     {usd(result.cost_usd - result.reused_usd)} now{_earlier(result)}",
+        f"spent     {_spent(result)}",
         f"saved     {usd(saved)} against {usd(result.realtime_usd)} for the same in real time",
     ]
     if result.warnings:
@@ -196,5 +196,7 @@ def summary(result: BuildResult) -> Panel:
     return Panel(Text("\n".join(lines)), title=f"{mark}{result.slug} is {word}", border_style=colour, expand=False)
 
 
-def _earlier(result: BuildResult) -> str:
-    return f", {usd(result.reused_usd)} by earlier runs" if result.reused_usd else ""
+def _spent(result: BuildResult) -> str:
+    now = usd(result.cost_usd - result.reused_usd)
+    earlier = f", {usd(result.reused_usd)} by earlier runs" if result.reused_usd else ""
+    return f"nothing: SIMULATED; it would have been {now} now{earlier}" if result.simulated else f"{now} now{earlier}"

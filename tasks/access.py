@@ -24,7 +24,7 @@ KEY_BLOCK = "openai-api-key"
 def client_for(provider: Provider) -> OpenAI:
     """A client for the provider. Raises `ProviderUnfit` when there is no key."""
     settings = Settings()
-    key = SecretStr("sk-simulated") if provider.simulated else _key(settings)
+    key = SecretStr("sk-simulated") if provider.built_in else _key(settings)
     return open_client(provider, key, settings)
 
 
@@ -56,7 +56,7 @@ def provider_for(*, simulate: bool, needs_batch: bool) -> Iterator[Provider]:
     if simulate:
         folder = settings.state_dir / "simulator"
         with running_simulator(folder, batch_seconds=settings.simulated_batch_seconds) as base_url:
-            yield Provider(base_url=base_url, simulated=True)
+            yield Provider(base_url=base_url, simulated=True, built_in=True)
         return
     provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
     yield check_provider(client_for(provider), provider.base_url, needs_batch=needs_batch)

@@ -13,14 +13,10 @@ from pressrun.routes.provider import Provider
 
 __all__ = ["content_key", "once_per_run"]
 
-SIMULATOR = "simulator"
-"""Stands for every in-process simulator, whatever port it listens on."""
-
 
 def content_key(kind: str, provider: Provider, content: str) -> str:
     """A cache key for `content` (itself a key or an id) at one provider."""
-    where = SIMULATOR if provider.simulated else provider.base_url
-    return f"pressrun-{kind}-{sha256(f'{where} {content}'.encode()).hexdigest()}"
+    return f"pressrun-{kind}-{sha256(f'{provider.identity} {content}'.encode()).hexdigest()}"
 
 
 def once_per_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -25,6 +25,14 @@ class Provider(Frozen):
 
     base_url: str
     simulated: bool = False
+    """Whether it is one of our simulators, ours or someone else's."""
+    built_in: bool = False
+    """Whether it is the simulator that this very run started, on whatever port was free."""
+
+    @property
+    def identity(self) -> str:
+        """What tells its answers from another provider's: the address, unless that is a port of the moment."""
+        return "built-in simulator" if self.built_in else self.base_url
 
 
 def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenAI:

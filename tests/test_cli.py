@@ -1,0 +1,76 @@
+"""The command as a user gives it: what it says and with which code it ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pressrun.simulator import running_simulator
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def pressrun(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    command = [sys.executable, "-m", "pressrun", *arguments]
+    return subprocess.run(
+        command, env={**env, "COLUMNS": "160", **environment}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_faults_of_all_briefs_are_reported_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("name: A\narticle_count: 12\n")
+    (tmp_path / "two.json").write_text('{"nmae": "B"}')
+    ended = pressrun("build", str(tmp_path / "one.yaml"), str(tmp_path / "two.json"), str(tmp_path / "three.yaml"))
+    assert ended.returncode == 2
+    assert "one.yaml" in ended.stderr
+    assert "line 2" in ended.stderr
+    assert "nmae" in ended.stderr
+    assert "three.yaml" in ended.stderr
+    assert "nothing was spent" in ended.stderr.lower()
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--max-cost", "free"], ["--max-cost", "-1"], ["--max-wait", "soon"], ["--prefer", "luck"], ["--poll", "0"]],
+)
+def test_an_option_that_makes_no_sense_is_refused_with_code_2(arguments: list[str]) -> None:
+    ended = pressrun("build", str(EXAMPLES / "harbour-bakery.yaml"), *arguments)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert arguments[0] in ended.stderr
+
+
+def test_a_forecast_needs_no_key_and_shows_route_and_reason() -> None:
+    ended = pressrun("forecast", str(EXAMPLES / "harbour-bakery.yaml"), "--prefer", "cost")
+    assert ended.returncode == 0, ended.stderr
+    assert "09 articles" in ended.stdout
+    assert "batch" in ended.stdout
+    assert "100 such sites a year" in ended.stdout
+
+
+def test_two_briefs_with_one_slug_are_refused(tmp_path: Path) -> None:
+    brief = str(EXAMPLES / "harbour-bakery.yaml")
+    ended = pressrun("build", brief, brief)
+    assert ended.returncode == 2
+    assert "slug" in ended.stderr
+
+
+@pytest.mark.live
+def test_the_doctor_names_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+    with running_simulator(tmp_path, batch_seconds=1) as base_url:
+        ended = pressrun("doctor", OPENAI_BASE_URL=base_url, OPENAI_API_KEY="sk-test-of-the-doctor")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "SIMULATED" in ended.stdout
+    assert "gpt-6-luna" in ended.stdout
+    assert "sk-test-of-the-doctor" not in ended.stdout
+
+
+@pytest.mark.live
+def test_the_doctor_refuses_a_retired_model() -> None:
+    ended = pressrun("doctor", PRESSRUN_IMAGE_MODEL="gpt-image-1")
+    assert ended.returncode == 2
+    assert "2026-10-23" in ended.stdout
