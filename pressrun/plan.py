@@ -22,6 +22,9 @@ from pressrun.tokens import estimate_tokens
 
 __all__ = ["Plan", "describe_plan", "make_plan", "price_table"]
 
+SAID = {Route.BATCH: "batch", Route.REALTIME: "real time"}
+"""Routes as a person reads them."""
+
 
 class Plan(Frozen):
     """The order, the route of every step with its reason, the forecast, and what to be warned of."""
@@ -136,8 +139,10 @@ def describe_plan(plan: Plan) -> str:
         f"(saves {usd(forecast.saving)}, {saving}). Token counts are estimates.",
         f"A batch may take {say_duration(plan.max_wait)}; what is not answered by then is done in real time.",
         *(f"> **Note:** {warning}" for warning in plan.warnings),
-        "| step | calls | route | why | model | forecast | in real time | by batch |\n"
-        "|---|--:|---|---|---|--:|--:|--:|\n" + "\n".join(_plan_row(plan, step) for step in plan.routes),
+        "| Step | Calls | Model | Route | Forecast | In real time | By batch |\n"
+        "|---|--:|---|---|--:|--:|--:|\n" + "\n".join(_plan_row(plan, step) for step in plan.routes),
+        # Beside the figures the reasons would be a column a few words wide.
+        "## Why\n\n" + "\n".join(_plan_reason(route) for route in plan.routes.values()),
     ]
     return "\n\n".join(lines) + "\n"
 
@@ -149,11 +154,14 @@ def _plan_row(plan: Plan, step: StepName) -> str:
     cells = [
         STEPS[step].title,
         str(line.line.calls),
-        route.route,
-        route.reason,
         route.model,
+        SAID[route.route],
         usd(line.usd),
         usd(line.realtime_usd),
         usd(by_batch) if by_batch is not None else "not offered",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _plan_reason(route: StepRoute) -> str:
+    return f"- **{STEPS[route.step].title}**: {SAID[route.route]} ({route.reason})"
