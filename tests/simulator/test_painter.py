@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from pressrun.simulator.painter import NOTHING, _can_write, _caption, _font, _lines, paint_image
+from pressrun.simulator.lettering import NOTHING, broken_lines, can_write, caption_of, load_font
+from pressrun.simulator.painter import paint_image
 
 PROMPT = "Round loaves on a linen cloth, low morning sun\n\nLet #1f3a4d and #e9b44c appear where natural."
 
@@ -46,13 +47,13 @@ def test_a_web_picture_stays_small() -> None:
 
 @pytest.mark.parametrize("character", "A茶麵鹽齒灣臺，。「」（）ㄅéß—")
 def test_characters_of_our_languages_are_in_the_font(character: str) -> None:
-    assert _can_write(character)
-    assert bytes(_font(40).getmask(character)) != bytes(_font(40).getmask(NOTHING))
+    assert can_write(character)
+    assert bytes(load_font(40).getmask(character)) != bytes(load_font(40).getmask(NOTHING))
 
 
 @pytest.mark.parametrize("character", ["\U0001f600", "\u0e01", "\ue000", NOTHING])
 def test_characters_that_the_font_lacks_are_left_out(character: str) -> None:
-    assert _caption(f"a{character}b") == "ab"
+    assert caption_of(f"a{character}b") == "ab"
 
 
 def test_a_chinese_prompt_is_written_on_the_picture() -> None:
@@ -66,8 +67,8 @@ def test_a_chinese_prompt_is_written_on_the_picture() -> None:
 
 @given(st.text(max_size=300), st.integers(60, 900), st.integers(1, 4))
 def test_lines_of_a_caption_fit_the_room(text: str, room: int, most: int) -> None:
-    font = _font(20)
-    lines = _lines(_caption(text), font, room, most)
+    font = load_font(20)
+    lines = broken_lines(caption_of(text), font, room, most)
     assert len(lines) <= most
     assert all(font.getlength(line) <= room for line in lines)
 

@@ -101,7 +101,7 @@ class Words:
         return usable or [self._phrase_or(self.brief.trade, self.data.get("service", "our work"), limit)]
 
     def name(self, limit: int = 200) -> str:
-        """The client's name; in a short Chinese text a Latin name gives way to "our shop", as too little Chinese is left."""
+        """The client's name; in a short Chinese text a Latin one gives way to "our shop", or too little is Chinese."""
         return self._phrase_or(self.brief.name, self.data.get("brand", "us"), limit)
 
     def fill(self, template: str, number: int, limit: int = PHRASE, **more: str) -> str:
