@@ -1,23 +1,26 @@
 # Every target sets up what it needs; nothing outside this folder is written to.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+HOME_OF_PREFECT := .pressrun/prefect
 READY := $(VENV)/.ready
 
-export PREFECT_HOME := $(CURDIR)/.pressrun/prefect
+export PREFECT_HOME := $(CURDIR)/$(HOME_OF_PREFECT)
+# The first start makes Prefect's database: 12 seconds on an idle machine, where Prefect gives up after 20.
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test lint format clean
 
-demo: $(READY)
+demo: $(READY) | $(HOME_OF_PREFECT)
 	$(BIN)/pressrun build examples/harbour-bakery.yaml --out demo --simulate
 	@echo
 	@echo "The site and its cost report are under $(CURDIR)/demo/."
 
-test: $(READY)
+test: $(READY) | $(HOME_OF_PREFECT)
 	$(BIN)/pytest tests
 
 lint: $(READY)
@@ -29,13 +32,17 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Prefect makes only the last folder of this path, and cannot start when the first is missing.
+$(HOME_OF_PREFECT):
+	@mkdir -p $@
+
 clean:
 	rm -rf $(VENV) .pressrun demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last, so an interrupted installation is done again.
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Pressrun needs Python 3.11 or newer; no python3 was found." >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "Pressrun needs Python 3.11 or newer; there is no '$(PYTHON)'." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 	  echo "Pressrun needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$("$(PYTHON)" --version 2>&1). Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { \
