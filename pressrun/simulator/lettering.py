@@ -81,7 +81,7 @@ def write_caption(picture: Image.Image, prompt: str, ground: Rgb) -> None:
     lines = broken_lines(caption_of(prompt), font, wide - 2 * margin, 3)
     pitch = round(size * 1.45)
     band = round(margin * 2.4 + pitch * len(lines))
-    shade = Image.linear_gradient("L").resize((wide, band)).point(lambda value: min(165, value))
+    shade = Image.linear_gradient("L").resize((wide, band)).point(lambda value: min(190, value * 5 // 4))
     picture.paste(ground, (0, high - band), shade)
     draw = ImageDraw.Draw(picture)
     top = high - margin - pitch * len(lines)

@@ -17,7 +17,7 @@ from pressrun.simulator.writing.asked import stable_number
 
 __all__ = ["paint_image"]
 
-CANVAS = 640
+CANVAS = 896
 """Pixels of the longer side while painting; shapes are soft, so enlarging them does no harm and saves time."""
 MOODS = (
     ("#27445c", "#e3a04f"),
