@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test lint format clean
 
 demo: $(READY) | $(HOME_OF_PREFECT)
-	$(BIN)/pressrun build examples/harbour-bakery.yaml --out demo --simulate
+	$(BIN)/pressrun build examples/harbour-bakery.yaml --out demo --simulate --fresh
 	@echo
 	@echo "The site and its cost report are under $(CURDIR)/demo/."
 

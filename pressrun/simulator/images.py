@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pressrun.simulator.image_parameters import ImageRequest, check_image
+from pressrun.simulator.painter import paint_image
 from pressrun.simulator.tokens import count_tokens
 
 __all__ = ["generate_images", "image_tokens"]
@@ -52,8 +53,6 @@ def image_tokens(width: int, height: int, quality: str) -> int:
 
 def _paint(request: ImageRequest, index: int) -> str:
     """One picture in base64; from the second on the prompt is numbered, so that the pictures differ."""
-    from pressrun.simulator.painter import paint_image
-
     prompt = request.prompt if index == 0 else f"{request.prompt} ({index + 1})"
     picture = paint_image(prompt, request.width, request.height, request.output_format, request.compression)
     return base64.b64encode(picture).decode("ascii")
