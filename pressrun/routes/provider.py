@@ -4,12 +4,14 @@ Invariant: a `Provider` holds no key, so it may be logged, hashed and stored; th
 into the client.
 """
 
+from typing import Any
+
+import httpx2
 import openai
 from openai import OpenAI
-from openai.pagination import SyncPage
-from openai.types import Model
 from pydantic import SecretStr
 
+from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import ProviderUnfit
 from pressrun.settings import Settings
@@ -55,7 +57,7 @@ def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provi
     Raises `ProviderUnfit` with the choice left. A server without `GET /v1/models` is tolerated.
     """
     try:
-        simulated = _is_simulator(client.models.list(), base_url)
+        simulated = any(map(_is_simulator, _list(client, "/models", base_url)))
     except openai.NotFoundError:
         simulated = False
     except openai.OpenAIError as error:
@@ -65,19 +67,25 @@ def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provi
     return Provider(base_url=base_url, simulated=simulated)
 
 
-def _is_simulator(models: SyncPage[Model] | str, base_url: str) -> bool:
-    """Whether this list of models is our simulator's; the SDK passes on as text what is not JSON: some web page."""
-    if isinstance(models, str):
+def _is_simulator(model: Any) -> bool:
+    return isinstance(model, dict) and model.get("owned_by") == SIMULATOR_OWNER
+
+
+def _list(client: OpenAI, path: str, base_url: str) -> list[Any]:
+    """The `data` of a list. The SDK's own lists stumble over a web page, which a mistyped address often leads to."""
+    body = read_json(client.get(path, cast_to=httpx2.Response).content)
+    if body is None:
         raise ProviderUnfit(
-            f"{base_url} is no OpenAI-compatible API: it answers /models with something that is not JSON. Nothing was "
-            "spent. Check OPENAI_BASE_URL, which normally ends in /v1."
+            f"{base_url} is no OpenAI-compatible API: {path} is not JSON there. Nothing was spent. Check "
+            "OPENAI_BASE_URL, which normally ends in /v1."
         )
-    return any(getattr(model, "owned_by", None) == SIMULATOR_OWNER for model in models.data or [])
+    data = body.get("data")
+    return data if isinstance(data, list) else []
 
 
 def _check_batches(client: OpenAI, base_url: str) -> None:
     try:
-        client.batches.list(limit=1)
+        _list(client, "/batches?limit=1", base_url)
     except openai.APIStatusError as error:
         if error.status_code in (404, 405, 501):
             raise ProviderUnfit(

@@ -1,0 +1,95 @@
+"""A provider of batches in raw HTTP, with the faults that a test asks for."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.routes.raw_server import Asked, RawServer, Reply, serving
+
+__all__ = ["RawBatches", "a_batch"]
+
+NOT_FOUND = Reply({"error": {"message": "No such thing.", "code": None, "param": None}}, status=404)
+
+
+def a_batch(number: int, **changes: Any) -> dict[str, Any]:
+    """A batch object with nothing in it but what the schema asks for, and null elsewhere."""
+    return {
+        "id": f"batch_{number}",
+        "object": "batch",
+        "endpoint": "/v1/chat/completions",
+        "input_file_id": "file-in",
+        "completion_window": "24h",
+        "status": "in_progress",
+        "created_at": 1_795_435_200 + number,
+        "output_file_id": None,
+        "error_file_id": None,
+        "metadata": None,
+        **changes,
+    }
+
+
+@dataclass
+class RawBatches:
+    """Keeps what it is told; `batches` is newest first."""
+
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    contents: dict[str, Reply] = field(default_factory=dict)
+    """What the content of each file is answered with."""
+    lost_creations: int = 0
+    """Creations that are done and whose answer is lost."""
+    lost_cancellations: int = 0
+    refusals: list[Reply] = field(default_factory=list)
+    """What the next creations are answered with instead of being done."""
+    deleted: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def serving(self) -> Iterator[RawServer]:
+        with serving(self._answer) as server:
+            yield server
+
+    def _answer(self, asked: Asked) -> Reply | None:
+        path = urlsplit(asked.path).path.removeprefix("/v1")
+        if (asked.method, path) == ("GET", "/batches"):
+            return self._list(parse_qs(urlsplit(asked.path).query))
+        if (asked.method, path) == ("POST", "/batches"):
+            return self._create(json.loads(asked.body))
+        if match := re.fullmatch(r"/batches/(\w+)(/cancel)?", path):
+            return self._one(match[1], is_cancel=bool(match[2]))
+        return self._file(asked.method, path)
+
+    def _file(self, method: str, path: str) -> Reply:
+        if method == "POST":
+            return Reply({"id": "file-in", "object": "file"})
+        if method == "DELETE":
+            self.deleted.append(path.rpartition("/")[2])
+            return Reply({"id": self.deleted[-1], "deleted": True})
+        return self.contents.get(path.removeprefix("/files/").removesuffix("/content"), NOT_FOUND)
+
+    def _list(self, query: dict[str, list[str]]) -> Reply:
+        ids = [batch["id"] for batch in self.batches]
+        start = ids.index(query["after"][0]) + 1 if "after" in query else 0
+        end = start + int(query["limit"][0])
+        return Reply({"object": "list", "data": self.batches[start:end], "has_more": end < len(ids)})
+
+    def _create(self, wanted: dict[str, Any]) -> Reply | None:
+        if self.refusals:
+            return self.refusals.pop(0)
+        batch = a_batch(len(self.batches), metadata=wanted["metadata"])
+        self.batches.insert(0, batch)
+        if self.lost_creations:
+            self.lost_creations -= 1
+            return None
+        return Reply(batch)
+
+    def _one(self, batch_id: str, *, is_cancel: bool) -> Reply | None:
+        batch = next(batch for batch in self.batches if batch["id"] == batch_id)
+        if is_cancel:
+            batch["status"] = "cancelling"
+        if is_cancel and self.lost_cancellations:
+            self.lost_cancellations -= 1
+            return None
+        return Reply(batch)

@@ -1,0 +1,231 @@
+"""The batch route against a server with faults and oddities that OpenAI, its imitators and networks have shown."""
+
+import json
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from pressrun.batchfile import Shard
+from pressrun.errors import BatchRejected, PressrunError
+from pressrun.routes.batch import BatchView, Harvested, cancel, find_batch, harvest, look, submit
+from tests.calls_builder import a_call, a_chat_reply
+from tests.routes.driving import a_shard, connect
+from tests.routes.raw_batches import RawBatches, a_batch
+from tests.routes.raw_server import Reply
+
+pytestmark = pytest.mark.live
+
+
+def ours(shard: Shard, **changes: str) -> dict[str, str]:
+    """The metadata of a batch that does this shard's work."""
+    return {"pressrun_key": shard.key, "pressrun_schema": "1", "flow_run_id": "run-1", **changes}
+
+
+def a_good_line(call_id: str, text: str = "Hello", *, body_as_text: bool = False) -> dict[str, Any]:
+    body = a_chat_reply(text)
+    return {
+        "id": "batch_req_1",
+        "custom_id": call_id,
+        "response": {"status_code": 200, "body": json.dumps(body) if body_as_text else body},
+        "error": None,
+    }
+
+
+def as_file(*lines: dict[str, Any] | bytes) -> Reply:
+    """A result file with these lines, its characters not escaped."""
+    content = b"".join(
+        (line if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False).encode()) + b"\n" for line in lines
+    )
+    return Reply(content, content_type="application/octet-stream")
+
+
+def read(provider: RawBatches, shard: Shard, **batch: Any) -> tuple[BatchView, Harvested]:
+    """Look at a batch with these fields, and harvest it."""
+    provider.batches = [a_batch(1, **{"status": "completed", **batch})]
+    with provider.serving() as server, connect(server.base_url) as client:
+        view = look(client, "batch_1")
+        return view, harvest(client, view, shard, run_id="run-1")
+
+
+def texts(harvested: Harvested) -> list[str]:
+    return [answer.body["choices"][0]["message"]["content"] for answer in harvested.answers if answer.body]
+
+
+@pytest.mark.parametrize("retries", [0, 4])
+def test_a_batch_whose_creation_was_done_and_whose_answer_was_lost_is_adopted_and_not_created_again(
+    retries: int,
+) -> None:
+    provider, shard = RawBatches(lost_creations=1), a_shard()
+    with provider.serving() as server, connect(server.base_url, retries=retries) as client:
+        with pytest.raises(openai.APIConnectionError):
+            submit(client, shard, run_id="run-1")
+        ticket = submit(client, shard, run_id="run-1")
+        assert server.counts["POST /v1/batches"] == 1
+    assert [batch["id"] for batch in provider.batches] == [ticket.batch_id]
+    assert ticket.adopted
+
+
+def test_a_fresh_run_too_adopts_the_batch_behind_its_lost_answer() -> None:
+    provider, shard = RawBatches(lost_creations=1), a_shard()
+    provider.batches = [a_batch(99, metadata=ours(shard, flow_run_id="another"), status="completed")]
+    with provider.serving() as server, connect(server.base_url) as client:
+        with pytest.raises(openai.APIConnectionError):
+            submit(client, shard, run_id="run-1", fresh=True)
+        assert submit(client, shard, run_id="run-1", fresh=True).batch_id == provider.batches[0]["id"]
+    assert len(provider.batches) == 2
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_creation_that_fails_is_not_repeated_behind_our_back(status: int) -> None:
+    provider = RawBatches(refusals=[Reply({"error": {"message": "Not now."}}, status=status)] * 5)
+    with provider.serving() as server, connect(server.base_url, retries=4) as client:
+        with pytest.raises(openai.APIStatusError):
+            submit(client, a_shard(), run_id="run-1")
+        assert server.counts["POST /v1/batches"] == 1
+
+
+def test_a_refused_creation_says_why_and_deletes_its_upload() -> None:
+    refusal = Reply({"error": {"message": "Billing hard limit has been reached", "code": "x"}}, status=400)
+    provider = RawBatches(refusals=[refusal])
+    with (
+        provider.serving() as server,
+        connect(server.base_url) as client,
+        pytest.raises(BatchRejected, match="Billing hard limit has been reached"),
+    ):
+        submit(client, a_shard(), run_id="run-1")
+    assert provider.deleted == ["file-in"]
+
+
+def test_an_upload_that_is_not_visible_yet_is_no_verdict_on_the_work() -> None:
+    """bespokelabsai/curator#116: the same work, submitted a little later, is taken."""
+    message = "Cannot find file file-in, or project proj_1 does not have access to it."
+    refusal = Reply({"error": {"message": message, "param": "file_id", "code": None}}, status=400)
+    provider = RawBatches(refusals=[refusal])
+    with provider.serving() as server, connect(server.base_url) as client:
+        with pytest.raises(openai.BadRequestError, match="Cannot find file"):
+            submit(client, a_shard(), run_id="run-1")
+        assert not submit(client, a_shard(), run_id="run-1").adopted
+
+
+def test_a_batch_is_found_on_the_third_page_of_the_list() -> None:
+    shard = a_shard()
+    strangers = [a_batch(number, metadata={"pressrun_key": "other"}) for number in range(250, 20, -1)]
+    provider = RawBatches([*strangers, a_batch(7, metadata=ours(shard)), a_batch(6, metadata=ours(shard))])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-2").batch_id == "batch_7"
+        assert server.counts == {"GET /v1/batches": 3}
+
+
+def test_a_list_that_never_ends_is_not_followed_for_ever() -> None:
+    provider = RawBatches([a_batch(number) for number in range(1_500, 0, -1)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert find_batch(client, "no such key") is None
+        assert server.counts["GET /v1/batches"] == 10
+
+
+def test_batches_of_others_and_of_another_version_are_left_alone() -> None:
+    shard = a_shard()
+    batches = [
+        a_batch(3),
+        a_batch(2, metadata=ours(shard, pressrun_schema="2")),
+        a_batch(1, metadata=ours(shard), status="failed"),
+    ]
+    provider = RawBatches(batches)
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert find_batch(client, shard.key) is None
+
+
+def test_empty_file_ids_mean_no_file() -> None:
+    shard = a_shard(a_call())
+    provider = RawBatches(contents={"file-out": as_file(a_good_line(shard.calls[0].id))})
+    view, harvested = read(provider, shard, output_file_id="file-out", error_file_id="")
+    assert view.error_file_id is None
+    assert texts(harvested) == ["Hello"]
+
+
+def test_a_completed_batch_without_any_file_leaves_every_call_to_be_asked_again() -> None:
+    shard = a_shard()
+    _, harvested = read(RawBatches(), shard, output_file_id="", error_file_id=None)
+    assert [answer.call_id for answer in harvested.answers] == [call.id for call in shard.calls]
+    assert all(answer.retryable and answer.code == "missing" for answer in harvested.answers)
+
+
+def test_a_failed_batch_with_an_error_file_is_read_line_by_line() -> None:
+    shard = a_shard(a_call())
+    line = {"custom_id": shard.calls[0].id, "error": {"code": "mock_failure", "message": "It failed."}}
+    _, harvested = read(
+        RawBatches(contents={"file-err": as_file(line)}), shard, status="failed", error_file_id="file-err"
+    )
+    assert [(answer.code, answer.error) for answer in harvested.answers] == [("mock_failure", "It failed.")]
+
+
+def test_a_body_may_come_as_json_text() -> None:
+    shard = a_shard(a_call())
+    line = a_good_line(shard.calls[0].id, "As text", body_as_text=True)
+    _, harvested = read(RawBatches(contents={"file-out": as_file(line)}), shard, output_file_id="file-out")
+    assert texts(harvested) == ["As text"]
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    """JSON allows these unescaped within a string; Python's own idea of lines would cut an answer in two."""
+    shard = a_shard()
+    text = "one\u2028two\u2029three\x85four"
+    lines = [a_good_line(call.id, text) for call in shard.calls]
+    _, harvested = read(RawBatches(contents={"file-out": as_file(*lines)}), shard, output_file_id="file-out")
+    assert harvested.strays == 0
+    assert texts(harvested) == [text, text]
+
+
+def test_lines_longer_than_the_pieces_they_come_in_are_put_together() -> None:
+    shard = a_shard()
+    lines = [a_good_line(call.id, "圖" * 200_000) for call in shard.calls]
+    content = as_file(*lines).content.removesuffix(b"\n").replace(b"\n", b"\r\n\n")
+    provider = RawBatches(contents={"file-out": Reply(content, content_type="text/plain; charset=iso-8859-1")})
+    _, harvested = read(provider, shard, output_file_id="file-out")
+    assert harvested.strays == 0
+    assert texts(harvested) == ["圖" * 200_000] * 2
+
+
+def test_a_cut_emoji_can_be_stored() -> None:
+    shard = a_shard(a_call())
+    line = json.dumps(a_good_line(shard.calls[0].id, "\U0001f35e and \ud83c")).encode()
+    _, harvested = read(RawBatches(contents={"file-out": as_file(line)}), shard, output_file_id="file-out")
+    assert texts(harvested) == ["\U0001f35e and \ufffd"]
+    assert Harvested.model_validate_json(harvested.model_dump_json()) == harvested
+
+
+def test_strangers_doubles_and_garbage_are_counted() -> None:
+    shard = a_shard()
+    first, second = (a_good_line(call.id) for call in shard.calls)
+    lines = as_file(first, b"<html>", first, a_good_line("stranger"), b"", second, b'{"custom_id": "cut')
+    _, harvested = read(RawBatches(contents={"file-out": lines}), shard, output_file_id="file-out")
+    assert (texts(harvested), harvested.strays) == (["Hello", "Hello"], 4)
+
+
+def test_a_result_file_that_is_gone_is_said_and_not_taken_for_empty() -> None:
+    with pytest.raises(PressrunError, match=r"result file of batch batch_1 .*HTTP 404"):
+        read(RawBatches(), a_shard(), output_file_id="file-gone")
+
+
+def test_a_download_that_breaks_off_is_not_taken_for_the_whole_file() -> None:
+    shard = a_shard()
+    content = as_file(a_good_line(shard.calls[0].id)).content
+    provider = RawBatches(contents={"file-out": Reply(content, content_type="application/octet-stream", missing=100)})
+    with pytest.raises((httpx2.TransportError, openai.APIConnectionError)):
+        read(provider, shard, output_file_id="file-out")
+
+
+def test_a_lost_answer_to_a_cancellation_is_left_to_the_next_poll() -> None:
+    provider = RawBatches([a_batch(1)], lost_cancellations=1)
+    with provider.serving() as server, connect(server.base_url) as client:
+        cancel(client, "batch_1")
+        assert look(client, "batch_1").status == "cancelling"
+
+
+def test_a_bare_batch_object_is_looked_at_without_counts_or_errors() -> None:
+    with RawBatches([a_batch(1, status="scheduling")]).serving() as server, connect(server.base_url) as client:
+        view = look(client, "batch_1")
+    assert (view.status, view.completed, view.failed, view.total, view.problems) == ("scheduling", 0, 0, 0, [])
+    assert not view.is_terminal
