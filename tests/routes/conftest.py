@@ -11,7 +11,7 @@ from tests.routes.driving import connect
 
 @pytest.fixture(scope="package")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_simulator(tmp_path_factory.mktemp("routes"), batch_seconds=0.2) as url:
+    with running_simulator(tmp_path_factory.mktemp("routes"), batch_seconds=0.1) as url:
         yield url
 
 

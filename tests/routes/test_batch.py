@@ -154,7 +154,7 @@ def test_cancelling_keeps_what_was_finished_and_leaves_the_rest_to_be_asked_agai
 def test_an_expired_batch_keeps_what_was_finished(tmp_path: Path) -> None:
     work = calls("expired", 8)
     shard = a_shard(*work)
-    with running_simulator(tmp_path, batch_seconds=1.0, window_seconds=0.5) as url, connect(url) as client:
+    with running_simulator(tmp_path, batch_seconds=0.4, window_seconds=0.2) as url, connect(url) as client:
         view = until_ended(client, submit(client, shard, run_id="run-1"))
         answers = by_item(work, harvest(client, view, shard, run_id="run-1").answers)
     assert view.status == "expired"
