@@ -27,6 +27,8 @@ from pressrun.strategy import StepRoute
 
 __all__ = ["Screen", "plan_table", "summary"]
 
+STARTING = "starting Prefect (the very first start takes some seconds longer)"
+
 
 @dataclass
 class StepLine:
@@ -99,7 +101,8 @@ class Screen:
 
     def __rich__(self) -> RenderableType:
         with self._lock:
-            return Group(self._heading(), self._table(), *self._batch_lines(), *map(self._note, self.notes[-4:]))
+            body = [self._table(), *self._batch_lines()] if self.routes else [Text(STARTING, "dim")]
+            return Group(self._heading(), *body, *map(self._note, self.notes[-4:]))
 
     def _heading(self) -> Text:
         elapsed = int((datetime.now(UTC) - self.started).total_seconds())
