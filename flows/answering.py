@@ -20,6 +20,7 @@ from pressrun.errors import CallFailed
 from pressrun.manifest import BatchRecord
 from pressrun.plan import Plan
 from pressrun.progress import CallDone, Note, StepStarted, tell
+from pressrun.routes.batch import BatchTicket, BatchView
 from pressrun.routes.provider import Provider
 from pressrun.routes.realtime import TemporaryFailure
 from pressrun.steps import STEPS, InvalidReply, Order, repair_call
@@ -39,6 +40,8 @@ class Desk:
     """Whether answers of earlier runs are left alone."""
     first_poll: float
     """Seconds before the second poll of a batch; later pauses grow."""
+    started: datetime
+    """When this process began on the run, in whole seconds as batches have them."""
 
     @property
     def replay(self) -> bool:
@@ -115,17 +118,29 @@ def _tell_reused(call: Call, answer: Answer) -> None:
 
 def _by_batch(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     """Submit everything first, so that batches of different models or endpoints run side by side; then wait."""
-    submit = submit_batch.with_options(refresh_cache=desk.fresh and not desk.replay)
-    submitted = [(shard, submit(shard, desk.provider, desk.fresh)) for shard in shards(calls)]
+    submitted = [(shard, _submit(shard, desk, anew=desk.fresh and not desk.replay)) for shard in shards(calls)]
     answers: dict[str, Answer] = {}
-    for shard, ticket in submitted:
-        view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
+    for shard, first_ticket in submitted:
+        ticket, view = _wait(shard, first_ticket, desk)
         harvested = collect_answers(view, shard, desk.provider)
         work.batches.append(_record(shard, ticket.created_at, view.status, harvested.answers, view.batch_id))
         answers |= {answer.call_id: answer for answer in harvested.answers}
         for call in shard.calls:
             tell(CallDone(call=call, answer=answers[call.id], reused=answers[call.id].run_id != flow_run.id))
     return answers
+
+
+def _submit(shard: Shard, desk: Desk, *, anew: bool) -> BatchTicket:
+    return submit_batch.with_options(refresh_cache=anew)(shard, desk.provider, desk.fresh)
+
+
+def _wait(shard: Shard, ticket: BatchTicket, desk: Desk) -> tuple[BatchTicket, BatchView]:
+    """Wait for a shard's batch; one that validation refused in an earlier attempt ran nothing, and is sent anew."""
+    view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
+    if view.status == "failed" and ticket.created_at < desk.started:
+        ticket = _submit(shard, desk, anew=True)
+        view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
+    return ticket, view
 
 
 def _record(shard: Shard, created_at: datetime, status: str, answers: list[Answer], batch_id: str) -> BatchRecord:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
+import openai
 from prefect import flow, get_run_logger, tags
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -89,6 +90,10 @@ def build_site(
         except PressrunError as error:
             tell(Note(text=str(error)))
             return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
+        except openai.OpenAIError as error:
+            message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
+            tell(Note(text=message))
+            return Failed(message=message)
     return _final_state(result)
 
 
@@ -113,7 +118,7 @@ def _build(
     plan.stay_within(max_cost_usd)
     with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
-        desk = Desk(plan=plan, provider=provider, fresh=fresh, first_poll=poll)
+        desk = Desk(plan=plan, provider=provider, fresh=fresh, first_poll=poll, started=datetime.now(UTC).replace(microsecond=0))
         work = Work()
         config = _configure(desk, work)
         order = plan.order.model_copy(update={"config": config})

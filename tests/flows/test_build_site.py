@@ -108,6 +108,22 @@ def test_at_the_maximum_wait_paid_answers_are_kept_and_only_the_rest_is_asked_ag
     assert routes.count("batch") == batch["answered"]
 
 
+def test_a_batch_that_validation_refused_is_quoted_and_sent_anew_by_the_next_run(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = a_brief(image_count=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("pressrun.routes.batch.write_jsonl", lambda _shard, path: path.write_text("no JSON\n"))
+        refused = build(brief, tmp_path)
+    assert (refused.name, refused.is_failed()) == ("Failed", True)
+    assert "line 1: invalid_json_line" in refused.message
+    assert "kept" in refused.message
+    assert server.posts() == {"chat": 1, "images": 2, "batches": 1}
+
+    assert build(brief, tmp_path).is_completed()
+    assert server.posts() == {"chat": 1, "images": 2, "batches": 2}
+
+
 def test_a_cap_below_the_forecast_refuses_before_the_first_request(tmp_path: Path, server: Server) -> None:
     state = build(a_brief(), tmp_path, max_cost_usd=Decimal("0.01"))
     assert (state.name, state.is_failed()) == ("Refused", True)
