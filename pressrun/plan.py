@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, canonical_json
-from pressrun.costs import Forecast, ForecastLine, forecast_costs, percent, usd
+from pressrun.costs import Forecast, ForecastLine, LineForecast, forecast_costs, percent, usd
 from pressrun.durations import say_duration
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.models import check_models, model_info
@@ -139,8 +139,8 @@ def describe_plan(plan: Plan) -> str:
         f"(saves {usd(forecast.saving)}, {saving}). Token counts are estimates.",
         f"A batch may take {say_duration(plan.max_wait)}; what is not answered by then is done in real time.",
         *(f"> **Note:** {warning}" for warning in plan.warnings),
-        "| Step | Calls | Model | Route | Forecast | In real time | By batch |\n"
-        "|---|--:|---|---|--:|--:|--:|\n" + "\n".join(_plan_row(plan, step) for step in plan.routes),
+        "| Step | Calls | Model | Route | Forecast | In real time | By batch |\n|---|--:|---|---|--:|--:|--:|\n"
+        + "\n".join([*(_plan_row(plan, step) for step in plan.routes), _total(forecast)]),
         # Beside the figures the reasons would be a column a few words wide.
         "## Why\n\n" + "\n".join(_plan_reason(route) for route in plan.routes.values()),
     ]
@@ -150,7 +150,6 @@ def describe_plan(plan: Plan) -> str:
 def _plan_row(plan: Plan, step: StepName) -> str:
     route = plan.routes[step]
     line = next(line for line in plan.forecast.lines if line.line.step is step)
-    by_batch = line.usd_by_tier.get(Tier.BATCH)
     cells = [
         STEPS[step].title,
         str(line.line.calls),
@@ -158,9 +157,21 @@ def _plan_row(plan: Plan, step: StepName) -> str:
         SAID[route.route],
         usd(line.usd),
         usd(line.realtime_usd),
-        usd(by_batch) if by_batch is not None else "not offered",
+        _by_batch([line]),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _total(forecast: Forecast) -> str:
+    calls = sum(line.line.calls for line in forecast.lines)
+    amounts = f"{usd(forecast.total)} | {usd(forecast.realtime_total)} | {_by_batch(forecast.lines)}"
+    return f"| **Total** | {calls} |  |  | {amounts} |"
+
+
+def _by_batch(lines: list[LineForecast]) -> str:
+    """What all the lines would cost by batch, when all of them can go that way."""
+    amounts = [line.usd_by_tier[Tier.BATCH] for line in lines if Tier.BATCH in line.usd_by_tier]
+    return usd(sum(amounts, Decimal(0))) if len(amounts) == len(lines) else "not offered"
 
 
 def _plan_reason(route: StepRoute) -> str:
