@@ -61,16 +61,28 @@ class Work:
 
 
 def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
-    """Have calls answered and made into content, with one repair for each invalid reply; all of it goes into `work`."""
+    """Have calls answered and made into content, with one repair for each invalid reply; all of it goes into `work`.
+
+    A repair that an earlier run paid for and that is invalid too is itself sent back, so each run tries once anew.
+    """
     answers = _answer(calls, desk, work)
     invalid = _keep(order, calls, answers, desk, work)
-    repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
-    if repairs:
+    while invalid:
+        repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
         tell(Note(text=f"Sending {len(repairs)} invalid replies back: {', '.join(call.item for call in repairs)}"))
-    second = _settle(_in_real_time(repairs, desk))
-    for call, faults in _keep(order, repairs, second, desk, work):
-        reason = f"still invalid after one repair: {'; '.join(faults)}"
-        work.missing.append(MissingItem(step=call.step, item=call.item, reason=reason))
+        answers = _settle(_in_real_time(repairs, desk))
+        unrepaired = _keep(order, repairs, answers, desk, work)
+        invalid = [(call, faults) for call, faults in unrepaired if _is_earlier(answers[call.id], desk)]
+        work.missing += [_unrepaired(call, faults) for call, faults in unrepaired if (call, faults) not in invalid]
+
+
+def _unrepaired(call: Call, faults: list[str]) -> MissingItem:
+    return MissingItem(step=call.step, item=call.item, reason=f"still invalid after one repair: {'; '.join(faults)}")
+
+
+def _is_earlier(answer: Answer, desk: Desk) -> bool:
+    """Whether an answer is from another run, or from an earlier attempt at this one."""
+    return answer.run_id != flow_run.id or (answer.answered_at is not None and answer.answered_at < desk.started)
 
 
 def _answer(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
@@ -80,12 +92,17 @@ def _answer(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     batched = [call for call in calls if desk.plan.route(call.step) is Route.BATCH]
     under_way = _in_real_time((call for call in calls if desk.plan.route(call.step) is Route.REALTIME), desk)
     answers = _by_batch(batched, desk, work)
-    leftovers = [call for call in batched if answers[call.id].retryable]
+    leftovers = [call for call in batched if _ask_again(answers[call.id], desk)]
     if leftovers:
         tell(Note(text=f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time"))
     answers |= _settle(under_way)
     answers |= _settle(_in_real_time(leftovers, desk))
     return answers
+
+
+def _ask_again(answer: Answer, desk: Desk) -> bool:
+    """Whether a batch's answer is to be had in real time: it never came, or an earlier run saw it refused."""
+    return answer.retryable or (answer.error is not None and _is_earlier(answer, desk))
 
 
 def _in_real_time(calls: Iterable[Call], desk: Desk) -> list[tuple[Call, PrefectFuture[Answer]]]:

@@ -5,12 +5,14 @@ but incomplete (or failed after spending began), 2 refused before anything was s
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +36,9 @@ from pressrun.strategy import BatchStrategy, Preference, load_strategy
 __all__ = ["app", "main"]
 
 COMPLETE, INCOMPLETE, REFUSED = 0, 1, 2
+STOPPED = """
+Stopped. Every answer that was paid for is kept, and a batch goes on at the provider: the same command takes up from here.\
+"""
 
 app = typer.Typer(
     name="pressrun",
@@ -63,11 +68,7 @@ def main() -> None:
         Console(stderr=True).print(f"[bold red]Refused.[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(REFUSED)
     except KeyboardInterrupt:
-        Console(stderr=True).print(
-            "\nStopped. Every answer that was paid for is kept, and a batch goes on at the provider: "
-            "the same command takes up from here.",
-            highlight=False,
-        )
+        Console(stderr=True).print(STOPPED, highlight=False)
         sys.exit(130)
 
 
@@ -80,6 +81,7 @@ def quiet_environment() -> None:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
         # A temporary server makes its database at the first start; Prefect itself gives up after 20 seconds.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     }.items():
@@ -157,6 +159,7 @@ def simulate(
         f"  OPENAI_BASE_URL=http://{host}:{port}/v1 OPENAI_API_KEY=sk-simulated pressrun build BRIEF\n"
         "Ctrl-C ends it.",
         highlight=False,
+        soft_wrap=True,
     )
     serve(state or Settings().state_dir / "simulator", host, port, batch_seconds, 0.0)
 
@@ -215,7 +218,7 @@ def _usd(text: str | None) -> Decimal | None:
 def _build_one(brief: SiteBrief, options: dict[str, Any], console: Console) -> int:
     """Run the flow for one brief under a live screen; returns the exit code."""
     screen = Screen(title=f"build-site / {brief.slug}", console=console, cost=_cost_of)
-    with _drawn(screen, console):
+    with _leaving_at_once(console), _drawn(screen, console):
         from flows.build_site import build_site
 
         state: Any = build_site(brief=brief, **options, return_state=True)
@@ -228,6 +231,29 @@ def _build_one(brief: SiteBrief, options: dict[str, Any], console: Console) -> i
         return INCOMPLETE
     console.print(summary(result), soft_wrap=True)
     return COMPLETE if result.complete else INCOMPLETE
+
+
+@contextmanager
+def _leaving_at_once(console: Console) -> Iterator[None]:
+    """Ctrl-C ends a run on a temporary Prefect server at once.
+
+    The terminal interrupts that server too, and Prefect would try for minutes to report the end of the run to it. All
+    that was paid for is persisted as it comes, so there is nothing left to save.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        yield
+        return
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        console.show_cursor(True)
+        console.print(STOPPED, highlight=False)
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
