@@ -36,9 +36,10 @@ from pressrun.strategy import BatchStrategy, Preference, load_strategy
 __all__ = ["app", "main"]
 
 COMPLETE, INCOMPLETE, REFUSED = 0, 1, 2
-STOPPED = """
-Stopped. Every answer that was paid for is kept, and a batch goes on at the provider: the same command takes up from here.\
-"""
+STOPPED = (
+    "\nStopped. Every answer that was paid for is kept, and a batch goes on at the provider: "
+    "the same command takes up from here."
+)
 
 app = typer.Typer(
     name="pressrun",
