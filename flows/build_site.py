@@ -25,7 +25,7 @@ from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.manifest import manifest
 from pressrun.plan import Plan, describe_plan, make_plan
-from pressrun.progress import Note, RoutesChosen, tell
+from pressrun.progress import RoutesChosen, tell
 from pressrun.result import BuildResult, build_result
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
@@ -88,11 +88,9 @@ def build_site(
                 brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), poll=poll_seconds
             )
         except PressrunError as error:
-            tell(Note(text=str(error)))
             return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
         except openai.OpenAIError as error:
             message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
-            tell(Note(text=message))
             return Failed(message=message)
     return _final_state(result)
 
