@@ -1,4 +1,4 @@
-"""A real Prefect API for the session, and for each test a simulator that is reached as any provider is: over HTTP."""
+"""For each test a simulator that is reached as any provider is: over HTTP."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from pressrun.simulator import running_simulator
 
@@ -34,12 +33,6 @@ class Server:
             "images": self.count("/v1/images/generations"),
             "batches": self.count("/v1/batches"),
         }
-
-
-@pytest.fixture(scope="session")
-def prefect_api() -> Iterator[None]:
-    with prefect_test_harness():
-        yield
 
 
 @pytest.fixture

@@ -1,0 +1,143 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pressrun.brief import SiteBrief
+from pressrun.calls import Route, StepName
+from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
+from pressrun.plan import Plan, describe_plan, make_plan
+from pressrun.settings import Settings
+from pressrun.strategy import BatchStrategy, Policy, Preference
+from tests.builders import a_brief
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+PRICES = """\
+models:
+  qwen3-32b:
+    source: our own machine
+    as_of: 2026-11-01
+    standard: {input: 0.2, output: 0.4}
+"""
+
+
+def a_plan(
+    brief: SiteBrief | None = None, now: datetime = NOW, settings: Settings | None = None, **strategy: object
+) -> Plan:
+    return make_plan(brief or a_brief(), BatchStrategy(**strategy), settings or some_settings(), now)
+
+
+def some_settings(**changes: object) -> Settings:
+    return Settings(_env_file=None, **changes)
+
+
+def test_the_forecast_counts_the_calls_of_each_step() -> None:
+    brief = a_brief(article_count=8, image_count=20, pages=["Home", "Services", "Contact"])
+    counts = {line.line.step: line.line.calls for line in a_plan(brief).forecast.lines}
+    assert counts == {"config": 1, "articles": 8, "images": 20, "descriptions": 20, "seo": 3}
+
+
+@pytest.mark.parametrize("language", ["en-GB", "zh-TW"])
+def test_each_line_expects_input_and_output_and_only_images_expect_image_tokens(language: str) -> None:
+    for priced in a_plan(a_brief(language=language, slug="a-site")).forecast.lines:
+        line = priced.line
+        assert line.input_tokens >= 20 * line.calls
+        assert line.output_tokens >= 50 * line.calls
+        assert line.image_output_tokens == (line.output_tokens if line.step is StepName.IMAGES else 0)
+        assert priced.usd > 0
+
+
+def test_by_batch_everything_costs_half() -> None:
+    forecast = a_plan(preference=Preference.COST).forecast
+    assert forecast.total * 2 == forecast.realtime_total
+    assert forecast.saving == forecast.total
+
+
+def test_speed_saves_nothing_and_balanced_lies_between() -> None:
+    speed, balanced, cost = (a_plan(preference=preference) for preference in Preference)
+    assert speed.forecast.saving == 0
+    assert speed.forecast.total > balanced.forecast.total > cost.forecast.total
+    assert [plan.needs_batch for plan in (speed, balanced, cost)] == [False, True, True]
+
+
+def test_a_cap_below_the_forecast_is_refused_with_both_sums() -> None:
+    plan = a_plan()
+    plan.stay_within(None)
+    plan.stay_within(plan.forecast.total)
+    with pytest.raises(OverBudget, match=r"harbour-bakery is \$0\.\d+, above the cap of \$0\.01\. Nothing was spent"):
+        plan.stay_within(Decimal("0.01"))
+
+
+def test_a_retired_model_is_refused_with_its_successor() -> None:
+    with pytest.raises(ProviderUnfit, match=r"dall-e-3 .* Use gpt-image-2\.5-flare instead\. Nothing was spent\."):
+        a_plan(settings=some_settings(image_model="dall-e-3"))
+
+
+def test_a_model_within_90_days_of_its_end_is_warned_of_in_the_plan() -> None:
+    plan = a_plan(settings=some_settings(text_model="gpt-4o-mini"))
+    [warning] = plan.warnings
+    assert "in 52 days" in warning
+    assert f"> **Note:** {warning}" in describe_plan(plan)
+    assert a_plan().warnings == []
+
+
+def test_the_day_of_a_shutdown_is_counted_in_utc() -> None:
+    settings = some_settings(text_model="gpt-4o-mini")
+    taipei = datetime.fromisoformat("2027-01-14T07:59:00+08:00")
+    assert "tomorrow" in a_plan(now=taipei, settings=settings).warnings[0]
+    with pytest.raises(ProviderUnfit):
+        a_plan(now=taipei + timedelta(minutes=1), settings=settings)
+
+
+def test_a_model_without_a_batch_price_goes_real_time_under_cost() -> None:
+    plan = a_plan(settings=some_settings(image_model="gpt-image-2.6-flare"), preference=Preference.COST)
+    assert plan.route(StepName.IMAGES) is Route.REALTIME
+    assert "gpt-image-2.6-flare cannot be batched" in plan.routes[StepName.IMAGES].reason
+    assert plan.route(StepName.CONFIG) is Route.BATCH
+    assert "not offered" in describe_plan(plan)
+
+
+def test_and_is_refused_where_batch_is_the_policy() -> None:
+    with pytest.raises(ProviderUnfit, match=r"images.*always_batch.*gpt-image-2\.6-flare"):
+        a_plan(settings=some_settings(image_model="gpt-image-2.6-flare"), images=Policy.ALWAYS_BATCH)
+
+
+def test_a_model_without_any_price_is_refused() -> None:
+    with pytest.raises(UnknownPrice, match=r"qwen3-32b.*PRESSRUN_PRICES_FILE"):
+        a_plan(settings=some_settings(text_model="qwen3-32b"))
+
+
+def test_the_users_own_prices_make_an_unknown_model_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text(PRICES)
+    monkeypatch.setenv("PRESSRUN_PRICES_FILE", str(file))
+    monkeypatch.setenv("PRESSRUN_TEXT_MODEL", "qwen3-32b")
+    plan = a_plan(settings=some_settings())
+    line = next(line for line in plan.forecast.lines if line.line.step is StepName.ARTICLES)
+    # It has no batch price, so balanced cannot batch the articles.
+    assert line.line.route is Route.REALTIME
+    assert line.usd == (line.line.input_tokens * Decimal("0.2") + line.line.output_tokens * Decimal("0.4")) / 1_000_000
+    assert "our own machine" in line.price_source
+
+
+def test_a_batch_price_in_the_users_table_makes_a_model_batchable(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text(f"{PRICES}    batch: {{input: 0.1, output: 0.2}}\n")
+    plan = a_plan(settings=some_settings(text_model="qwen3-32b", prices_file=file))
+    assert plan.route(StepName.ARTICLES) is Route.BATCH
+
+
+def test_the_description_has_each_steps_route_and_reason_and_the_wait() -> None:
+    plan = a_plan(articles=Policy.NEVER_BATCH, max_wait_time="6_hours")
+    text = describe_plan(plan)
+    assert "- **08 configuration**: real time (preference balanced: someone is waiting to see it)" in text
+    assert "- **09 articles**: real time (policy never_batch)" in text
+    assert "- **10 images**: real time (" in text
+    assert "- **10 image descriptions**: batch (preference balanced: half price, and it can wait)" in text
+    assert "- **10 SEO meta tags**: batch (" in text
+    assert "A batch may take 6 hours;" in text
+    table = [row for row in text.splitlines() if row.startswith("|")]
+    assert len(table) == 2 + len(plan.routes) + 1
+    assert all(row.count("|") == 8 for row in table)
