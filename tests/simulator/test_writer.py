@@ -50,6 +50,30 @@ PORTUGUESE = {
     "language": "pt-BR",
     "brand_colours": [],
 }
+GERMAN = {
+    **ENGLISH,
+    "name": "Radwerk Lindenhof",
+    "domain": "radwerk-lindenhof.example",
+    "trade": "Fahrradwerkstatt für Alltagsräder, E-Bikes und Lastenräder",
+    "language": "de-DE",
+    "audience": "Menschen, die jeden Tag mit dem Rad fahren",
+    "services": [
+        "Inspektion in zwei Stufen, mit Festpreis und schriftlichem Protokoll",
+        "Reparatur am selben Tag bei Reifen, Bremsbelägen, Kette und Licht",
+        "E-Bike-Service mit Fehlerdiagnose, Software-Update und Akkuprüfung",
+        "Wartungsverträge für Betriebe ab fünf Rädern, mit Abholung",
+        "Geprüfte Gebrauchträder mit zwölf Monaten Gewährleistung",
+    ],
+    "keywords": ["Fahrradwerkstatt Köln Ehrenfeld", "E-Bike Inspektion Köln", "Fahrrad winterfest machen"],
+    "pages": ["Start", "Werkstatt", "E-Bike und Lastenrad", "Für Betriebe", "Gebrauchträder", "Über uns", "Kontakt"],
+}
+LONG_GERMAN = {
+    **GERMAN,
+    "name": "Hildegard Oberstaufenbachers Fahrradmanufaktur und Lastenradverleih am Lindenhof",
+    "domain": "oberstaufenbacher.example",
+    "services": ["Rad", "Fahrradreparaturwerkstattwagenvermietungsgesellschaft für Gemeinden und Vereine"],
+    "pages": ["Start", "Preise", "Galerie", "Häufige Fragen", "Anfahrt", "Barrierefreiheitserklärung für alle"],
+}
 LATIN_IN_CHINESE = {**CHINESE, "name": "Morning Light Tea and Coffee House", "domain": "morning.example"}
 LONG = {
     **ENGLISH,
@@ -60,6 +84,8 @@ LONG = {
 BRIEFS = {
     "en": ENGLISH,
     "zh-TW": CHINESE,
+    "de-DE": GERMAN,
+    "de-DE with long names": LONG_GERMAN,
     "pt-BR": PORTUGUESE,
     "zh-TW with a Latin name": LATIN_IN_CHINESE,
     "long names": LONG,

@@ -21,7 +21,7 @@ __all__ = ["THEMES", "Words", "load_prose", "width"]
 
 THEMES = ("guide", "cost", "choosing", "process", "mistakes", "timing", "afterwards", "options", "local")
 """The kinds of article; a site of nine has each of them once."""
-LANGUAGES = ("en", "zh")
+LANGUAGES = ("de", "en", "zh")
 """Languages with prose of their own; every other language gets English."""
 PHRASE = 32
 """Widest name of a service within a sentence, in columns."""
@@ -210,7 +210,7 @@ def _cut(text: str, most: int) -> str:
     kept = text
     while width(kept) > most:
         kept = kept[:-1]
-    if text[len(kept)].isascii() and text[len(kept)].isalnum() and " " in kept:
+    if width(text[len(kept)]) == 1 and text[len(kept)].isalnum() and " " in kept:
         kept = kept.rsplit(" ", 1)[0]
     return kept.rstrip(" ,;:，、；：–-|｜（(")
 
