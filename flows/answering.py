@@ -143,7 +143,8 @@ def _by_batch(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
         work.batches.append(_record(shard, ticket.created_at, view.status, harvested.answers, view.batch_id))
         answers |= {answer.call_id: answer for answer in harvested.answers}
         for call in shard.calls:
-            tell(CallDone(call=call, answer=answers[call.id], reused=answers[call.id].run_id != flow_run.id))
+            if not _ask_again(answers[call.id], desk):
+                tell(CallDone(call=call, answer=answers[call.id], reused=answers[call.id].run_id != flow_run.id))
     return answers
 
 

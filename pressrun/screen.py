@@ -90,12 +90,13 @@ class Screen:
         line = self.steps.setdefault(event.call.step, StepLine())
         if event.answer.retryable:
             return None
-        line.done += 1
+        # A repair is one more call for an item that was counted when its first reply came.
+        line.done += event.call.repairs is None
         line.reused += event.reused
         line.failed += event.answer.error is not None
         if not event.reused:
             self.spent += self.cost(event.call, event.answer)
-        if line.done != line.total:
+        if event.call.repairs or line.done != line.total:
             return None
         return f"{STEPS[event.call.step].title}: {line.done} of {line.total} done"
 

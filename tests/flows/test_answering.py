@@ -1,0 +1,199 @@
+"""What becomes of bad replies: sent back once a run, paid for and in the books, and never an end that no run leaves."""
+
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.build_site import build_site
+from pressrun.batchfile import write_jsonl
+from pressrun.progress import CallDone, listening
+from pressrun.strategy import Preference
+from tests.builders import a_brief
+from tests.flows.conftest import Server
+from tests.flows.meddler import Body, Meddler, meddling, refused
+
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+
+SLUG = a_brief().slug
+
+
+@pytest.fixture
+def provider(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meddler]:
+    """A proxy in front of the test's simulator, healthy until it is told otherwise."""
+    with meddling(server.base_url) as meddler:
+        monkeypatch.setenv("OPENAI_BASE_URL", meddler.base_url)
+        monkeypatch.setenv("PRESSRUN_REALTIME_RETRIES", "0")
+        yield meddler
+
+
+def build(tmp_path: Path, preference: Preference = Preference.SPEED, **changes: Any) -> Any:
+    """Run the flow on a small brief; returns its final state."""
+    brief = a_brief(**{"pages": ["Home"], "image_count": 1, **changes})
+    return build_site(
+        brief=brief, out=str(tmp_path / "out"), preference=preference, poll_seconds=0.1, return_state=True
+    )
+
+
+def manifest(tmp_path: Path) -> Any:
+    return json.loads((tmp_path / "out" / SLUG / "manifest.json").read_text())
+
+
+def statuses(tmp_path: Path, step: str) -> list[str]:
+    """How the calls of a step ended, in the order of the ledger."""
+    return [call["status"] for call in manifest(tmp_path)["calls"] if call["step"] == step]
+
+
+def cut_off(reply: Body) -> Body:
+    choice = reply["choices"][0]
+    message = {**choice["message"], "content": choice["message"]["content"][:40]}
+    return {**reply, "choices": [{**choice, "message": message, "finish_reason": "length"}]}
+
+
+def with_message(reply: Body, **changes: Any) -> Body:
+    choice = reply["choices"][0]
+    return {**reply, "choices": [{**choice, "message": {**choice["message"], **changes}}]}
+
+
+def declined(reply: Body) -> Body:
+    return with_message(reply, content=None, refusal="I cannot help with that.")
+
+
+def off_schema(reply: Body) -> Body:
+    return with_message(reply, content='{"headline": "Bread"}')
+
+
+def fenced(reply: Body) -> Body:
+    return with_message(reply, content=f"```json\n{reply['choices'][0]['message']['content']}\n```")
+
+
+def schema(asked: Body) -> str:
+    return str(asked.get("response_format", {}).get("json_schema", {}).get("name"))
+
+
+def spoil(name: str, *bad: Callable[[Body], Body]) -> Callable[[Body, Body], Body]:
+    """Spoil the first replies of a schema (`page_seo`, `site_config`), each in its own way."""
+    left = list(bad)
+
+    def meddle(asked: Body, reply: Body) -> Body:
+        return left.pop()(reply) if schema(asked) == name and left else reply
+
+    return meddle
+
+
+FAULTS = {
+    cut_off: "cut off at the token limit",
+    declined: "the model refused: I cannot help with that.",
+    off_schema: "headline: Extra inputs are not permitted",
+    fenced: "Invalid JSON",
+}
+
+
+def test_an_invalid_reply_is_sent_back_once_with_its_fault_and_both_are_billed(
+    tmp_path: Path, provider: Meddler
+) -> None:
+    provider.meddle = spoil("page_seo", *FAULTS)
+    state = build(tmp_path, pages=["Home", "Services", "About", "Contact"])
+    assert state.is_completed(), state.message
+
+    asked = [body for body in provider.asked if schema(body) == "page_seo"]
+    first, repairs = asked[:4], asked[4:]
+    assert len(repairs) == 4
+    for fault in FAULTS.values():
+        [repair] = [body for body in repairs if fault in body["messages"][-1]["content"]]
+        [original] = [body for body in first if repair["messages"][: len(body["messages"])] == body["messages"]]
+        more_room = 2 if fault == FAULTS[cut_off] else 1
+        assert repair["max_completion_tokens"] == more_room * original["max_completion_tokens"]
+
+    assert statuses(tmp_path, "seo") == ["invalid"] * 4 + ["answered"] * 4
+    costs = [Decimal(call["cost_usd"]) for call in manifest(tmp_path)["calls"]]
+    assert all(costs)
+    assert state.result().cost_usd == sum(costs)
+
+
+def test_what_is_invalid_twice_is_missing_and_each_further_run_tries_once_anew(
+    tmp_path: Path, provider: Meddler
+) -> None:
+    provider.meddle = spoil("page_seo", off_schema, off_schema, off_schema)
+    state = build(tmp_path)
+    assert (state.name, state.is_failed()) == ("Incomplete", True)
+    [missing] = manifest(tmp_path)["missing"]
+    assert missing["step"] == "seo"
+    assert "still invalid after one repair: " in missing["reason"]
+    assert "Extra inputs are not permitted" in missing["reason"]
+    assert manifest(tmp_path)["complete"] is False
+
+    asked = len(provider.asked)
+    assert build(tmp_path).name == "Incomplete"
+    assert [schema(body) for body in provider.asked[asked:]] == ["page_seo"]
+
+    asked = len(provider.asked)
+    assert build(tmp_path).is_completed()
+    assert [schema(body) for body in provider.asked[asked:]] == ["page_seo"]
+    assert statuses(tmp_path, "seo") == ["invalid", "invalid", "invalid", "answered"]
+    ids = [call["id"] for call in manifest(tmp_path)["calls"]]
+    assert len(set(ids)) == len(ids)
+
+    asked = len(provider.asked)
+    assert build(tmp_path).is_completed()
+    assert provider.asked[asked:] == []
+
+
+def test_a_configuration_that_stays_invalid_ends_the_run_and_the_next_one_goes_on(
+    tmp_path: Path, provider: Meddler
+) -> None:
+    provider.meddle = spoil("site_config", off_schema, off_schema)
+    state = build(tmp_path)
+    assert (state.name, state.is_failed()) == ("Failed", True)
+    assert "could not be made: still invalid after one repair" in state.message
+    assert [schema(body) for body in provider.asked] == ["site_config"] * 2
+    assert build(tmp_path).is_completed()
+    assert statuses(tmp_path, "config") == ["invalid", "invalid", "answered"]
+
+
+def test_images_that_the_provider_refuses_are_missing_and_they_alone_are_asked_for_again(
+    tmp_path: Path, provider: Meddler
+) -> None:
+    left = [refused(400, "moderation_blocked"), refused(429, "insufficient_quota")]
+    provider.meddle = lambda asked, reply: left.pop() if "quality" in asked and left else reply
+    assert build(tmp_path, image_count=3).name == "Incomplete"
+    missing = manifest(tmp_path)["missing"]
+    assert {item["step"] for item in missing} == {"images"}
+    assert {item["reason"] for item in missing} == {
+        "the provider refused the request (moderation_blocked): No: moderation_blocked.",
+        "the provider refused the request (insufficient_quota): No: insufficient_quota.",
+    }
+    assert sorted(statuses(tmp_path, "images")) == ["answered", "failed", "failed"]
+
+    asked = len(provider.asked)
+    assert build(tmp_path, image_count=3).is_completed()
+    assert ["quality" in body for body in provider.asked[asked:]] == [True, True]
+
+
+def test_a_line_that_a_batch_refused_is_asked_for_in_real_time_by_the_next_run(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_one_bad_line(shard: Any, path: Path) -> None:
+        write_jsonl(shard, path)
+        first, *others = path.read_text().splitlines()
+        line = json.loads(first)
+        line["body"]["max_completion_tokens"] = -1
+        path.write_text("\n".join([json.dumps(line), *others]) + "\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pressrun.routes.batch.write_jsonl", write_one_bad_line)
+        assert build(tmp_path, Preference.BALANCED).name == "Incomplete"
+    [missing] = manifest(tmp_path)["missing"]
+    assert server.posts() == {"chat": 1, "images": 1, "batches": 1}
+
+    told: list[CallDone] = []
+    with listening(lambda event: told.append(event) if isinstance(event, CallDone) else None):
+        assert build(tmp_path, Preference.BALANCED).is_completed()
+    assert len({event.call.id for event in told}) == len(told) == len(manifest(tmp_path)["calls"])
+    assert server.posts() == {"chat": 2, "images": 1, "batches": 1}
+    place = (missing["step"], missing["item"])
+    [again] = [call for call in manifest(tmp_path)["calls"] if (call["step"], call["item"]) == place]
+    assert (again["route"], again["status"]) == ("realtime", "answered")
