@@ -14,7 +14,7 @@ from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, Route, StepName
 from pressrun.simulator.writer import write_reply
 from pressrun.simulator.writing.palette import contrast, palette
-from pressrun.simulator.writing.words import LANGUAGES, THEMES, load_prose
+from pressrun.simulator.writing.words import LANGUAGES, THEMES, Words, load_prose
 from pressrun.steps import CONFIG, STEPS, Order, Parsed, Step, repair_call
 from pressrun.steps.checks import display_width, reading_length
 from pressrun.steps.config import SiteConfig
@@ -56,6 +56,7 @@ GERMAN = {
     "domain": "radwerk-lindenhof.example",
     "trade": "Fahrradwerkstatt für Alltagsräder, E-Bikes und Lastenräder",
     "language": "de-DE",
+    "tone": "Sachlich, freundlich, ohne Fachchinesisch",
     "audience": "Menschen, die jeden Tag mit dem Rad fahren",
     "services": [
         "Inspektion in zwei Stufen, mit Festpreis und schriftlichem Protokoll",
@@ -207,6 +208,27 @@ def test_wishes_for_pages_become_fitting_kinds() -> None:
 def test_chinese_prose_has_traditional_characters_only(path: tuple[str, ...]) -> None:
     text = json.dumps(load_prose(*path), ensure_ascii=False)
     assert hanzidentifier.identify(text) in (hanzidentifier.TRADITIONAL, hanzidentifier.BOTH)
+
+
+@pytest.mark.parametrize("path", [("de", "site.json"), *(("de", "articles", f"{theme}.json") for theme in THEMES)])
+def test_german_prose_has_german_quotation_marks_in_pairs(path: tuple[str, ...]) -> None:
+    text = json.dumps(load_prose(*path), ensure_ascii=False)
+    assert not re.search(r"\\\"|[”«»']", text)
+    assert re.findall("[„“]", text) == ["„", "“"] * text.count("„")
+
+
+def test_a_german_site_has_no_english_sentence() -> None:
+    _, config, made = _site("de-DE", 9)
+    texts = [config.model_dump_json(exclude={"images": {"__all__": {"prompt"}}})]
+    texts += [
+        parsed.content.model_dump_json() for step in (StepName.ARTICLES, StepName.SEO) for parsed in made[step].values()
+    ]
+    assert re.findall(r"\b(the|and|with|you|for|is|of)\b", " ".join(texts), re.IGNORECASE) == []
+
+
+def test_a_german_phrase_is_not_cut_before_an_umlaut() -> None:
+    words = Words.of(_brief({**GERMAN, "services": ["Laufräder Gebrauchträder"]}))
+    assert words.services(20) == ["Laufräder"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
