@@ -11,7 +11,7 @@ from slugify import slugify
 
 from pressrun.simulator.writing.words import Words
 
-__all__ = ["PagePlan", "plan_pages", "write_page"]
+__all__ = ["PagePlan", "latin_slug", "plan_pages", "write_page"]
 
 TEMPLATES = (
     ("faq", r"faq|question|häufig|fragen|preguntas|常見|問答"),
@@ -86,8 +86,7 @@ def _slug(words: Words, label: str, template: str, taken: list[str]) -> str:
     if words.language == "zh" and is_named:
         slug = SLUGS.get(template, template)
     else:
-        german = GERMAN if words.brief.language.startswith("de") else ()
-        slug = slugify(label, max_length=40, word_boundary=True, replacements=german) or template
+        slug = latin_slug(label, words, 40) or template
     return slug if slug not in taken else f"{slug}-{len(taken) + 1}"
 
 
@@ -131,3 +130,9 @@ def _contact(words: Words) -> str:
 def _plain(text: str) -> str:
     """A client's text on one line, without what Markdown or HTML would read as markup."""
     return " ".join(re.sub(r"[<>{}\[\]`*#|\\]", " ", text).split())
+
+
+def latin_slug(text: str, words: Words, length: int) -> str:
+    """`text` as a slug of at most `length` characters; German umlauts become two letters, as Germans write them."""
+    german = GERMAN if words.brief.language.startswith("de") else ()
+    return slugify(text, max_length=length, word_boundary=True, replacements=german)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from slugify import slugify
-
 from pressrun.simulator.writing.asked import Asked
-from pressrun.simulator.writing.pages import plan_pages, write_page
+from pressrun.simulator.writing.pages import latin_slug, plan_pages, write_page
 from pressrun.simulator.writing.palette import palette
 from pressrun.simulator.writing.shots import plan_images
 from pressrun.simulator.writing.words import Words
@@ -46,7 +44,7 @@ def plan_articles(words: Words, count: int, taken: list[str]) -> list[dict[str, 
         _, prose = words.theme(number)
         title = words.fill(prose["title"], number - 1)
         topic = words.fill("{service}", number - 1)
-        slug = slugify(f"{topic} {prose['slug']}", max_length=60, word_boundary=True)
+        slug = latin_slug(f"{topic} {prose['slug']}", words, 60)
         if slug in taken or any(plan["title"] == title for plan in plans):
             slug, title = f"{slug[:56]}-{number}", f"{title} ({number})"
         taken = [*taken, slug]
