@@ -139,7 +139,7 @@ def _by_batch(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     for shard, first_ticket in submitted:
         ticket, view = _wait(shard, first_ticket, desk)
-        harvested = collect_answers(view, shard, desk.provider)
+        harvested = collect_answers(view, ticket, shard, desk.provider)
         work.batches.append(_record(shard, ticket.created_at, view.status, harvested.answers, view.batch_id))
         answers |= {answer.call_id: answer for answer in harvested.answers}
         for call in shard.calls:

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from flows.answering import Desk, Work, produce
 from pressrun.brief import SiteBrief
@@ -34,13 +34,22 @@ from pressrun.steps import CONFIG, STEPS
 from pressrun.strategy import BatchStrategy, Preference
 from tasks.access import provider_for
 from tasks.delivery import deliver
-from tasks.reports import publish_markdown, publish_table
+from tasks.reports import publish_markdown, publish_table, tag_run
 
 __all__ = ["build_site"]
 
 REAL_TIME_CALLS_AT_ONCE = 8
 """Threads of the task runner, which bounds the real-time requests under way."""
 RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=REAL_TIME_CALLS_AT_ONCE)
+
+
+Usd = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+"""An amount that the form shows as a plain number; Decimal's own schema offers text as well."""
+
+
+def _titled(title: str) -> Any:
+    """A title for the form: Prefect overwrites `title` itself with the parameter's name, but no schema extra."""
+    return Field(json_schema_extra={"title": title})
 
 
 def _run_name() -> str:
@@ -54,15 +63,15 @@ def _run_name() -> str:
     task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
 )
 def build_site(
-    brief: SiteBrief,
-    preference: Preference | None = None,
-    max_wait_time: Duration | None = None,
-    max_cost_usd: Annotated[Decimal, Field(gt=0)] | None = None,
-    simulate: bool = False,
-    fresh: bool = False,
-    out: str = "sites",
-    poll_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0,
-    strategy: BatchStrategy | None = None,
+    brief: Annotated[SiteBrief, _titled("Brief")],
+    preference: Annotated[Preference | None, _titled("Preference")] = None,
+    max_cost_usd: Annotated[Usd | None, _titled("Cap in USD")] = None,
+    max_wait_time: Annotated[Duration | None, _titled("Maximum wait")] = None,
+    simulate: Annotated[bool, _titled("Simulate")] = False,
+    fresh: Annotated[bool, _titled("Pay for everything again")] = False,
+    strategy: Annotated[BatchStrategy | None, _titled("Strategy")] = None,
+    out: Annotated[str, _titled("Output folder")] = "sites",
+    poll_seconds: Annotated[float, Field(gt=0, le=600), _titled("First pause between polls")] = 5.0,
 ) -> State[Any]:
     """Build one client's website: configuration, articles, images, descriptions, SEO meta tags, and a cost report.
 
@@ -71,18 +80,20 @@ def build_site(
 
     Args:
         brief: What the client's interview gave.
-        preference: speed, balanced or cost. Wins over the strategy's own. Empty means as the strategy says (balanced).
+        preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
+        max_cost_usd: Refuse to start when the forecast is above this many US dollars. None means no cap.
         max_wait_time: How long the batch may take before the rest is done in real time, such as 6h, 90m or PT6H.
-            Wins over the strategy's own. Empty means as the strategy says (24 hours).
-        max_cost_usd: Refuse to start when the forecast is above this many US dollars.
+            Wins over the strategy's own. None means as the strategy says (24 hours).
         simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
         fresh: Pay for everything again instead of reusing what earlier runs paid for.
-        out: Folder for the bundle, which becomes <out>/<slug>/.
-        poll_seconds: Pause between the first looks at a batch, more than 0 and at most 600; later ones grow.
         strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
+        out: Folder for the bundle, which becomes <out>/<slug>/.
+        poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
     """
     chosen = _override(strategy or BatchStrategy(), preference, max_wait_time)
-    with tags(f"site:{brief.slug}", f"prefer:{chosen.preference}"):
+    labels = [f"site:{brief.slug}", f"prefer:{chosen.preference}"]
+    tag_run(labels)
+    with tags(*labels):
         try:
             result = _build(
                 brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), poll=poll_seconds

@@ -145,7 +145,8 @@ class SiteBrief(BriefModel):
         title="Pages wanted",
         min_length=1,
         max_length=12,
-        description="The pages beside the articles, 1 to 12; the first is the home page.",
+        description="The pages beside the articles, 1 to 12; the first is the home page. None given means Home, About, "
+        "Services, Contact.",
     )
     article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many articles, 6 to 9.")
     image_count: int = Field(13, ge=1, le=40, title="Images", description="How many images, 1 to 40.")

@@ -111,7 +111,7 @@ class ProgressMeter:
     """Shows the polls of one batch: a Prefect progress artifact, the log, and whoever listens in this process."""
 
     def __init__(self, shard: Shard, ticket: BatchTicket, deadline: datetime) -> None:
-        self.title = f"Batch {ticket.batch_id}: {shard.title}"
+        self.title = f"{shard.title} ({ticket.batch_id})"
         self.total = len(shard.calls)
         self.deadline = deadline
         self.last: tuple[str, int] | None = None
@@ -140,7 +140,9 @@ class ProgressMeter:
         percent = 100.0 if view.is_terminal else min(99.0, 100.0 * done / self.total)
         assert isinstance(self.artifact, UUID)
         update_progress_artifact(
-            artifact_id=self.artifact, progress=percent, description=f"{self.title}: {view.status}, {done} done"
+            artifact_id=self.artifact,
+            progress=percent,
+            description=f"{done} of {self.total} done, {view.status}: {self.title}",
         )
 
 
@@ -156,10 +158,10 @@ class ProgressMeter:
         "harvest", parameters["provider"], parameters["view"].batch_id
     ),
 )
-def collect_answers(view: BatchView, shard: Shard, provider: Provider) -> Harvested:
+def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider: Provider) -> Harvested:
     """Read both result files into one answer a call. Raises `BatchRejected` when nothing of the batch ran."""
     with client_for(provider) as client:
-        harvested = route.harvest(client, view, shard, run_id=flow_run.id or "")
+        harvested = route.harvest(client, view, shard, run_id=ticket.run_id)
     if harvested.strays:
         get_run_logger().warning("%d result lines of %s belong to no call", harvested.strays, view.batch_id)
     return harvested

@@ -1,13 +1,22 @@
 """What a run leaves to be read in the Prefect UI: artifacts, each made once a run, however often it is replayed."""
 
 from typing import Any
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
 from tasks.keys import once_per_run
 
-__all__ = ["publish_markdown", "publish_table"]
+__all__ = ["publish_markdown", "publish_table", "tag_run"]
+
+
+def tag_run(labels: list[str]) -> None:
+    """Add tags to the flow run itself; Prefect's `tags` context inside a flow reaches its tasks only."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(flow_run.id), tags={*flow_run.tags, *labels})
 
 
 @task(

@@ -56,6 +56,8 @@ class BatchTicket(Frozen):
     created_at: datetime
     adopted: bool
     """Whether an earlier process had created it."""
+    run_id: str
+    """The flow run that created it, and so pays for it."""
 
 
 class BatchView(Frozen):
@@ -133,7 +135,7 @@ def submit(client: OpenAI, shard: Shard, *, run_id: str, fresh: bool = False) ->
     """
     found = find_batch(client, shard.key, only_run=run_id if fresh else None)
     if found and _is_readable(client, found):
-        return _ticket(found, shard.key, adopted=True)
+        return _ticket(found, shard.key, adopted=True, run_id=run_id)
     file_id = _upload(client, shard)
     try:
         batch = client.with_options(max_retries=0).batches.create(
@@ -157,7 +159,7 @@ def submit(client: OpenAI, shard: Shard, *, run_id: str, fresh: bool = False) ->
             f"The provider refused the batch of {shard.title}: {error.message}. Nothing of it ran or was billed; "
             "answers that were already paid for are kept, and running again goes on from there."
         ) from None
-    return _ticket(batch, shard.key, adopted=False)
+    return _ticket(batch, shard.key, adopted=False, run_id=run_id)
 
 
 def _is_readable(client: OpenAI, batch: Batch) -> bool:
@@ -179,8 +181,9 @@ def _upload(client: OpenAI, shard: Shard) -> str:
             return client.files.create(file=(path.name, file), purpose="batch").id
 
 
-def _ticket(batch: Batch, key: str, *, adopted: bool) -> BatchTicket:
-    return BatchTicket(batch_id=batch.id, key=key, created_at=_utc(batch.created_at), adopted=adopted)
+def _ticket(batch: Batch, key: str, *, adopted: bool, run_id: str) -> BatchTicket:
+    run_id = (batch.metadata or {}).get(RUN, run_id) if adopted else run_id
+    return BatchTicket(batch_id=batch.id, key=key, created_at=_utc(batch.created_at), adopted=adopted, run_id=run_id)
 
 
 def _utc(seconds: int) -> datetime:

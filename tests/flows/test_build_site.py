@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prefect.artifacts import Artifact
+from prefect.client.orchestration import get_client
 
 from flows.build_site import build_site
 from pressrun.brief import SiteBrief
@@ -180,6 +181,21 @@ def test_a_run_leaves_forecast_report_and_table_as_artifacts(tmp_path: Path, ser
     report = Artifact.get("costs-artifact-bakery")
     assert "SIMULATED" in report.data
     assert "against asking the same in real time" in report.data
+
+
+def test_a_run_is_tagged_with_its_site_and_preference(tmp_path: Path, server: Server) -> None:
+    state = build(a_brief(slug="tagged-bakery", image_count=1), tmp_path, preference=Preference.SPEED)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert run.name == "build-site / tagged-bakery"
+    assert {"site:tagged-bakery", "prefer:speed"} <= set(run.tags)
+
+
+def test_the_form_has_titles_and_plain_amounts() -> None:
+    fields = build_site.parameters.properties
+    assert [field["title"] for field in fields.values()][:3] == ["Brief", "Preference", "Cap in USD"]
+    assert {option["type"] for option in fields["max_cost_usd"]["anyOf"]} == {"number", "null"}
+    assert all(field.get("description") for field in fields.values())
 
 
 def test_the_key_is_in_nothing_that_a_run_leaves_behind(

@@ -53,6 +53,7 @@ def test_submitting_the_same_work_again_adopts_its_batch(client: OpenAI, base_ur
     before = batches_created(base_url)
     again = submit(client, a_shard(*reversed(work)), run_id="run-2")
     assert (again.batch_id, again.adopted, again.created_at) == (ticket.batch_id, True, ticket.created_at)
+    assert (ticket.run_id, again.run_id) == ("run-1", "run-1")
     assert batches_created(base_url) == before
 
 
