@@ -10,7 +10,7 @@ from datetime import datetime
 from pressrun.calls import Answer, Call, Frozen, StepName
 from pressrun.strategy import StepRoute
 
-__all__ = ["BatchSeen", "CallDone", "Event", "Note", "RoutesChosen", "StepStarted", "StepWaits", "listening", "tell"]
+__all__ = ["BatchSeen", "CallDone", "Event", "Note", "RoutesChosen", "StepStarted", "listening", "tell"]
 
 
 class RoutesChosen(Frozen):
@@ -35,12 +35,6 @@ class CallDone(Frozen):
     reused: bool
 
 
-class StepWaits(Frozen):
-    """A batched step waits for its batch."""
-
-    step: StepName
-
-
 class BatchSeen(Frozen):
     """A poll saw a batch. `completed` and `failed` count lines of `total`; at 0 of 0 they are not known yet."""
 
@@ -58,7 +52,7 @@ class Note(Frozen):
     text: str
 
 
-Event = RoutesChosen | StepStarted | StepWaits | CallDone | BatchSeen | Note
+Event = RoutesChosen | StepStarted | CallDone | BatchSeen | Note
 
 _listeners: list[Callable[[Event], None]] = []
 
