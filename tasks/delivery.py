@@ -12,7 +12,7 @@ from pressrun.site import Site
 __all__ = ["deliver"]
 
 
-@task(name="deliver-bundle", cache_policy=NO_CACHE)
+@task(name="deliver-bundle", task_run_name="deliver {site.brief.slug}", cache_policy=NO_CACHE)
 def deliver(site: Site, out: Path, extra: dict[str, str], made_at: datetime) -> Path:
     """Write `<out>/<slug>/` and return it."""
     return write_bundle(site, out, extra, made_at=made_at)
