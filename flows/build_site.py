@@ -133,9 +133,8 @@ def _build(
         work = Work()
         config = _configure(desk, work)
         order = plan.order.model_copy(update={"config": config})
-        produce(
-            order, [call for step in STEPS.values() if step is not CONFIG for call in step.calls(order)], desk, work
-        )
+        calls = [call for step in STEPS.values() if step is not CONFIG for call in step.calls(order)]
+        produce(order, calls, desk, work)
     site = _assemble(brief, config, work, provider)
     return _deliver(site, plan, work, settings, out)
 

@@ -96,7 +96,8 @@ class Harvest:
 
     shard: Shard
     batch_id: str
-    run_id: str | None
+    run_id: str
+    """The flow run that paid for the batch."""
     at: datetime
     answers: dict[str, Answer] = field(default_factory=dict)
     strays: int = 0

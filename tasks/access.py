@@ -59,4 +59,6 @@ def provider_for(*, simulate: bool, needs_batch: bool) -> Iterator[Provider]:
             yield Provider(base_url=base_url, simulated=True, built_in=True)
         return
     provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
-    yield check_provider(client_for(provider), provider.base_url, needs_batch=needs_batch)
+    with client_for(provider) as client:
+        checked = check_provider(client, provider.base_url, needs_batch=needs_batch)
+    yield checked
