@@ -41,7 +41,7 @@ class Desk:
     first_poll: float
     """Seconds before the second poll of a batch; later pauses grow."""
     started: datetime
-    """When this process began on the run, in whole seconds as batches have them."""
+    """When this process began on the run."""
 
     @property
     def replay(self) -> bool:
@@ -155,7 +155,7 @@ def _submit(shard: Shard, desk: Desk, *, anew: bool) -> BatchTicket:
 def _wait(shard: Shard, ticket: BatchTicket, desk: Desk) -> tuple[BatchTicket, BatchView]:
     """Wait for a shard's batch; one that validation refused in an earlier attempt ran nothing, and is sent anew."""
     view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
-    if view.status == "failed" and ticket.created_at < desk.started:
+    if view.status == "failed" and (ticket.run_id != flow_run.id or desk.replay):
         ticket = _submit(shard, desk, anew=True)
         view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
     return ticket, view

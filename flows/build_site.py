@@ -127,9 +127,7 @@ def _build(
     plan.stay_within(max_cost_usd)
     with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
-        desk = Desk(
-            plan=plan, provider=provider, fresh=fresh, first_poll=poll, started=datetime.now(UTC).replace(microsecond=0)
-        )
+        desk = Desk(plan=plan, provider=provider, fresh=fresh, first_poll=poll, started=datetime.now(UTC))
         work = Work()
         config = _configure(desk, work)
         order = plan.order.model_copy(update={"config": config})
