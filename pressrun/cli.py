@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from pressrun import __version__
+from pressrun import __version__, batches_cli
 from pressrun.brief import SiteBrief, load_brief
 from pressrun.calls import Answer, Call
 from pressrun.costs import ledger_row, usd
@@ -48,6 +48,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(batches_cli.app, name="batches")
 
 Briefs = Annotated[list[Path], typer.Argument(help="Brief files (YAML or JSON), one a site.", metavar="BRIEF...")]
 StrategyFile = Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")]
