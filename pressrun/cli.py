@@ -168,6 +168,17 @@ def simulate(
 
 
 @app.command()
+def webhooks(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8090,
+    host: Annotated[str, typer.Option(help="127.0.0.1 keeps it behind your own HTTPS server.")] = "127.0.0.1",
+) -> None:
+    """Receive OpenAI's webhooks, so that runs that wait look at their batch as soon as it ends."""
+    from pressrun.webhooks import receive
+
+    receive(Settings(), host, port, Console())
+
+
+@app.command()
 def doctor() -> None:
     """Check the key, the provider, Prefect, and how long each configured model will be there."""
     from pressrun.doctor import examine

@@ -21,6 +21,10 @@ class Settings(BaseSettings):
 
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
     openai_base_url: str = Field(OPENAI_BASE_URL, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+    openai_webhook_secret: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_WEBHOOK_SECRET", "openai_webhook_secret")
+    )
+    """Signing secret of the webhook that `pressrun webhooks` receives."""
     text_model: str = "gpt-6-luna"
     """Model of steps 08, 09, the descriptions and the SEO meta tags."""
     image_model: str = "gpt-image-2.5-flare"

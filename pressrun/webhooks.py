@@ -1,0 +1,242 @@
+"""Webhooks of the provider, as wake-ups for whoever waits for a batch.
+
+Invariant: an event is never taken for the state of a batch: all it does is end a nap early, and the poller then looks
+for itself. So a forged, repeated, late or lost event costs at most one look. Nothing that an event names becomes a
+path before it was seen to be the id of a batch.
+
+A wake-up crosses processes as an empty file, `<state_dir>/wake/<batch_id>`.
+"""
+
+import re
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import Any
+
+import uvicorn
+from openai import InvalidWebhookSignatureError, OpenAI
+from pydantic import SecretStr
+from rich.console import Console
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from pressrun.batchfile import read_json
+from pressrun.errors import Refused
+from pressrun.settings import Settings
+
+__all__ = ["EVENTS", "PATH", "Wakeups", "create_app", "receive"]
+
+PATH = "/webhooks/openai"
+EVENTS = ("batch.completed", "batch.failed", "batch.expired", "batch.cancelled")
+BATCH_ID = re.compile(r"batch[-_][A-Za-z0-9_-]{1,100}")
+LARGEST_BODY = 64 * 1024
+"""Bytes; an event of a batch has about 200."""
+REMEMBERED = 1_000
+"""Deliveries whose ids are kept, so that one that is repeated wakes nobody again."""
+STALE = timedelta(days=2)
+"""A batch ends within a day; nobody waits any longer for what an older file tells."""
+LOOK_AGAIN = 1.0
+"""Seconds between two looks for a file."""
+SHORTEST_SECRET = 16
+"""Characters after `whsec_`. With an empty secret, anybody could sign."""
+
+
+@dataclass(frozen=True)
+class Wakeups:
+    """The wake-ups of one state directory: the receiver leaves them, a poller finds them."""
+
+    state_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.state_dir / "wake"
+
+    def wake(self, batch_id: str) -> None:
+        """Leave a wake-up. Raises `ValueError` when it is no batch id, `OSError` when it cannot be written."""
+        path = self._path(batch_id)
+        if path is None:
+            raise ValueError("not the id of a batch")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def nap(self, batch_ids: Iterable[str], seconds: float) -> bool:
+        """Sleep up to `seconds`; True, and early, when one of the batches was heard of. Its wake-up is then used up.
+
+        Never raises: without the folder, or with ids that are none, it just sleeps.
+        """
+        paths = [path for batch_id in batch_ids if (path := self._path(batch_id))]
+        end = monotonic() + seconds
+        while True:
+            # All of them are used up: one look at the provider answers them all.
+            if sum(map(_taken, paths)):
+                return True
+            left = end - monotonic()
+            if left <= 0:
+                return False
+            sleep(min(LOOK_AGAIN, left) if paths else left)
+
+    def sweep(self) -> int:
+        """Remove wake-ups that nobody came for, and return how many."""
+        oldest = time() - STALE.total_seconds()
+        return sum(_is_older(path, oldest) and _taken(path) for path in self.folder.glob("batch*"))
+
+    def _path(self, batch_id: str) -> Path | None:
+        """The file for a batch, or None when this is no batch id: whatever it is, it must not become a path."""
+        return self.folder / batch_id if BATCH_ID.fullmatch(batch_id) else None
+
+
+def _taken(path: Path) -> bool:
+    """Whether the file was there and is ours now; of two who try, one succeeds."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _is_older(path: Path, oldest: float) -> bool:
+    try:
+        return path.stat().st_mtime < oldest
+    except OSError:
+        return False
+
+
+@dataclass
+class Receiver:
+    """Takes deliveries in: verifies, drops repetitions, wakes."""
+
+    wake: Callable[[str], None]
+    secret: SecretStr
+    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    """`webhook-id` of the last deliveries, oldest first."""
+
+    def __post_init__(self) -> None:
+        # Only its verification is used; it never sends anything.
+        self._client = OpenAI(api_key="unused", webhook_secret=self.secret.get_secret_value())
+
+    async def receive(self, request: Request) -> Response:
+        """Answer one delivery; an event that we have no use for is acknowledged, or it would come again for days."""
+        payload = await _body(request)
+        if payload is None:
+            return PlainTextResponse("too large", 413)
+        event = read_json(payload) if self._is_genuine(payload, request) else None
+        if event is None:
+            return PlainTextResponse("bad request", 400)
+        batch_id = _batch_of(event)
+        delivery = request.headers["webhook-id"]
+        if batch_id and delivery not in self.seen:
+            await run_in_threadpool(self.wake, batch_id)
+            self._remember(delivery)
+        return PlainTextResponse("ok")
+
+    def _is_genuine(self, payload: bytes, request: Request) -> bool:
+        """By the SDK. A missing header is a `ValueError` there, text that is not ASCII a `TypeError`."""
+        try:
+            self._client.webhooks.verify_signature(payload, request.headers)
+        except (InvalidWebhookSignatureError, ValueError, TypeError):
+            return False
+        return True
+
+    def _remember(self, delivery: str) -> None:
+        """Only after the wake-up was left: if that failed, the repetition is welcome."""
+        self.seen[delivery] = None
+        while len(self.seen) > REMEMBERED:
+            self.seen.popitem(last=False)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, or None when there is too much of it; what is too much is not read."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+def _batch_of(event: dict[str, Any]) -> str | None:
+    """The batch that an event tells of, or None when it is about something else."""
+    data = event.get("data")
+    batch_id = data.get("id") if isinstance(data, dict) else None
+    is_ours = event.get("type") in EVENTS and isinstance(batch_id, str) and BATCH_ID.fullmatch(batch_id)
+    return batch_id if is_ours else None
+
+
+def create_app(wakeups: Wakeups, secret: SecretStr) -> Starlette:
+    """The receiver as an application with one route, `POST /webhooks/openai`. Raises `Refused` for an unfit secret."""
+    _check_secret(secret)
+    receiver = Receiver(wakeups.wake, secret)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(wakeups.sweep)
+        yield
+
+    return Starlette(
+        routes=[Route(PATH, receiver.receive, methods=["POST"])],
+        lifespan=lifespan,
+        exception_handlers={ClientDisconnect: _gone},
+    )
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Nobody will read this: the sender hung up before its body was through."""
+    return PlainTextResponse("bad request", 400)
+
+
+def _check_secret(secret: SecretStr) -> None:
+    """A secret that can verify nothing would refuse every event; one that is too short would let forgeries in."""
+    text = secret.get_secret_value()
+    headers = {"webhook-id": "wh", "webhook-timestamp": str(int(time())), "webhook-signature": "v1,none"}
+    try:
+        OpenAI(api_key="unused").webhooks.verify_signature(b"", headers, secret=text)
+    except InvalidWebhookSignatureError:
+        if len(text.removeprefix("whsec_")) >= SHORTEST_SECRET:
+            return
+    except ValueError:
+        pass
+    raise Refused(
+        "OPENAI_WEBHOOK_SECRET is not a signing secret. Copy it whole, with whsec_ in front, from where OpenAI showed "
+        "it when the webhook was made; if it is lost, have a new one made there."
+    )
+
+
+def receive(settings: Settings, host: str, port: int, console: Console) -> None:
+    """Serve until the process is told to stop (SIGINT or SIGTERM). Raises `Refused` when it cannot start."""
+    if settings.openai_webhook_secret is None:
+        raise Refused(
+            "There is no signing secret: set OPENAI_WEBHOOK_SECRET to what OpenAI shows when a webhook is made "
+            "(it begins with whsec_). Webhooks are optional: without them, a run that waits looks by itself."
+        )
+    app = create_app(Wakeups(settings.state_dir), settings.openai_webhook_secret)
+    config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, lifespan="on")
+    with _listening(host, port) as listener:
+        console.print(_welcome(settings, host, port), highlight=False, markup=False, soft_wrap=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Refused(
+            f"Cannot listen on port {port} of {host}: {error.strerror}. Choose another with --port (or --host)."
+        ) from None
+
+
+def _welcome(settings: Settings, host: str, port: int) -> str:
+    return (
+        f"Webhooks are received at http://{host}:{port}{PATH}. Put an HTTPS address of yours in front of it, and enter "
+        f"at OpenAI (project settings, webhooks):\n"
+        f"  URL     https://YOUR-ADDRESS{PATH}\n"
+        f"  events  {', '.join(EVENTS)}\n"
+        f"Runs that share the folder {settings.state_dir.resolve()} are woken. Ctrl-C ends it."
+    )
