@@ -6,58 +6,23 @@ missing with the reason.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 
-from pressrun.batchfile import Shard, shards
-from pressrun.calls import Answer, Call, MissingItem, Route, StepName
+from flows.batching import answer_by_batch
+from flows.desk import Desk, Work
+from pressrun.calls import Answer, Call, MissingItem, Route
 from pressrun.costs import LedgerRow, ledger_row
 from pressrun.errors import CallFailed
-from pressrun.manifest import BatchRecord
-from pressrun.plan import Plan
 from pressrun.progress import CallDone, Note, StepStarted, tell
-from pressrun.routes.batch import BatchTicket, BatchView
-from pressrun.routes.provider import Provider
 from pressrun.routes.realtime import TemporaryFailure
 from pressrun.steps import STEPS, InvalidReply, Order, repair_call
+from pressrun.strategy import Leftover
 from tasks.answers import answer_now
-from tasks.batches import collect_answers, submit_batch, wait_for_batch
 
-__all__ = ["Desk", "Work", "produce"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """How calls are answered in this run."""
-
-    plan: Plan
-    provider: Provider
-    fresh: bool
-    """Whether answers of earlier runs are left alone."""
-    first_poll: float
-    """Seconds before the second poll of a batch; later pauses grow."""
-    started: datetime
-    """When this process began on the run."""
-
-    @property
-    def replay(self) -> bool:
-        """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
-        return bool(flow_run.run_count and flow_run.run_count > 1)
-
-
-@dataclass
-class Work:
-    """What has been made so far, and what it took."""
-
-    content: dict[StepName, dict[str, Any]] = field(default_factory=lambda: {step: {} for step in StepName})
-    rows: list[LedgerRow] = field(default_factory=list)
-    missing: list[MissingItem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    batches: list[BatchRecord] = field(default_factory=list)
+__all__ = ["produce"]
 
 
 def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
@@ -70,19 +35,27 @@ def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
     while invalid:
         repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
         tell(Note(text=f"Sending {len(repairs)} invalid replies back: {', '.join(call.item for call in repairs)}"))
-        answers = _settle(_in_real_time(repairs, desk))
+        answers = _answer_repairs(repairs, desk, work)
         unrepaired = _keep(order, repairs, answers, desk, work)
-        invalid = [(call, faults) for call, faults in unrepaired if _is_earlier(answers[call.id], desk)]
+        invalid = [(call, faults) for call, faults in unrepaired if desk.is_earlier(answers[call.id])]
         work.missing += [_unrepaired(call, faults) for call, faults in unrepaired if (call, faults) not in invalid]
+
+
+def _declined(call: Call, faults: list[str]) -> MissingItem:
+    return MissingItem(step=call.step, item=call.item, reason="; ".join(faults))
+
+
+def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
+    """Invalid replies to batched calls are lines that may succeed, and go the way that the strategy has for those."""
+    resubmit = desk.strategy.on_retryable is Leftover.RESUBMIT
+    batched = [call for call in repairs if resubmit and desk.plan.route(call.step) is Route.BATCH]
+    answers = answer_by_batch(batched, desk, work)
+    asked_now = [call for call in repairs if call not in batched or desk.asks_again(answers[call.id])]
+    return answers | _settle(_in_real_time(asked_now, desk))
 
 
 def _unrepaired(call: Call, faults: list[str]) -> MissingItem:
     return MissingItem(step=call.step, item=call.item, reason=f"still invalid after one repair: {'; '.join(faults)}")
-
-
-def _is_earlier(answer: Answer, desk: Desk) -> bool:
-    """Whether an answer is from another run, or from an earlier attempt at this one."""
-    return answer.run_id != flow_run.id or (answer.answered_at is not None and answer.answered_at < desk.started)
 
 
 def _answer(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
@@ -90,9 +63,9 @@ def _answer(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     for step, count in Counter(call.step for call in calls).items():
         tell(StepStarted(step=step, calls=count))
     batched = [call for call in calls if desk.plan.route(call.step) is Route.BATCH]
-    under_way = _in_real_time((call for call in calls if desk.plan.route(call.step) is Route.REALTIME), desk)
-    answers = _by_batch(batched, desk, work)
-    leftovers = [call for call in batched if _ask_again(answers[call.id], desk)]
+    under_way = _in_real_time((call for call in calls if desk.plan.route(call.step) is not Route.BATCH), desk)
+    answers = answer_by_batch(batched, desk, work)
+    leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
     if leftovers:
         tell(Note(text=f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time"))
     answers |= _settle(under_way)
@@ -100,14 +73,9 @@ def _answer(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     return answers
 
 
-def _ask_again(answer: Answer, desk: Desk) -> bool:
-    """Whether a batch's answer is to be had in real time: it never came, or an earlier run saw it refused."""
-    return answer.retryable or (answer.error is not None and _is_earlier(answer, desk))
-
-
 def _in_real_time(calls: Iterable[Call], desk: Desk) -> list[tuple[Call, PrefectFuture[Answer]]]:
     task = answer_now.with_options(refresh_cache=desk.fresh and not desk.replay)
-    return [(call, task.submit(call, desk.provider)) for call in calls]
+    return [(call, task.submit(call, desk.provider, desk.plan.realtime_route(call.step))) for call in calls]
 
 
 def _settle(under_way: list[tuple[Call, PrefectFuture[Answer]]]) -> dict[str, Answer]:
@@ -133,53 +101,12 @@ def _tell_reused(call: Call, answer: Answer) -> None:
         tell(CallDone(call=call, answer=answer, reused=True))
 
 
-def _by_batch(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
-    """Submit everything first, so that batches of different models or endpoints run side by side; then wait."""
-    submitted = [(shard, _submit(shard, desk, anew=desk.fresh and not desk.replay)) for shard in shards(calls)]
-    answers: dict[str, Answer] = {}
-    for shard, first_ticket in submitted:
-        ticket, view = _wait(shard, first_ticket, desk)
-        harvested = collect_answers(view, ticket, shard, desk.provider)
-        work.batches.append(_record(shard, ticket.created_at, view.status, harvested.answers, view.batch_id))
-        answers |= {answer.call_id: answer for answer in harvested.answers}
-        for call in shard.calls:
-            if not _ask_again(answers[call.id], desk):
-                tell(CallDone(call=call, answer=answers[call.id], reused=answers[call.id].run_id != flow_run.id))
-    return answers
-
-
-def _submit(shard: Shard, desk: Desk, *, anew: bool) -> BatchTicket:
-    return submit_batch.with_options(refresh_cache=anew)(shard, desk.provider, desk.fresh)
-
-
-def _wait(shard: Shard, ticket: BatchTicket, desk: Desk) -> tuple[BatchTicket, BatchView]:
-    """Wait for a shard's batch; one that validation refused in an earlier attempt ran nothing, and is sent anew."""
-    view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
-    if view.status == "failed" and (ticket.run_id != flow_run.id or desk.replay):
-        ticket = _submit(shard, desk, anew=True)
-        view = wait_for_batch(ticket, shard, desk.provider, desk.plan.max_wait, desk.first_poll)
-    return ticket, view
-
-
-def _record(shard: Shard, created_at: datetime, status: str, answers: list[Answer], batch_id: str) -> BatchRecord:
-    return BatchRecord(
-        id=batch_id,
-        endpoint=shard.endpoint,
-        model=shard.model,
-        status=status,
-        created_at=created_at,
-        submitted=len(shard.calls),
-        answered=sum(answer.body is not None for answer in answers),
-        failed=sum(answer.error is not None and not answer.retryable for answer in answers),
-        unanswered=sum(answer.retryable for answer in answers),
-    )
-
-
 def _keep(
     order: Order, calls: list[Call], answers: dict[str, Answer], desk: Desk, work: Work
 ) -> list[tuple[Call, list[str]]]:
-    """Put valid replies into `work.content`; returns the calls whose replies are invalid, with their faults."""
+    """Put valid replies into `work.content`; returns the calls whose replies are to be sent back, with their faults."""
     faults: dict[str, list[str]] = {}
+    declined: set[str] = set()
     for call in calls:
         answer = answers[call.id]
         if answer.error is not None:
@@ -189,12 +116,15 @@ def _keep(
             parsed = STEPS[call.step].parse(order, call, answer)
         except InvalidReply as invalid:
             faults[call.id] = invalid.faults
+            if invalid.refused and not desk.is_earlier(answer):
+                declined.add(call.id)
             continue
         work.content[call.step][call.item] = parsed.content
         work.warnings += [f"{call.step} {call.item}: {warning}" for warning in parsed.warnings]
     faults |= _clashes(calls, work)
     work.rows += [_row(call, answers[call.id], call.id not in faults, desk) for call in calls]
-    return [(call, faults[call.id]) for call in calls if call.id in faults]
+    work.missing += [_declined(call, faults[call.id]) for call in calls if call.id in declined]
+    return [(call, faults[call.id]) for call in calls if call.id in faults and call.id not in declined]
 
 
 def _clashes(calls: list[Call], work: Work) -> dict[str, list[str]]:

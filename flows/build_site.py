@@ -17,7 +17,8 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field, WithJsonSchema
 
-from flows.answering import Desk, Work, produce
+from flows.answering import produce
+from flows.desk import Desk, Work
 from pressrun.brief import SiteBrief
 from pressrun.calls import StepName
 from pressrun.costs import cost_report, to_csv, to_json, to_markdown, to_table, usd
@@ -127,7 +128,9 @@ def _build(
     plan.stay_within(max_cost_usd)
     with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
-        desk = Desk(plan=plan, provider=provider, fresh=fresh, first_poll=poll, started=datetime.now(UTC))
+        desk = Desk(
+            plan=plan, strategy=strategy, provider=provider, fresh=fresh, first_poll=poll, started=datetime.now(UTC)
+        )
         work = Work()
         config = _configure(desk, work)
         order = plan.order.model_copy(update={"config": config})

@@ -7,40 +7,13 @@ one answer, and everything that belongs to no call is counted.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-from pressrun.calls import Answer, Call, Endpoint, Frozen, Route
+from pressrun.calls import Answer, Call, Frozen, Route
 
-__all__ = ["MAX_BYTES", "MAX_REQUESTS", "Harvest", "Shard", "read_json", "read_line", "shards", "write_jsonl"]
-
-MAX_REQUESTS = 50_000
-MAX_BYTES = 200_000_000
-"""Published as 200 MB; counted as 10^6, the smaller reading (`openai-facts.md` 3)."""
-
-
-class Shard(Frozen):
-    """The calls of one batch: one model, one endpoint, within the provider's limits."""
-
-    endpoint: Endpoint
-    model: str
-    calls: list[Call]
-
-    @property
-    def key(self) -> str:
-        """SHA-256 (hex) over the calls' ids and contents, whatever their order: the same work has the same key."""
-        digest = sha256()
-        for line in sorted(f"{call.id} {call.key}" for call in self.calls):
-            digest.update(line.encode())
-        return digest.hexdigest()
-
-    @property
-    def title(self) -> str:
-        """For people: `33 gpt-6-luna requests`."""
-        return f"{len(self.calls)} {self.model} {'request' if len(self.calls) == 1 else 'requests'}"
+__all__ = ["Account", "Harvest", "read_json", "read_line", "request_line"]
 
 
 def request_line(call: Call) -> bytes:
@@ -52,70 +25,101 @@ def request_line(call: Call) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def shards(calls: Iterable[Call]) -> list[Shard]:
-    """Split calls into as few batches as the limits allow: a file holds one model and one endpoint.
-
-    The order of the calls is kept. A call whose id occurs twice is asked once: equal ids mean equal contents.
-    """
-    groups: dict[tuple[Endpoint, str], dict[str, Call]] = {}
-    for call in calls:
-        groups.setdefault((call.endpoint, call.model), {})[call.id] = call
-    return [
-        Shard(endpoint=endpoint, model=model, calls=part)
-        for (endpoint, model), group in groups.items()
-        for part in _parts(group.values())
-    ]
-
-
-def _parts(calls: Iterable[Call]) -> Iterator[list[Call]]:
-    part: list[Call] = []
-    size = 0
-    for call in calls:
-        length = len(request_line(call))
-        if part and (len(part) == MAX_REQUESTS or size + length > MAX_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(call)
-        size += length
-    yield part
-
-
-def write_jsonl(shard: Shard, path: Path) -> None:
-    """Write the input file of a shard."""
-    with path.open("wb") as file:
-        file.writelines(request_line(call) for call in shard.calls)
-
-
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 RETRYABLE_CODES = {"batch_expired", "batch_cancelled", "server_error", "rate_limit_exceeded"}
 
 
+class Account(Frozen):
+    """What became of the lines of one batch: `submitted` = `answered` + `failed` + `unanswered`, always."""
+
+    submitted: int
+    answered: int
+    failed: int
+    """Lines that the provider refused for good."""
+    unanswered: int
+    """Lines worth another try: 429, 5xx, expired, cancelled, or in neither file."""
+    garbage: int = 0
+    """Result lines that could not be read."""
+    duplicates: int = 0
+    """Result lines for a call that had one already; the first counts."""
+    unknown: int = 0
+    """Result lines for calls that were not asked."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    """The sum over the lines."""
+
+    @property
+    def strays(self) -> int:
+        """Result lines that belong to no call, or to one that had its answer."""
+        return self.garbage + self.duplicates + self.unknown
+
+
 @dataclass
 class Harvest:
-    """Collects the lines of a batch's two result files into one answer for each call that was asked."""
+    """Turns the lines of a batch's two result files into one answer for each call that was asked, as they come.
 
-    shard: Shard
+    What stays in memory is the ids, not the answers.
+    """
+
+    ids: Iterable[str]
+    """The calls that were asked."""
     batch_id: str
     run_id: str
     """The flow run that paid for the batch."""
     at: datetime
-    answers: dict[str, Answer] = field(default_factory=dict)
-    strays: int = 0
-    """Lines that were not JSON, had no id that was asked, or came a second time."""
+    answered: int = 0
+    failed: int = 0
+    unanswered: int = 0
+    garbage: int = 0
+    duplicates: int = 0
+    unknown: int = 0
 
     def __post_init__(self) -> None:
-        self._asked = {call.id for call in self.shard.calls}
+        self._asked = frozenset(self.ids)
+        # A dict keeps the order, so that what is missing is told in the order of the file.
+        self._left = dict.fromkeys(self.ids)
+        self._input = self._output = 0
 
-    def add(self, line: str | bytes) -> None:
-        """Take one line of an output or error file; never raises."""
+    def take(self, line: str | bytes) -> Answer | None:
+        """Take one line of an output or error file; None when it gives no answer. Never raises."""
         if not line.strip():
-            return
+            return None
         parsed = read_line(line)
-        if parsed is None or parsed[0] not in self._asked or parsed[0] in self.answers:
-            self.strays += 1
-            return
+        if parsed is None:
+            self.garbage += 1
+            return None
         call_id, fields = parsed
-        self.answers[call_id] = Answer(
+        if call_id not in self._asked:
+            self.unknown += 1
+            return None
+        if call_id not in self._left:
+            self.duplicates += 1
+            return None
+        del self._left[call_id]
+        return self._count(call_id, fields)
+
+    def missing(self, why: str) -> Iterator[Answer]:
+        """The calls that no line spoke of, as failures worth another try; to be called when the files are read."""
+        for call_id in self._left:
+            yield self._count(call_id, {"error": why, "code": "missing", "retryable": True})
+        self._left = {}
+
+    def account(self) -> Account:
+        """The books; they balance once `missing` was gone through."""
+        return Account(
+            submitted=len(self._asked),
+            answered=self.answered,
+            failed=self.failed,
+            unanswered=self.unanswered,
+            garbage=self.garbage,
+            duplicates=self.duplicates,
+            unknown=self.unknown,
+            input_tokens=self._input,
+            output_tokens=self._output,
+        )
+
+    def _count(self, call_id: str, fields: dict[str, Any]) -> Answer:
+        answer = Answer(
             call_id=call_id,
             route=Route.BATCH,
             batch_id=self.batch_id,
@@ -123,22 +127,15 @@ class Harvest:
             answered_at=self.at,
             **fields,
         )
-
-    def close(self, why_missing: str) -> list[Answer]:
-        """One answer for each call, in the shard's order; calls that no line spoke of are retryable failures."""
-        return [
-            self.answers.get(call.id)
-            or Answer(
-                call_id=call.id,
-                route=Route.BATCH,
-                batch_id=self.batch_id,
-                run_id=self.run_id,
-                error=why_missing,
-                code="missing",
-                retryable=True,
-            )
-            for call in self.shard.calls
-        ]
+        if answer.body is not None:
+            self.answered += 1
+            self._input += answer.usage.input
+            self._output += answer.usage.output
+        elif answer.retryable:
+            self.unanswered += 1
+        else:
+            self.failed += 1
+        return answer
 
 
 def read_line(line: str | bytes) -> tuple[str, dict[str, Any]] | None:

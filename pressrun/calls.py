@@ -30,6 +30,8 @@ class Route(StrEnum):
     """How a call gets answered, which is also the price it is billed at."""
 
     REALTIME = "realtime"
+    FLEX = "flex"
+    """In real time at the flex tier: cheaper, slower, and without capacity at times."""
     BATCH = "batch"
 
 

@@ -8,6 +8,8 @@ PressrunError
 │   └── ProviderUnfit    no key, a wrong key, no batch endpoint, a retired model
 ├── CallFailed         one request will not be answered, however often it is asked (400-class)
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
+├── BatchLost          a batch that was submitted can no longer be watched
+├── Unreadable         the provider's answer is no JSON object; what it did is not known
 └── StepFailed         what all else depends on (step 08) could not be made
 
 Messages say what was wrong, what state was kept, and what to do next.
@@ -15,6 +17,7 @@ Messages say what was wrong, what state was kept, and what to do next.
 
 __all__ = [
     "BadBrief",
+    "BatchLost",
     "BatchRejected",
     "CallFailed",
     "OverBudget",
@@ -23,6 +26,7 @@ __all__ = [
     "Refused",
     "StepFailed",
     "UnknownPrice",
+    "Unreadable",
 ]
 
 
@@ -72,6 +76,14 @@ class CallFailed(PressrunError):
 
 class BatchRejected(PressrunError):
     """The provider's validation refused a batch. No line ran and none was billed."""
+
+
+class BatchLost(PressrunError):
+    """A batch cannot be watched any longer (key refused, gone, no answer); it may still run and be billed."""
+
+
+class Unreadable(PressrunError):
+    """The provider's answer cannot be read, so whether it did what was asked is not known."""
 
 
 class StepFailed(PressrunError):

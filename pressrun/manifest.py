@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from pressrun import __version__
-from pressrun.calls import Endpoint, Frozen, MissingItem
+from pressrun.batchfile import Account
+from pressrun.calls import Endpoint, MissingItem
 from pressrun.costs import LedgerRow
 from pressrun.site import Site
 
 __all__ = ["BatchRecord", "manifest"]
 
 
-class BatchRecord(Frozen):
+class BatchRecord(Account):
     """What became of one batch: `submitted` = `answered` + `failed` + `unanswered`."""
 
     id: str
@@ -23,12 +26,10 @@ class BatchRecord(Frozen):
     model: str
     status: str
     created_at: datetime
-    submitted: int
-    answered: int
-    failed: int
-    """Lines that the provider refused for good."""
-    unanswered: int
-    """Lines that expired, were cancelled or lost; they were finished in real time."""
+    after: str | None = None
+    """Id of the batch whose leftovers this one did."""
+    discrepancies: list[str] = Field(default_factory=list)
+    """Where the provider's own totals differ from its lines, in words."""
 
 
 def manifest(

@@ -22,7 +22,7 @@ from pressrun.tokens import estimate_tokens
 
 __all__ = ["Plan", "describe_plan", "make_plan", "price_table"]
 
-SAID = {Route.BATCH: "batch", Route.REALTIME: "real time"}
+SAID = {Route.BATCH: "batch", Route.REALTIME: "real time", Route.FLEX: "flex"}
 """Routes as a person reads them."""
 
 
@@ -39,6 +39,10 @@ class Plan(Frozen):
 
     def route(self, step: StepName) -> Route:
         return self.routes[step].route
+
+    def realtime_route(self, step: StepName) -> Route:
+        """The route of a step's calls that are asked now, batched before or not: REALTIME or FLEX."""
+        return self.routes[step].realtime
 
     @property
     def needs_batch(self) -> bool:
@@ -64,8 +68,15 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
     warnings = _check_models(order, now.astimezone(UTC).date())
     table = price_table(settings)
     batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
-    models = {name: order.model(step.endpoint) for name, step in STEPS.items()}
-    routes = {name: strategy.resolve(name, model, batchable=batchable[model]) for name, model in models.items()}
+    routes = {
+        name: strategy.resolve(
+            name,
+            order.model(step.endpoint),
+            batchable=batchable[order.model(step.endpoint)],
+            flexible=step.endpoint is Endpoint.CHAT and _has_price(order.text_model, Tier.FLEX, now, table),
+        )
+        for name, step in STEPS.items()
+    }
     return Plan(
         order=order,
         routes=routes,
@@ -92,10 +103,12 @@ def _check_models(order: Order, today: date) -> list[str]:
 def _batchable(model: str, now: datetime, table: PriceTable | None) -> bool:
     """Whether a model can be asked by batch at a known price; of one that is not in our table only the price tells."""
     info = model_info(model)
-    if info is not None and not info.batch:
-        return False
+    return (info is None or info.batch) and _has_price(model, Tier.BATCH, now, table)
+
+
+def _has_price(model: str, tier: Tier, now: datetime, table: PriceTable | None) -> bool:
     try:
-        unit_prices(model, Tier.BATCH, now, table)
+        unit_prices(model, tier, now, table)
     except UnknownPrice:
         return False
     return True
@@ -138,6 +151,7 @@ def describe_plan(plan: Plan) -> str:
         f"Forecast **{usd(forecast.total)}**, against {usd(forecast.realtime_total)} for the same in real time "
         f"(saves {usd(forecast.saving)}, {saving}). Token counts are estimates.",
         f"A batch may take {say_duration(plan.max_wait)}; what is not answered by then is done in real time.",
+        *_flex_notes(forecast),
         *(f"> **Note:** {warning}" for warning in plan.warnings),
         "| Step | Calls | Model | Route | Forecast | In real time | By batch |\n|---|--:|---|---|--:|--:|--:|\n"
         + "\n".join([*(_plan_row(plan, step) for step in plan.routes), _total(forecast)]),
@@ -145,6 +159,18 @@ def describe_plan(plan: Plan) -> str:
         "## Why\n\n" + "\n".join(_plan_reason(route) for route in plan.routes.values()),
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def _flex_notes(forecast: Forecast) -> list[str]:
+    """What the plan comes to where flex lets it down."""
+    flex = [line for line in forecast.lines if line.line.route is Route.FLEX]
+    if not flex:
+        return []
+    dearer = sum((line.realtime_usd - line.usd for line in flex), Decimal(0))
+    return [
+        "A flex request may take minutes; when flex has no capacity, the call is asked at the standard price, "
+        f"which would make the total {usd(forecast.total + dearer)} at most."
+    ]
 
 
 def _plan_row(plan: Plan, step: StepName) -> str:

@@ -44,6 +44,8 @@ class BatchSeen(Frozen):
     failed: int
     total: int
     deadline: datetime
+    expected: datetime | None = None
+    """When the last line should be done, at the pace so far."""
 
 
 class Note(Frozen):

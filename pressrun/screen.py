@@ -29,6 +29,8 @@ __all__ = ["Screen", "plan_table", "summary"]
 
 STARTING = "starting Prefect (the very first start takes some seconds longer)"
 
+ROUTE_COLOURS = {Route.BATCH: "cyan", Route.FLEX: "bright_blue", Route.REALTIME: "yellow"}
+
 
 @dataclass
 class StepLine:
@@ -119,11 +121,10 @@ class Screen:
         for step, route in self.routes.items():
             line = self.steps.get(step, StepLine())
             style = "" if line.total else "dim"
-            colour = "cyan" if route.route is Route.BATCH else "yellow"
             counts = f"{line.done}/{line.total}" if line.total else "-"
             table.add_row(
                 Text(STEPS[step].title, style),
-                Text(route.route, colour if line.total else "dim"),
+                Text(route.route, ROUTE_COLOURS[route.route] if line.total else "dim"),
                 counts,
                 _remark(line),
                 Text(route.reason, "dim"),

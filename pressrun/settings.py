@@ -6,7 +6,7 @@ Invariant: the key is a `SecretStr` from here to the client's header; it is in n
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
@@ -33,6 +33,13 @@ class Settings(BaseSettings):
     """Seconds that one real-time request may take; threads cannot be interrupted, so the client must give up."""
     realtime_retries: NonNegativeInt = 4
     """Times that the SDK asks again after 408, 409, 429, 5xx or a lost connection (it honours Retry-After)."""
+    list_lag: NonNegativeFloat = 20
+    """Seconds by which the provider's list of batches may lag behind; how long an unheard creation is looked for."""
+    enqueued_tokens: dict[str, PositiveInt] = Field(default_factory=dict)
+    """Prompt tokens that may be enqueued in batches at a time, by model, as the organisation's limits page says; what
+    does not fit waits for earlier batches to end. A model that is not named has no limit here."""
+    longest_poll: PositiveFloat = 120
+    """Seconds between two looks at a batch that takes hours."""
     prices_file: Path | None = None
     """The user's own price table; it wins over every other source."""
     sites_per_year: PositiveInt = 100

@@ -9,14 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from pressrun.calls import Frozen, Route, StepName
 from pressrun.durations import Duration
 from pressrun.errors import ProviderUnfit
 from pressrun.files import load_model
 
-__all__ = ["BatchStrategy", "Policy", "Preference", "StepRoute", "load_strategy"]
+__all__ = ["BatchStrategy", "Leftover", "Policy", "Preference", "RealtimeTier", "StepRoute", "load_strategy"]
 
 
 class Policy(StrEnum):
@@ -35,6 +35,24 @@ class Preference(StrEnum):
     COST = "cost"
 
 
+class RealtimeTier(StrEnum):
+    """What is paid for a step that goes in real time."""
+
+    STANDARD = "standard"
+    FLEX = "flex"
+
+
+class Leftover(StrEnum):
+    """What becomes of calls that a batch left unanswered."""
+
+    REALTIME = "realtime"
+    """They are done in real time, at the real-time price."""
+    RESUBMIT = "resubmit"
+    """They go into a batch of their own while the maximum wait lasts; after it, real time."""
+    FAIL = "fail"
+    """They are missing from the delivery, with the reason; the next run submits them again."""
+
+
 BALANCED_TO_BATCH = frozenset({StepName.ARTICLES, StepName.DESCRIPTIONS, StepName.SEO})
 """The brief's hybrid: people wait for the configuration and look at the images; the other text can wait."""
 
@@ -46,6 +64,8 @@ class StepRoute(Frozen):
     model: str
     route: Route
     reason: str
+    realtime: Route = Route.REALTIME
+    """How those of its calls go that are not batched, or came back from a batch unanswered: REALTIME or FLEX."""
 
 
 class BatchStrategy(BaseModel):
@@ -67,12 +87,55 @@ class BatchStrategy(BaseModel):
     images: Policy = Field(Policy.USER_CHOICE, title="10 images")
     descriptions: Policy = Field(Policy.USER_CHOICE, title="10 image descriptions")
     seo: Policy = Field(Policy.USER_CHOICE, title="10 SEO meta tags")
+    realtime_tier: RealtimeTier = Field(
+        RealtimeTier.STANDARD,
+        title="Real-time tier",
+        description="What is paid for text that goes in real time. standard: answered at once. flex: at the flex price "
+        "(for OpenAI's models that of the batch), within minutes, and at the standard price when flex has no capacity.",
+    )
     max_wait_time: Duration = Field(
         timedelta(hours=24),
         title="Maximum wait",
         description="How long a batch may take, counted from its creation, before the rest is done in real time: "
         "6h, 90m, 6_hours or PT6H.",
     )
+    on_timeout: Leftover = Field(
+        Leftover.REALTIME,
+        title="When time runs out",
+        description="What becomes of calls that a batch left undone because it expired or reached the maximum wait: "
+        "realtime, resubmit (only while the maximum wait lasts, then realtime) or fail (delivered incomplete).",
+    )
+    on_retryable: Leftover = Field(
+        Leftover.REALTIME,
+        title="When lines fail",
+        description="The same for lines that failed but may succeed (429, 5xx, lost): realtime, resubmit or fail.",
+    )
+    max_rounds: PositiveInt = Field(
+        3, title="Rounds", description="Batches that one call may be in before it is done in real time: 1 or more."
+    )
+    canary_above: PositiveInt = Field(
+        1000,
+        title="Canary above",
+        description="A batch job of more requests than this sends one request of each model first, so that one bad "
+        "parameter cannot fail all of them.",
+    )
+    delete_files: bool = Field(
+        False,
+        title="Delete files",
+        description="Delete the batch's input and result files at the provider once its answers are kept here.",
+    )
+    output_expires_after: Duration | None = Field(
+        None,
+        title="Result files expire",
+        description="How long the provider keeps a batch's result files: 1h to 30 days. Empty: as the provider does.",
+    )
+
+    @field_validator("output_expires_after")
+    @classmethod
+    def _within_bounds(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and not timedelta(hours=1) <= value <= timedelta(days=30):
+            raise ValueError("result files can be kept from 1 hour to 30 days")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -85,8 +148,8 @@ class BatchStrategy(BaseModel):
         policy: Policy = getattr(self, step)
         return policy
 
-    def resolve(self, step: StepName, model: str, *, batchable: bool) -> StepRoute:
-        """The route of one step on a model that can (or cannot) be asked by batch.
+    def resolve(self, step: StepName, model: str, *, batchable: bool, flexible: bool = False) -> StepRoute:
+        """The route of one step that can (or cannot) be asked by batch, and at flex, with this model.
 
         Raises `ProviderUnfit` when the step must go by batch and the model cannot.
         """
@@ -97,7 +160,17 @@ class BatchStrategy(BaseModel):
                 f"spent. Choose another model, or say user_choice or never_batch for {step}."
             )
         route, reason = self._choose(step, policy, model, batchable=batchable)
-        return StepRoute(step=step, model=model, route=route, reason=reason)
+        wants_flex = self.realtime_tier is RealtimeTier.FLEX
+        realtime = Route.FLEX if wants_flex and flexible else Route.REALTIME
+        if route is Route.REALTIME and wants_flex:
+            reason += "; at flex: cheaper, slower" if flexible else f"; flex is not offered for {model} here"
+        return StepRoute(
+            step=step,
+            model=model,
+            route=realtime if route is Route.REALTIME else route,
+            reason=reason,
+            realtime=realtime,
+        )
 
     def _choose(self, step: StepName, policy: Policy, model: str, *, batchable: bool) -> tuple[Route, str]:
         if policy is Policy.ALWAYS_BATCH:

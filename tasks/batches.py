@@ -1,157 +1,170 @@
-"""The merged batch as Prefect tasks: submit and harvest are persisted; between them lies one wait.
+"""Batches as Prefect tasks: submit and harvest are persisted; between them lies one wait for all that are under way.
 
-Invariant: all three are keyed on the work (the shard's key) or on the batch it became (its id), so a run that was
+Invariant: all are keyed on the work (the shard's key) or on the batches it became (their ids), so a run that was
 killed anywhere goes on where it was, and one that had finished asks the provider for nothing.
 """
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import openai
+from openai import OpenAI
 from prefect import get_run_logger, task
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 
-from pressrun.batchfile import Shard
-from pressrun.errors import BatchRejected, ProviderUnfit
-from pressrun.progress import BatchSeen, Note, tell
+from pressrun.calls import Frozen
+from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit, Unreadable
+from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
-from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Move
+from pressrun.routes.batch import BatchTicket, BatchView, BatchWatch, Decision, Harvested, Move, Retention
 from pressrun.routes.provider import Provider
+from pressrun.settings import Settings
+from pressrun.sharding import Shard
+from pressrun.webhooks import Wakeups
 from tasks.access import client_for
 from tasks.keys import content_key
+from tasks.locks import work_lock
+from tasks.meter import Meter
 
-__all__ = ["collect_answers", "submit_batch", "wait_for_batch"]
-
-LONGEST_POLL = 60.0
-"""Seconds between polls of a batch that takes hours."""
+__all__ = ["UnderWay", "adopt_batch", "collect_answers", "delete_files", "submit_batch", "wait_for_batches"]
 
 
-def _not_refused(_task: Any, _run: TaskRun, state: State) -> bool:
-    return not isinstance(state.result(raise_on_failure=False), BatchRejected | ProviderUnfit)
+class UnderWay(Frozen):
+    """A batch that is waited for."""
+
+    shard: Shard
+    ticket: BatchTicket
+    deadline: datetime
+    """When the maximum wait is over."""
+
+
+def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
+    """Whether doing it again can help: not when the provider has refused for a reason that stays."""
+    failure = state.result(raise_on_failure=False)
+    for_good = isinstance(failure, openai.AuthenticationError | openai.PermissionDeniedError)
+    return not for_good and not isinstance(failure, BatchRejected | ProviderUnfit | BatchLost)
 
 
 @task(
     name="submit-batch",
     task_run_name="submit batch: {shard.title}",
-    retries=3,
-    # Long enough for a batch that was created behind a lost answer to show up in the provider's list.
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=_not_refused,
+    retries=4,
+    retry_delay_seconds=[1, 5, 20, 60],
+    retry_condition_fn=_may_help,
     persist_result=True,
     result_serializer="json",
-    cache_key_fn=lambda _context, parameters: content_key("submit", parameters["provider"], parameters["shard"].key),
+    cache_key_fn=lambda _context, parameters: content_key("submit", parameters["provider"], parameters["shard"].work),
 )
-def submit_batch(shard: Shard, provider: Provider, fresh: bool) -> BatchTicket:
-    """Submit the merged batch, or adopt the one that already does the same work. Raises `BatchRejected`."""
+def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Retention) -> BatchTicket:
+    """Submit a batch, or adopt the one that already does the same work. Raises `BatchRejected`."""
+    lag = timedelta(seconds=Settings().list_lag if not provider.built_in else 0)
     with client_for(provider) as client:
-        ticket = route.submit(client, shard, run_id=flow_run.id or "", fresh=fresh)
-    verb = "Adopted" if ticket.adopted else "Submitted"
-    get_run_logger().info("%s batch %s: %s", verb, ticket.batch_id, shard.title)
+        ticket = route.submit(
+            client,
+            shard,
+            run_id=flow_run.id or "",
+            fresh=fresh,
+            list_lag=lag,
+            lock=work_lock(shard.key),
+            retention=retention,
+        )
+    get_run_logger().info("%s batch %s: %s", "Adopted" if ticket.adopted else "Submitted", ticket.batch_id, shard.title)
+    if ticket.replaces:
+        _say(f"Batch {ticket.replaces} had done this work, but its result files are gone: it is paid for again")
     return ticket
 
 
 @task(
-    name="wait-for-batch",
-    task_run_name="wait for batch {ticket.batch_id}",
+    name="look-for-batch",
+    task_run_name="look for a batch of {shard.title}",
+    retries=3,
+    retry_delay_seconds=[1, 5, 20],
+    retry_condition_fn=_may_help,
+    cache_policy=NO_CACHE,
+)
+def adopt_batch(shard: Shard, provider: Provider) -> BatchTicket | None:
+    """The batch that already does this work, if there is one; nothing is created."""
+    with client_for(provider) as client:
+        return route.adopt(client, shard, run_id=flow_run.id or "")
+
+
+@task(
+    name="wait-for-batches",
+    task_run_name="wait for a batch to end",
     persist_result=True,
     result_serializer="json",
     cache_key_fn=lambda _context, parameters: content_key(
-        "ended", parameters["provider"], parameters["ticket"].batch_id
+        "ended", parameters["provider"], " ".join(sorted(one.ticket.batch_id for one in parameters["under_way"]))
     ),
 )
-def wait_for_batch(
-    ticket: BatchTicket, shard: Shard, provider: Provider, max_wait: timedelta, first_poll: float
-) -> BatchView:
-    """Poll until the batch has ended; at the maximum wait, cancel it and wait for what was finished.
+def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: float) -> list[BatchView]:
+    """Poll until at least one of the batches has ended, and return the last looks at those that have.
 
-    `first_poll` is the first pause in seconds; later ones grow. Returns the last view, which is normally terminal.
+    A batch that reaches its deadline is cancelled, and waited for until it says so. One call serves all of them. The
+    first pause is `first_poll` seconds; later ones grow. Raises `BatchLost` when one cannot be watched any longer.
     """
-    deadline = ticket.created_at + max_wait
-    meter = ProgressMeter(shard, ticket, deadline)
+    longest = max(first_poll, Settings().longest_poll)
+    watches = {
+        one.ticket.batch_id: BatchWatch(
+            deadline=one.deadline, first=timedelta(seconds=first_poll), longest=timedelta(seconds=longest)
+        )
+        for one in under_way
+    }
+    meters = {one.ticket.batch_id: Meter(one.shard, one.ticket, one.deadline) for one in under_way}
     with client_for(provider) as client:
-        for pause in route.poll_delays(first_poll, max(first_poll, LONGEST_POLL)):
-            view = _look(client, ticket, deadline)
-            if view is not None and _ended(client, view, deadline, meter):
-                return view
-            time.sleep(pause)
-    raise AssertionError("poll_delays never ends")
+        while True:
+            views, decisions = _look(client, watches)
+            for batch_id, view in views.items():
+                meters[batch_id].show(view)
+            for batch_id, decision in decisions.items():
+                _act(client, batch_id, decision)
+            ended = [views[batch_id] for batch_id, decision in decisions.items() if decision.move is Move.HARVEST]
+            if ended:
+                return ended
+            pause = min(decision.pause for decision in decisions.values())
+            # A webhook may end the nap early; what has become of a batch is only ever what a look shows.
+            Wakeups(Settings().state_dir).nap(watches, pause.total_seconds())
 
 
-def _ended(client: openai.OpenAI, view: BatchView, deadline: datetime, meter: "ProgressMeter") -> bool:
-    """Show a poll and make the move it asks for; True when there is nothing more to wait for."""
-    meter.show(view)
-    move = route.decide(view, deadline=deadline, now=datetime.now(UTC))
-    if move is Move.CANCEL:
-        text = (
-            f"Batch {view.batch_id} has reached the maximum wait with {view.completed} answers done: cancelling it, "
-            "keeping those, and doing the rest in real time"
-        )
-        get_run_logger().warning(text)
-        tell(Note(text=text))
-        route.cancel(client, view.batch_id)
-    return move in (Move.HARVEST, Move.GIVE_UP)
-
-
-def _look(client: openai.OpenAI, ticket: BatchTicket, deadline: datetime) -> BatchView | None:
-    """One poll; None when it failed and there is time for others, because the batch itself goes on regardless."""
+def _look(client: OpenAI, watches: dict[str, BatchWatch]) -> tuple[dict[str, BatchView], dict[str, Decision]]:
+    """One look at all batches, and what each watch makes of it."""
     try:
-        return route.look(client, ticket.batch_id)
-    except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
-        if datetime.now(UTC) > deadline + route.CANCEL_GRACE:
-            raise
-        get_run_logger().warning("A poll of %s failed (%s); going on", ticket.batch_id, type(error).__name__)
-        return None
+        views = route.look_all(client, watches)
+    except (openai.APIError, Unreadable) as error:
+        now = datetime.now(UTC)
+        return {}, {batch_id: watch.on_error(error, now) for batch_id, watch in watches.items()}
+    now = datetime.now(UTC)
+    return views, {
+        batch_id: watch.on_status(views[batch_id], now) if batch_id in views else watch.on_absence(now)
+        for batch_id, watch in watches.items()
+    }
 
 
-class ProgressMeter:
-    """Shows the polls of one batch: a Prefect progress artifact, the log, and whoever listens in this process."""
-
-    def __init__(self, shard: Shard, ticket: BatchTicket, deadline: datetime) -> None:
-        self.title = f"{shard.title} ({ticket.batch_id})"
-        self.total = len(shard.calls)
-        self.deadline = deadline
-        self.last: tuple[str, int] | None = None
-        sites = sorted({call.site for call in shard.calls})
-        key = f"batch-{sites[0]}-{shard.key[:8]}"
-        self.artifact: Any = create_progress_artifact(progress=0.0, key=key, description=self.title)
-
-    def show(self, view: BatchView) -> None:
-        """Tell everyone, when something has changed since the last poll."""
-        tell(
-            BatchSeen(
-                batch_id=view.batch_id,
-                status=view.status,
-                completed=view.completed,
-                failed=view.failed,
-                total=view.total,
-                deadline=self.deadline,
-            )
+def _act(client: OpenAI, batch_id: str, decision: Decision) -> None:
+    if decision.move is Move.STOP:
+        raise BatchLost(
+            f"Batch {batch_id} cannot be waited for: {decision.text}. Every answer that was paid for is kept; running "
+            "again goes on from here."
         )
-        done = view.completed + view.failed
-        if self.last == (view.status, done):
-            return
-        self.last = (view.status, done)
-        get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, view.status, done, self.total)
-        # A batch that is `finalizing` has all lines done and may still take hours: 100 is for the end.
-        percent = 100.0 if view.is_terminal else min(99.0, 100.0 * done / self.total)
-        assert isinstance(self.artifact, UUID)
-        update_progress_artifact(
-            artifact_id=self.artifact,
-            progress=percent,
-            description=f"{done} of {self.total} done, {view.status}: {self.title}",
-        )
+    if decision.text:
+        _say(f"Batch {batch_id}: {decision.text}")
+    if decision.move is Move.CANCEL:
+        route.cancel(client, batch_id)
+
+
+def _say(text: str) -> None:
+    get_run_logger().warning(text)
+    tell(Note(text=text))
 
 
 @task(
     name="collect-answers",
     task_run_name="collect answers of batch {view.batch_id}",
-    retries=3,
-    retry_delay_seconds=[2, 10, 60],
-    retry_condition_fn=_not_refused,
+    retries=4,
+    retry_delay_seconds=[1, 5, 20, 60],
+    retry_condition_fn=_may_help,
     persist_result=True,
     result_serializer="json",
     cache_key_fn=lambda _context, parameters: content_key(
@@ -162,6 +175,23 @@ def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider
     """Read both result files into one answer a call. Raises `BatchRejected` when nothing of the batch ran."""
     with client_for(provider) as client:
         harvested = route.harvest(client, view, shard, run_id=ticket.run_id)
-    if harvested.strays:
-        get_run_logger().warning("%d result lines of %s belong to no call", harvested.strays, view.batch_id)
+    if harvested.account.strays:
+        get_run_logger().warning("%d result lines of %s belong to no call", harvested.account.strays, view.batch_id)
+    for discrepancy in harvested.discrepancies:
+        get_run_logger().warning("Batch %s does not add up: %s", view.batch_id, discrepancy)
     return harvested
+
+
+@task(
+    name="delete-files",
+    task_run_name="delete the files of batch {view.batch_id}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=lambda _context, parameters: content_key(
+        "deleted", parameters["provider"], parameters["view"].batch_id
+    ),
+)
+def delete_files(view: BatchView, provider: Provider) -> list[str]:
+    """Delete the input and result files of a harvested batch at the provider; returns the ids of those deleted."""
+    with client_for(provider) as client:
+        return route.delete_files(client, view)

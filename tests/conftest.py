@@ -10,6 +10,8 @@ os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="pressrun-tests-")
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["PREFECT_LOGGING_LEVEL"] = "WARNING"
+# The list of a simulator does not lag, unless a test has it lag.
+os.environ["PRESSRUN_LIST_LAG"] = "0.5"
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL"):
     os.environ.pop(name, None)
 

@@ -6,6 +6,7 @@ import pytest
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Route, StepName
+from pressrun.costs import usd
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.plan import Plan, describe_plan, make_plan
 from pressrun.settings import Settings
@@ -127,6 +128,52 @@ def test_a_batch_price_in_the_users_table_makes_a_model_batchable(tmp_path: Path
     file.write_text(f"{PRICES}    batch: {{input: 0.1, output: 0.2}}\n")
     plan = a_plan(settings=some_settings(text_model="qwen3-32b", prices_file=file))
     assert plan.route(StepName.ARTICLES) is Route.BATCH
+
+
+def test_by_flex_text_costs_half_at_once_and_images_stay_in_real_time_with_the_reason() -> None:
+    plan = a_plan(preference=Preference.SPEED, realtime_tier="flex")
+    assert {step for step, route in plan.routes.items() if route.route is Route.FLEX} == set(StepName) - {"images"}
+    assert plan.routes[StepName.IMAGES].reason.endswith("flex is not offered for gpt-image-2.5-flare here")
+    for priced in plan.forecast.lines:
+        assert priced.usd == priced.realtime_usd / (2 if priced.line.route is Route.FLEX else 1)
+    by_batch = a_plan(preference=Preference.COST, images=Policy.NEVER_BATCH).forecast
+    assert plan.forecast.total == by_batch.total
+    assert not plan.needs_batch
+
+
+def test_a_plan_with_flex_says_what_it_comes_to_without_it() -> None:
+    plan = a_plan(preference=Preference.SPEED, realtime_tier="flex")
+    text = describe_plan(plan)
+    assert f"which would make the total {usd(plan.forecast.realtime_total)} at most" in text
+    line = next(line for line in plan.forecast.lines if line.line.step is StepName.ARTICLES)
+    assert f"| flex | {usd(line.usd)} | {usd(line.realtime_usd)} |" in text
+    assert "- **09 articles**: flex (preference speed: done at once; at flex: cheaper, slower)" in text
+    assert "flex" not in describe_plan(a_plan())
+
+
+def test_what_a_batch_leaves_over_goes_by_flex_too_when_flex_is_asked_for() -> None:
+    plan = a_plan(preference=Preference.COST, realtime_tier="flex")
+    assert plan.route(StepName.ARTICLES) is plan.route(StepName.IMAGES) is Route.BATCH
+    assert plan.realtime_route(StepName.ARTICLES) is Route.FLEX
+    assert plan.realtime_route(StepName.IMAGES) is Route.REALTIME
+    assert a_plan(preference=Preference.COST).realtime_route(StepName.ARTICLES) is Route.REALTIME
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-4.1-mini"])
+def test_a_model_without_a_flex_price_stays_at_the_standard_price(model: str) -> None:
+    plan = a_plan(settings=some_settings(text_model=model), preference=Preference.SPEED, realtime_tier="flex")
+    assert {route.route for route in plan.routes.values()} == {Route.REALTIME}
+    assert f"flex is not offered for {model} here" in plan.routes[StepName.CONFIG].reason
+
+
+def test_a_flex_price_in_the_users_table_makes_a_model_flexible(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text(f"{PRICES}    flex: {{input: 0.05, output: 0.3}}\n")
+    plan = a_plan(settings=some_settings(text_model="qwen3-32b", prices_file=file), realtime_tier="flex")
+    priced = next(line for line in plan.forecast.lines if line.line.step is StepName.CONFIG)
+    assert priced.line.route is Route.FLEX
+    tokens = priced.line
+    assert priced.usd == (tokens.input_tokens * Decimal("0.05") + tokens.output_tokens * Decimal("0.3")) / 1_000_000
 
 
 def test_the_description_has_each_steps_route_and_reason_and_the_wait() -> None:

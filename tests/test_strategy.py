@@ -6,7 +6,7 @@ import pytest
 
 from pressrun.calls import Route, StepName
 from pressrun.errors import BadBrief, ProviderUnfit
-from pressrun.strategy import BatchStrategy, Policy, Preference, load_strategy
+from pressrun.strategy import BatchStrategy, Policy, Preference, RealtimeTier, load_strategy
 
 THE_BRIEFS_OWN = {
     "batch_strategy": {
@@ -18,9 +18,10 @@ THE_BRIEFS_OWN = {
 }
 
 
-def routes(strategy: BatchStrategy, *, images_batchable: bool = True) -> dict[str, Route]:
+def routes(strategy: BatchStrategy) -> dict[str, Route]:
+    """Of the steps, where images cannot go by flex, as at OpenAI."""
     return {
-        step: strategy.resolve(step, "m", batchable=images_batchable or step is not StepName.IMAGES).route
+        step: strategy.resolve(step, "m", batchable=True, flexible=step is not StepName.IMAGES).route
         for step in StepName
     }
 
@@ -71,6 +72,48 @@ def test_cost_takes_everything_to_batch_but_what_must_not_be_and_cannot_be() -> 
 def test_a_step_that_must_be_batched_on_a_model_that_cannot_is_refused() -> None:
     with pytest.raises(ProviderUnfit, match=r"images.*always_batch.*Nothing was spent"):
         BatchStrategy(images=Policy.ALWAYS_BATCH).resolve(StepName.IMAGES, "m", batchable=False)
+
+
+def test_real_time_is_paid_at_the_standard_tier_unless_flex_is_asked_for() -> None:
+    assert BatchStrategy().realtime_tier is RealtimeTier.STANDARD
+    assert Route.FLEX not in routes(BatchStrategy(preference=Preference.SPEED)).values()
+
+
+def test_flex_takes_the_steps_that_would_go_in_real_time_and_no_others() -> None:
+    assert routes(BatchStrategy(realtime_tier="flex")) == {
+        "config": Route.FLEX,
+        "articles": Route.BATCH,
+        "images": Route.REALTIME,
+        "descriptions": Route.BATCH,
+        "seo": Route.BATCH,
+    }
+    everything_now = routes(BatchStrategy(realtime_tier="flex", preference=Preference.SPEED))
+    assert [step for step, route in everything_now.items() if route is not Route.FLEX] == ["images"]
+
+
+@pytest.mark.parametrize(
+    ("flexible", "route", "reason"),
+    [
+        (True, Route.FLEX, "policy never_batch; at flex: cheaper, slower"),
+        (False, Route.REALTIME, "policy never_batch; flex is not offered for gpt-4o-mini here"),
+    ],
+)
+def test_a_step_that_goes_by_flex_or_cannot_says_so(flexible: bool, route: Route, reason: str) -> None:
+    strategy = BatchStrategy(realtime_tier="flex", config=Policy.NEVER_BATCH)
+    chosen = strategy.resolve(StepName.CONFIG, "gpt-4o-mini", batchable=True, flexible=flexible)
+    assert (chosen.route, chosen.reason) == (route, reason)
+
+
+@pytest.mark.parametrize(
+    ("tier", "flexible", "realtime"),
+    [("standard", True, Route.REALTIME), ("flex", True, Route.FLEX), ("flex", False, Route.REALTIME)],
+)
+def test_a_batched_step_knows_how_what_it_leaves_over_goes_in_real_time(
+    tier: str, flexible: bool, realtime: Route
+) -> None:
+    chosen = BatchStrategy(realtime_tier=tier).resolve(StepName.ARTICLES, "m", batchable=True, flexible=flexible)
+    assert (chosen.route, chosen.realtime) == (Route.BATCH, realtime)
+    assert "flex" not in chosen.reason
 
 
 def test_faults_of_a_strategy_file_are_all_reported(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
 
 __all__ = ["Forecast", "ForecastLine", "LineForecast", "forecast_costs"]
 
-ROUTE_TIERS = {Route.REALTIME: Tier.STANDARD, Route.BATCH: Tier.BATCH}
+ROUTE_TIERS = {Route.REALTIME: Tier.STANDARD, Route.FLEX: Tier.FLEX, Route.BATCH: Tier.BATCH}
 
 
 class ForecastLine(Frozen):

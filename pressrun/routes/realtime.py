@@ -1,11 +1,15 @@
-"""The real-time route: one request, one reply, at the standard price.
+"""The real-time route: one request, one reply, at the standard tier or at flex.
 
-Invariant: the body that is sent is the call's body, byte for byte what a batch line would carry; so a call may move
-between routes without becoming another call.
+Invariant: the call's body is sent as a batch line would carry it, byte for byte; flex adds `service_tier` to the
+request and nothing to the call. So a call may move between routes and tiers without becoming another call.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+import logging
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from random import uniform
+from time import sleep
+from typing import Any, Literal
 
 import httpx2
 import openai
@@ -13,29 +17,135 @@ from openai import OpenAI
 
 from pressrun.batchfile import read_json
 from pressrun.calls import Answer, Call, Route
+from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
+from pressrun.prices import Tier
 
-__all__ = ["TemporaryFailure", "ask"]
+__all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
+
+log = logging.getLogger(__name__)
+
+HOPELESS = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
+"""Codes and types that come as a 429 and are mended by a payment, not by patience."""
+NO_CAPACITY = "resource_unavailable"
+"""Code of the 429 that says that flex has no room just now; it is not billed."""
+FLEX_TRIES = 3
+"""Requests at flex until a lack of capacity is believed: a gap of a second is bridged, but a shortage lasts, and who
+asked for flex did not ask to wait without end; the standard tier answers then."""
+FLEX_TIMEOUT = 900.0
+"""Seconds that a flex request may take at least, which is OpenAI's own advice: flex queues."""
+FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
+"""Seconds before the second try and, doubling, at most before a later one, when the provider does not say."""
+LONGEST_WAIT = 600.0
+"""Seconds of Retry-After that are waited out: a limit per minute is over by then, one per day is not."""
+SPREAD = 1.25
+"""Calls that were turned away together come back spread over this, and never earlier than they were told to."""
 
 
 class TemporaryFailure(Exception):
-    """The provider did not answer now; asking again later may help. Never leaves the tasks."""
+    """The provider did not answer now; asking again later may help. Never leaves the tasks.
 
-
-def ask(client: OpenAI, call: Call, *, run_id: str | None) -> Answer:
-    """Send one call and wait for its reply.
-
-    Raises `CallFailed` when asking again cannot help (400-class, no quota), `TemporaryFailure` when it may.
+    `soon` is false when the provider names a time so far off that this run does not wait for it.
     """
+
+    def __init__(self, message: str, *, soon: bool = True) -> None:
+        super().__init__(message)
+        self.soon = soon
+
+
+class FlexUnavailable(TemporaryFailure):
+    """Flex did not take the call, for want of capacity or because this model or provider has none; not billed."""
+
+
+def ask(
+    client: OpenAI, call: Call, *, run_id: str | None, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD
+) -> Answer:
+    """Send one call and wait for its reply, asking again as often as the client's `max_retries` allows.
+
+    The answer's route is FLEX only if the reply says that flex served it: without that word the discount is not
+    confirmed, and the answer counts (and is priced) as real time.
+
+    Raises `CallFailed` when asking again cannot help (400-class, no quota), `FlexUnavailable` when the standard tier
+    may still take the call, `TemporaryFailure` when it may help later.
+    """
+    body = _body(_send(client, call, tier))
+    route = Route.FLEX if body.get("service_tier") == Tier.FLEX else Route.REALTIME
+    return Answer(call_id=call.id, route=route, body=body, run_id=run_id, answered_at=datetime.now(UTC))
+
+
+def _send(client: OpenAI, call: Call, tier: Tier) -> httpx2.Response:
+    """The SDK's own retries stay off: they would ask again after every 429, a spent quota included."""
+    body = {**call.body, "service_tier": Tier.FLEX.value} if tier is Tier.FLEX else call.body
+    tries = 0
+    while True:
+        try:
+            return client.post(
+                call.endpoint.removeprefix("/v1"),
+                body=body,
+                cast_to=httpx2.Response,
+                options={"max_retries": 0, "timeout": time_limit(client, tier)},
+            )
+        except openai.APIError as error:
+            failure = _failure(error, tier)
+            delay = retry_delay(error, tries)
+            tries += 1
+            allowed = client.max_retries + 1
+            if isinstance(failure, FlexUnavailable):
+                allowed = min(allowed, FLEX_TRIES)
+            if delay is None or tries >= allowed:
+                raise failure from None
+        log.info("%s: %s; asking again in %.1f s", call.id, failure, delay)
+        sleep(delay * uniform(1, SPREAD))
+
+
+def time_limit(client: OpenAI, tier: Tier) -> float | httpx2.Timeout | None:
+    """What one request may take: as the client says, and longer for flex."""
+    own = client.timeout
+    return max(own, FLEX_TIMEOUT) if tier is Tier.FLEX and isinstance(own, int | float) else own
+
+
+def retry_delay(error: openai.APIError, earlier: int) -> float | None:
+    """Seconds to wait after an error and `earlier` ones before it; None when asking again now is no use.
+
+    The provider's word (Retry-After) comes before our own doubling. A request that timed out may have been done and
+    billed, so it is not repeated here.
+    """
+    if isinstance(error, openai.APITimeoutError):
+        return None
+    if isinstance(error, openai.APIStatusError):
+        if not _may_help(error):
+            return None
+        told = _retry_after(error.response.headers)
+        if told is not None:
+            return told if told <= LONGEST_WAIT else None
+    return float(min(FIRST_DELAY * 2 ** min(earlier, 10), LONGEST_DELAY))
+
+
+def _may_help(error: openai.APIStatusError) -> bool:
+    """Whether the same request may succeed later; the provider's own word on it wins over the status."""
+    if {str(error.code), str(error.type)} & HOPELESS:
+        return False
+    told = error.response.headers.get("x-should-retry")
+    if told in ("true", "false"):
+        return bool(told == "true")
+    return error.status_code in (408, 409, 429) or error.status_code >= 500
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds that the provider asks us to wait, if it says so and it is a positive number."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if seconds > 0:
+            return seconds
     try:
-        reply = client.post(call.endpoint.removeprefix("/v1"), body=call.body, cast_to=httpx2.Response)
-    except openai.APIStatusError as error:
-        raise _failure(error) from None
-    except openai.APIConnectionError as error:
-        raise TemporaryFailure(f"no answer from the provider ({type(error).__name__})") from None
-    return Answer(
-        call_id=call.id, route=Route.REALTIME, body=_body(reply), run_id=run_id, answered_at=datetime.now(UTC)
-    )
+        # A date is counted from the reply's own, so that no clock but the provider's matters.
+        until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
+        return max((until - now).total_seconds(), 0.0) or None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _body(reply: httpx2.Response) -> dict[str, Any]:
@@ -45,10 +155,17 @@ def _body(reply: httpx2.Response) -> dict[str, Any]:
     return body
 
 
-def _failure(error: openai.APIStatusError) -> CallFailed | TemporaryFailure:
+def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailure:
+    if not isinstance(error, openai.APIStatusError):
+        return TemporaryFailure(f"no answer from the provider ({type(error).__name__})")
     code = str(error.code or error.status_code)
-    temporary = error.status_code in (408, 409, 429) or error.status_code >= 500
-    if temporary and code != "insufficient_quota":
+    if tier is Tier.FLEX and (code == NO_CAPACITY or error.param == "service_tier"):
+        return FlexUnavailable(f"flex did not take the request ({code})")
+    if _may_help(error):
+        told = _retry_after(error.response.headers)
+        if told is not None and told > LONGEST_WAIT:
+            wait = say_duration(timedelta(seconds=min(told, 365 * 86_400)))
+            return TemporaryFailure(f"the provider asks for a pause of {wait} ({code})", soon=False)
         return TemporaryFailure(f"the provider is busy or failing ({code})")
     detail = error.body.get("message") if isinstance(error.body, dict) else None
     return CallFailed(f"the provider refused the request ({code}): {detail or error.message}", code=code)

@@ -44,10 +44,14 @@ class Order(Frozen):
 
 
 class InvalidReply(Exception):
-    """A reply that is not fit to use; `faults` says why, one sentence each. Never leaves the library."""
+    """A reply that is not fit to use; `faults` says why, one sentence each. Never leaves the library.
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    `refused`: the model declined, so sending the same back at once would be paying for the same answer.
+    """
+
+    def __init__(self, faults: Sequence[str], *, refused: bool = False) -> None:
         self.faults = list(faults)
+        self.refused = refused
         super().__init__("; ".join(self.faults))
 
 
@@ -127,7 +131,7 @@ def parse_chat(answer: Answer, model: type[Content]) -> Content:
     choice = _first_choice(answer.body or {})
     message = choice.get("message") or {}
     if message.get("refusal"):
-        raise InvalidReply([f"the model refused: {str(message['refusal'])[:300]}"])
+        raise InvalidReply([f"the model refused: {str(message['refusal'])[:300]}"], refused=True)
     if choice.get("finish_reason") == "length":
         raise InvalidReply(["the reply was cut off at the token limit"])
     if choice.get("finish_reason") == "content_filter":

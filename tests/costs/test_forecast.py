@@ -32,6 +32,16 @@ def test_a_line_is_priced_on_its_route_and_on_every_other_tier():
     }
 
 
+def test_a_step_by_flex_has_the_flex_price():
+    [line] = forecast_costs([a_forecast_line(route=Route.FLEX)], NOW).lines
+    assert (line.usd, line.realtime_usd) == (Decimal("0.0036"), Decimal("0.0072"))
+
+
+def test_a_step_by_flex_without_a_flex_price_is_refused():
+    with pytest.raises(UnknownPrice, match=r"flex price of gpt-4o-mini is unknown"):
+        forecast_costs([a_forecast_line(model="gpt-4o-mini", route=Route.FLEX)], NOW)
+
+
 def test_images_are_priced_by_their_output_tokens():
     [line] = forecast_costs([IMAGES], NOW).lines
     assert line.realtime_usd == (1300 * 5 + 13_728 * 30) / Decimal(1_000_000)
@@ -83,7 +93,7 @@ lines = st.lists(
         a_forecast_line,
         step=st.sampled_from(StepName),
         route=st.sampled_from(Route),
-        model=st.sampled_from(["gpt-6-luna", "gpt-4o-mini", "gpt-image-2"]),
+        model=st.sampled_from(["gpt-6-luna", "gpt-6-sol", "gpt-5.6-luna"]),
         calls=st.integers(0, 50),
         input_tokens=st.integers(0, 10**7),
         output_tokens=st.integers(0, 10**6),

@@ -48,6 +48,20 @@ def test_a_real_time_answer_is_billed_at_the_tier_that_its_reply_echoes(echoed, 
     assert row.realtime_usd == REALTIME_COST
 
 
+def test_an_answer_by_flex_costs_half_and_keeps_the_real_time_price_as_baseline():
+    row = entered(route=Route.FLEX, body=a_reply(service_tier="flex"))
+    assert (row.route, row.tier) == (Route.FLEX, Tier.FLEX)
+    assert row.cost_usd == REALTIME_COST / 2 == Decimal("0.000555")
+    assert row.realtime_usd == REALTIME_COST
+
+
+@pytest.mark.parametrize("echoed", ["default", None, ["flex"], {}])
+def test_a_discount_that_the_reply_does_not_confirm_is_not_assumed(echoed):
+    row = entered(route=Route.FLEX, body=a_reply(service_tier=echoed))
+    assert row.tier is Tier.STANDARD
+    assert row.cost_usd == row.realtime_usd == REALTIME_COST
+
+
 def test_what_a_batch_line_echoes_does_not_change_its_price():
     assert entered(route=Route.BATCH, body=a_reply(service_tier="priority")).tier is Tier.BATCH
 

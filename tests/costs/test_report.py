@@ -62,6 +62,19 @@ def test_steps_come_in_the_order_of_the_pipeline_with_their_own_figures():
     assert report.by_step.loc["seo", "served"] == "real time"
 
 
+def test_flex_is_told_apart_from_what_was_served_at_the_standard_price():
+    half = {"cost_usd": Decimal("0.1"), "realtime_usd": Decimal("0.2")}
+    report = cost_report(
+        [
+            a_row(route=Route.FLEX, tier=Tier.FLEX, **half),
+            a_row(route=Route.FLEX, tier=Tier.FLEX, **half),
+            a_row(route=Route.REALTIME, tier=Tier.STANDARD, cost_usd=Decimal("0.2"), realtime_usd=Decimal("0.2")),
+        ]
+    )
+    assert report.by_step.loc["articles", "served"] == "flex 2, real time 1"
+    assert (report.total, report.realtime_total, report.saving) == (Decimal("0.4"), Decimal("0.6"), Decimal("0.2"))
+
+
 def test_failed_invalid_and_reused_calls_are_counted():
     report = cost_report(
         [

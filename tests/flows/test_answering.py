@@ -86,7 +86,6 @@ def spoil(name: str, *bad: Callable[[Body], Body]) -> Callable[[Body, Body], Bod
 
 FAULTS = {
     cut_off: "cut off at the token limit",
-    declined: "the model refused: I cannot help with that.",
     off_schema: "headline: Extra inputs are not permitted",
     fenced: "Invalid JSON",
 }
@@ -96,22 +95,34 @@ def test_an_invalid_reply_is_sent_back_once_with_its_fault_and_both_are_billed(
     tmp_path: Path, provider: Meddler
 ) -> None:
     provider.meddle = spoil("page_seo", *FAULTS)
-    state = build(tmp_path, pages=["Home", "Services", "About", "Contact"])
+    state = build(tmp_path, pages=["Home", "Services", "About"])
     assert state.is_completed(), state.message
 
     asked = [body for body in provider.asked if schema(body) == "page_seo"]
-    first, repairs = asked[:4], asked[4:]
-    assert len(repairs) == 4
+    first, repairs = asked[:3], asked[3:]
+    assert len(repairs) == 3
     for fault in FAULTS.values():
         [repair] = [body for body in repairs if fault in body["messages"][-1]["content"]]
         [original] = [body for body in first if repair["messages"][: len(body["messages"])] == body["messages"]]
         more_room = 2 if fault == FAULTS[cut_off] else 1
         assert repair["max_completion_tokens"] == more_room * original["max_completion_tokens"]
 
-    assert statuses(tmp_path, "seo") == ["invalid"] * 4 + ["answered"] * 4
+    assert statuses(tmp_path, "seo") == ["invalid"] * 3 + ["answered"] * 3
     costs = [Decimal(call["cost_usd"]) for call in manifest(tmp_path)["calls"]]
     assert all(costs)
     assert state.result().cost_usd == sum(costs)
+
+
+def test_a_refusal_is_not_sent_back_at_once_but_by_the_next_run(tmp_path: Path, provider: Meddler) -> None:
+    provider.meddle = spoil("page_seo", declined)
+    assert build(tmp_path).name == "Incomplete"
+    [missing] = manifest(tmp_path)["missing"]
+    assert (missing["step"], missing["reason"]) == ("seo", "the model refused: I cannot help with that.")
+    assert statuses(tmp_path, "seo") == ["invalid"]
+
+    asked = len(provider.asked)
+    assert build(tmp_path).is_completed()
+    assert [schema(body) for body in provider.asked[asked:]] == ["page_seo"]
 
 
 def test_what_is_invalid_twice_is_missing_and_each_further_run_tries_once_anew(

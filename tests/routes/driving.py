@@ -1,20 +1,31 @@
 """What the tests of the routes share: a client as Pressrun opens it, shards, and waiting for a batch to end."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from time import monotonic, sleep
 
 import httpx2
 from openai import OpenAI
 from pydantic import SecretStr
 
-from pressrun.batchfile import Shard
-from pressrun.calls import Call, Endpoint
+from pressrun.calls import Call
+from pressrun.routes import batch
 from pressrun.routes.batch import BatchTicket, BatchView, look
 from pressrun.routes.provider import Provider, open_client
 from pressrun.settings import Settings
+from pressrun.sharding import Shard, shards
 from tests.calls_builder import a_call
 
-__all__ = ["a_shard", "batches_created", "connect", "until_done", "until_ended"]
+__all__ = ["LAG", "a_faulty_shard", "a_shard", "batches_created", "connect", "submit", "until_done", "until_ended"]
+
+FOLDER = TemporaryDirectory(prefix="pressrun-shards-")
+"""Where input files are written; removed with the process."""
+LAG = timedelta(seconds=0.05)
+"""By how much the list of a test's server may lag."""
+submit = partial(batch.submit, list_lag=LAG)
 
 
 def connect(base_url: str, *, key: str = "sk-test", retries: int = 0) -> OpenAI:
@@ -22,9 +33,19 @@ def connect(base_url: str, *, key: str = "sk-test", retries: int = 0) -> OpenAI:
     return open_client(Provider(base_url=base_url), SecretStr(key), settings)
 
 
-def a_shard(*calls: Call) -> Shard:
+def a_shard(*calls: Call, after: str | None = None) -> Shard:
     """A shard of these calls, or of two that the simulator answers."""
-    return Shard(endpoint=Endpoint.CHAT, model="gpt-6-luna", calls=list(calls) or [a_call(), a_call("article-02")])
+    folder = Path(mkdtemp(dir=FOLDER.name))
+    [shard] = shards(calls or (a_call(), a_call("article-02")), folder, after=after)
+    return shard
+
+
+def a_faulty_shard(*calls: Call) -> Shard:
+    """One whose second line repeats the first, which validation refuses."""
+    shard = a_shard(*calls)
+    line = shard.path.read_bytes()
+    shard.path.write_bytes(line + line)
+    return shard.model_copy(update={"size": 2 * shard.size})
 
 
 def until_ended(client: OpenAI, ticket: BatchTicket) -> BatchView:

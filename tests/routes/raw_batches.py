@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,7 +45,19 @@ class RawBatches:
     lost_cancellations: int = 0
     refusals: list[Reply] = field(default_factory=list)
     """What the next creations are answered with instead of being done."""
+    creation_replies: list[Reply] = field(default_factory=list)
+    """What the next creations are answered with after being done."""
+    slow_creation: float = 0.0
+    """Seconds between a creation's arrival and its being done."""
+    hidden_looks: int = 0
+    """Looks at the list that do not show the newest batch yet."""
+    list_reply: Reply | None = None
+    """What the list is answered with instead."""
+    files: list[dict[str, Any]] = field(default_factory=list)
+    """Uploads that the list of files shows."""
     deleted: list[str] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
+    """Input files of the creations."""
 
     @contextmanager
     def serving(self) -> Iterator[RawServer]:
@@ -64,12 +77,19 @@ class RawBatches:
     def _file(self, method: str, path: str) -> Reply:
         if method == "POST":
             return Reply({"id": "file-in", "object": "file"})
+        if path == "/files":
+            return Reply({"object": "list", "data": self.files, "has_more": False})
         if method == "DELETE":
             self.deleted.append(path.rpartition("/")[2])
             return Reply({"id": self.deleted[-1], "deleted": True})
         return self.contents.get(path.removeprefix("/files/").removesuffix("/content"), NOT_FOUND)
 
     def _list(self, query: dict[str, list[str]]) -> Reply:
+        if self.list_reply:
+            return self.list_reply
+        if self.hidden_looks and self.batches:
+            self.hidden_looks -= 1
+            return Reply({"object": "list", "data": self.batches[1:], "has_more": False})
         ids = [batch["id"] for batch in self.batches]
         start = ids.index(query["after"][0]) + 1 if "after" in query else 0
         end = start + int(query["limit"][0])
@@ -78,8 +98,12 @@ class RawBatches:
     def _create(self, wanted: dict[str, Any]) -> Reply | None:
         if self.refusals:
             return self.refusals.pop(0)
+        sleep(self.slow_creation)
+        self.asked_for.append(wanted["input_file_id"])
         batch = a_batch(len(self.batches), metadata=wanted["metadata"])
         self.batches.insert(0, batch)
+        if self.creation_replies:
+            return self.creation_replies.pop(0)
         if self.lost_creations:
             self.lost_creations -= 1
             return None

@@ -11,11 +11,11 @@ from typing import IO
 import pytest
 from openai import BadRequestError, OpenAI
 
-from pressrun.routes.batch import BatchView, Harvested, cancel, harvest, look, submit
+from pressrun.routes.batch import BatchView, Harvested, cancel, harvest, look
 from pressrun.routes.provider import Provider, check_provider
 from pressrun.routes.realtime import ask
 from tests.calls_builder import a_call
-from tests.routes.driving import a_shard, connect, until_ended
+from tests.routes.driving import a_shard, connect, submit, until_ended
 
 INSTALLED = Path(__file__).parents[2] / ".pressrun/aimock/node_modules/.bin/llmock"
 """Where `.ci/install-aimock` puts it."""
@@ -66,8 +66,8 @@ def run_to_the_end(client: OpenAI, outcome: str) -> tuple[BatchView, Harvested]:
     view = until_ended(client, ticket)
     harvested = harvest(client, view, shard, run_id="run-1")
     assert (ticket.adopted, view.status) == (False, outcome)
-    assert ([answer.call_id for answer in harvested.answers], harvested.strays) == (
-        [call.id for call in shard.calls],
+    assert ([answer.call_id for answer in harvested.answers], harvested.account.strays) == (
+        list(shard.ids),
         0,
     )
     return view, harvested

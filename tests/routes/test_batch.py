@@ -7,10 +7,10 @@ from openai import ConflictError, OpenAI
 
 from pressrun.calls import Answer, Call, Route
 from pressrun.errors import BatchRejected
-from pressrun.routes.batch import cancel, find_batch, harvest, look, submit
+from pressrun.routes.batch import cancel, find_batch, harvest, look
 from pressrun.simulator import running_simulator
 from tests.calls_builder import a_call
-from tests.routes.driving import a_shard, batches_created, connect, until_done, until_ended
+from tests.routes.driving import a_faulty_shard, a_shard, batches_created, connect, submit, until_done, until_ended
 
 pytestmark = pytest.mark.live
 
@@ -77,10 +77,10 @@ def test_a_fresh_run_creates_anew_and_then_adopts_its_own(client: OpenAI) -> Non
 
 def test_a_batch_that_validation_refused_is_not_adopted(client: OpenAI) -> None:
     call = a_call(site="refused")
-    shard = a_shard(call, call)
+    shard = a_faulty_shard(call)
     ticket = submit(client, shard, run_id="run-1")
     assert until_ended(client, ticket).status == "failed"
-    assert find_batch(client, shard.key) is None
+    assert find_batch(client, shard) is None
     again = submit(client, shard, run_id="run-1")
     assert (again.adopted, again.batch_id == ticket.batch_id) == (False, False)
 
@@ -96,7 +96,7 @@ def test_a_batch_whose_answers_were_deleted_is_not_adopted(client: OpenAI) -> No
 
 def test_a_refused_file_is_reported_by_line_and_code(client: OpenAI) -> None:
     call = a_call(site="reported")
-    shard = a_shard(call, call)
+    shard = a_faulty_shard(call)
     view = until_ended(client, submit(client, shard, run_id="run-1"))
     with pytest.raises(BatchRejected, match=r"line 2: duplicate_custom_id: .* None of it ran or was billed"):
         harvest(client, view, shard, run_id="run-1")
@@ -116,7 +116,7 @@ def test_good_and_bad_lines_come_back_as_answers_and_errors(client: OpenAI) -> N
     assert (view.status, view.completed, view.failed, view.total) == ("completed", 2, 1, 3)
     harvested = harvest(client, view, shard, run_id="run-1")
     answers = by_item(work, harvested.answers)
-    assert harvested.strays == 0
+    assert harvested.account.strays == 0
     for item in ("article-00", "article-01"):
         good = answers[item]
         assert good.body is not None and good.body["object"] == "chat.completion"
@@ -177,7 +177,7 @@ def test_lines_of_calls_that_were_not_asked_are_counted_as_strays(client: OpenAI
     work = calls("strays", 3)
     view = until_ended(client, submit(client, a_shard(*work), run_id="run-1"))
     harvested = harvest(client, view, a_shard(*work[:2]), run_id="run-1")
-    assert harvested.strays == 1
+    assert harvested.account.strays == 1
     assert all(answer.body for answer in by_item(work[:2], harvested.answers).values())
 
 

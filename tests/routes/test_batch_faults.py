@@ -1,17 +1,22 @@
 """The batch route against a server with faults and oddities that OpenAI, its imitators and networks have shown."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import pairwise
+from time import time
 from typing import Any
 
 import httpx2
 import openai
 import pytest
 
-from pressrun.batchfile import Shard
-from pressrun.errors import BatchRejected, PressrunError
-from pressrun.routes.batch import BatchView, Harvested, cancel, find_batch, harvest, look, submit
+from pressrun.errors import BatchRejected, PressrunError, Unreadable
+from pressrun.routes.batch import BatchTicket, BatchView, Harvested, adopt, cancel, find_batch, harvest, look
+from pressrun.sharding import Shard
 from tests.calls_builder import a_call, a_chat_reply
-from tests.routes.driving import a_shard, connect
+from tests.routes.driving import a_shard, connect, submit
 from tests.routes.raw_batches import RawBatches, a_batch
 from tests.routes.raw_server import Reply
 
@@ -59,8 +64,6 @@ def test_a_batch_whose_creation_was_done_and_whose_answer_was_lost_is_adopted_an
 ) -> None:
     provider, shard = RawBatches(lost_creations=1), a_shard()
     with provider.serving() as server, connect(server.base_url, retries=retries) as client:
-        with pytest.raises(openai.APIConnectionError):
-            submit(client, shard, run_id="run-1")
         ticket = submit(client, shard, run_id="run-1")
         assert server.counts["POST /v1/batches"] == 1
     assert [batch["id"] for batch in provider.batches] == [ticket.batch_id]
@@ -71,19 +74,120 @@ def test_a_fresh_run_too_adopts_the_batch_behind_its_lost_answer() -> None:
     provider, shard = RawBatches(lost_creations=1), a_shard()
     provider.batches = [a_batch(99, metadata=ours(shard, flow_run_id="another"), status="completed")]
     with provider.serving() as server, connect(server.base_url) as client:
-        with pytest.raises(openai.APIConnectionError):
-            submit(client, shard, run_id="run-1", fresh=True)
-        assert submit(client, shard, run_id="run-1", fresh=True).batch_id == provider.batches[0]["id"]
+        ticket = submit(client, shard, run_id="run-1", fresh=True)
+    assert ticket.batch_id == provider.batches[0]["id"]
     assert len(provider.batches) == 2
 
 
-@pytest.mark.parametrize("status", [500, 429])
-def test_a_creation_that_fails_is_not_repeated_behind_our_back(status: int) -> None:
-    provider = RawBatches(refusals=[Reply({"error": {"message": "Not now."}}, status=status)] * 5)
+def test_a_batch_that_the_list_shows_only_later_is_waited_for_and_not_created_again() -> None:
+    provider = RawBatches(lost_creations=1, hidden_looks=3)
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, a_shard(), run_id="run-1", list_lag=timedelta(seconds=2))
+        assert server.counts["POST /v1/batches"] == 1
+    assert [batch["id"] for batch in provider.batches] == [ticket.batch_id]
+
+
+def test_an_upload_that_a_killed_process_left_is_a_sign_to_look_for_as_long_as_the_list_may_lag() -> None:
+    shard = a_shard()
+    left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time())}
+    batch = a_batch(1, metadata=ours(shard), input_file_id="file-left")
+    provider = RawBatches([batch], files=[left], hidden_looks=3)
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=3))
+        assert server.counts["POST /v1/batches"] == server.counts["POST /v1/files"] == 0
+    assert (ticket.batch_id, ticket.adopted, ticket.run_id) == ("batch_1", True, "run-1")
+    assert provider.deleted == []
+
+
+def test_an_old_upload_of_the_same_work_is_used_and_not_sent_again() -> None:
+    shard = a_shard()
+    left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time()) - 90}
+    provider = RawBatches(files=[left])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert not submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=60)).adopted
+        assert server.counts["POST /v1/files"] == 0
+    assert provider.asked_for == ["file-left"]
+
+
+def test_an_upload_of_another_size_is_not_taken_for_the_same_work() -> None:
+    shard = a_shard()
+    left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size - 1, "created_at": 0}
+    provider = RawBatches(files=[left])
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, shard, run_id="run-2")
+    assert provider.asked_for == ["file-in"]
+
+
+@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b"[]", {"data": None}])
+def test_when_the_list_cannot_be_read_nothing_is_submitted(body: Any) -> None:
+    provider = RawBatches(list_reply=Reply(body))
+    with provider.serving() as server, connect(server.base_url) as client:
+        with pytest.raises(Unreadable):
+            submit(client, a_shard(), run_id="run-1")
+        assert server.counts["POST /v1/batches"] == 0
+
+
+@pytest.mark.parametrize("body", [b"<html>OK</html>", b"", {"object": "batch"}])
+def test_an_unreadable_answer_to_a_creation_is_followed_by_a_look(body: Any) -> None:
+    provider, shard = RawBatches(creation_replies=[Reply(body)]), a_shard()
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, shard, run_id="run-1")
+        assert server.counts["POST /v1/batches"] == 1
+    assert [batch["id"] for batch in provider.batches] == [ticket.batch_id]
+
+
+def test_a_creation_that_fails_on_the_server_is_tried_again_only_after_a_look() -> None:
+    provider = RawBatches(refusals=[Reply({"error": {"message": "Not now."}}, status=500)] * 2)
     with provider.serving() as server, connect(server.base_url, retries=4) as client:
-        with pytest.raises(openai.APIStatusError):
+        assert not submit(client, a_shard(), run_id="run-1").adopted
+        asked = [f"{one.method} {one.path.partition('?')[0]}" for one in server.asked]
+    creations = [place for place, what in enumerate(asked) if what == "POST /v1/batches"]
+    assert len(creations) == 3
+    for earlier, later in pairwise(creations):
+        assert "GET /v1/batches" in asked[earlier:later]
+
+
+def test_a_creation_that_is_told_to_slow_down_is_not_repeated_behind_our_back() -> None:
+    provider = RawBatches(refusals=[Reply({"error": {"message": "Not now."}}, status=429)] * 5)
+    with provider.serving() as server, connect(server.base_url, retries=4) as client:
+        with pytest.raises(openai.RateLimitError):
             submit(client, a_shard(), run_id="run-1")
         assert server.counts["POST /v1/batches"] == 1
+
+
+def test_two_runs_of_the_same_work_at_the_same_moment_make_one_batch_and_leave_one_upload() -> None:
+    provider, shard, lock = RawBatches(slow_creation=0.2), a_shard(), threading.Lock()
+
+    def run(number: int) -> BatchTicket:
+        with connect(server.base_url) as client:
+            return submit(client, shard, run_id=f"run-{number}", lock=lock)
+
+    with provider.serving() as server, ThreadPoolExecutor(4) as pool:
+        tickets = list(pool.map(run, range(4)))
+        assert server.counts["POST /v1/batches"] == 1
+    assert {ticket.batch_id for ticket in tickets} == {provider.batches[0]["id"]}
+    assert sum(not ticket.adopted for ticket in tickets) == 1
+
+
+def test_a_batch_whose_result_files_have_expired_is_told_apart_from_one_that_never_was() -> None:
+    shard = a_shard()
+    provider = RawBatches([a_batch(1, metadata=ours(shard), status="completed", output_file_id="file-gone")])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert adopt(client, shard, run_id="run-2") is None
+        ticket = submit(client, shard, run_id="run-2")
+    assert (ticket.adopted, ticket.replaces) == (False, "batch_1")
+
+
+def test_what_a_batch_left_over_is_not_taken_for_that_batch() -> None:
+    shard = a_shard()
+    again = shard.model_copy(update={"after": "batch_1"})
+    provider = RawBatches([a_batch(1, metadata=ours(shard), status="expired")])
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, again, run_id="run-1")
+        assert not ticket.adopted
+        assert submit(client, again, run_id="run-1").batch_id == ticket.batch_id
+        assert submit(client, shard, run_id="run-1").batch_id == "batch_1"
+    assert provider.batches[0]["metadata"]["pressrun_after"] == "batch_1"
 
 
 def test_a_refused_creation_says_why_and_deletes_its_upload() -> None:
@@ -121,7 +225,7 @@ def test_a_batch_is_found_on_the_third_page_of_the_list() -> None:
 def test_a_list_that_never_ends_is_not_followed_for_ever() -> None:
     provider = RawBatches([a_batch(number) for number in range(1_500, 0, -1)])
     with provider.serving() as server, connect(server.base_url) as client:
-        assert find_batch(client, "no such key") is None
+        assert find_batch(client, a_shard()) is None
         assert server.counts["GET /v1/batches"] == 10
 
 
@@ -134,12 +238,12 @@ def test_batches_of_others_and_of_another_version_are_left_alone() -> None:
     ]
     provider = RawBatches(batches)
     with provider.serving() as server, connect(server.base_url) as client:
-        assert find_batch(client, shard.key) is None
+        assert find_batch(client, shard) is None
 
 
 def test_empty_file_ids_mean_no_file() -> None:
     shard = a_shard(a_call())
-    provider = RawBatches(contents={"file-out": as_file(a_good_line(shard.calls[0].id))})
+    provider = RawBatches(contents={"file-out": as_file(a_good_line(shard.ids[0]))})
     view, harvested = read(provider, shard, output_file_id="file-out", error_file_id="")
     assert view.error_file_id is None
     assert texts(harvested) == ["Hello"]
@@ -148,13 +252,13 @@ def test_empty_file_ids_mean_no_file() -> None:
 def test_a_completed_batch_without_any_file_leaves_every_call_to_be_asked_again() -> None:
     shard = a_shard()
     _, harvested = read(RawBatches(), shard, output_file_id="", error_file_id=None)
-    assert [answer.call_id for answer in harvested.answers] == [call.id for call in shard.calls]
+    assert [answer.call_id for answer in harvested.answers] == list(shard.ids)
     assert all(answer.retryable and answer.code == "missing" for answer in harvested.answers)
 
 
 def test_a_failed_batch_with_an_error_file_is_read_line_by_line() -> None:
     shard = a_shard(a_call())
-    line = {"custom_id": shard.calls[0].id, "error": {"code": "mock_failure", "message": "It failed."}}
+    line = {"custom_id": shard.ids[0], "error": {"code": "mock_failure", "message": "It failed."}}
     _, harvested = read(
         RawBatches(contents={"file-err": as_file(line)}), shard, status="failed", error_file_id="file-err"
     )
@@ -163,7 +267,7 @@ def test_a_failed_batch_with_an_error_file_is_read_line_by_line() -> None:
 
 def test_a_body_may_come_as_json_text() -> None:
     shard = a_shard(a_call())
-    line = a_good_line(shard.calls[0].id, "As text", body_as_text=True)
+    line = a_good_line(shard.ids[0], "As text", body_as_text=True)
     _, harvested = read(RawBatches(contents={"file-out": as_file(line)}), shard, output_file_id="file-out")
     assert texts(harvested) == ["As text"]
 
@@ -172,25 +276,25 @@ def test_only_a_line_feed_ends_a_line() -> None:
     """JSON allows these unescaped within a string; Python's own idea of lines would cut an answer in two."""
     shard = a_shard()
     text = "one\u2028two\u2029three\x85four"
-    lines = [a_good_line(call.id, text) for call in shard.calls]
+    lines = [a_good_line(call_id, text) for call_id in shard.ids]
     _, harvested = read(RawBatches(contents={"file-out": as_file(*lines)}), shard, output_file_id="file-out")
-    assert harvested.strays == 0
+    assert harvested.account.strays == 0
     assert texts(harvested) == [text, text]
 
 
 def test_lines_longer_than_the_pieces_they_come_in_are_put_together() -> None:
     shard = a_shard()
-    lines = [a_good_line(call.id, "圖" * 200_000) for call in shard.calls]
+    lines = [a_good_line(call_id, "圖" * 200_000) for call_id in shard.ids]
     content = as_file(*lines).content.removesuffix(b"\n").replace(b"\n", b"\r\n\n")
     provider = RawBatches(contents={"file-out": Reply(content, content_type="text/plain; charset=iso-8859-1")})
     _, harvested = read(provider, shard, output_file_id="file-out")
-    assert harvested.strays == 0
+    assert harvested.account.strays == 0
     assert texts(harvested) == ["圖" * 200_000] * 2
 
 
 def test_a_cut_emoji_can_be_stored() -> None:
     shard = a_shard(a_call())
-    line = json.dumps(a_good_line(shard.calls[0].id, "\U0001f35e and \ud83c")).encode()
+    line = json.dumps(a_good_line(shard.ids[0], "\U0001f35e and \ud83c")).encode()
     _, harvested = read(RawBatches(contents={"file-out": as_file(line)}), shard, output_file_id="file-out")
     assert texts(harvested) == ["\U0001f35e and \ufffd"]
     assert Harvested.model_validate_json(harvested.model_dump_json()) == harvested
@@ -198,10 +302,10 @@ def test_a_cut_emoji_can_be_stored() -> None:
 
 def test_strangers_doubles_and_garbage_are_counted() -> None:
     shard = a_shard()
-    first, second = (a_good_line(call.id) for call in shard.calls)
+    first, second = (a_good_line(call_id) for call_id in shard.ids)
     lines = as_file(first, b"<html>", first, a_good_line("stranger"), b"", second, b'{"custom_id": "cut')
     _, harvested = read(RawBatches(contents={"file-out": lines}), shard, output_file_id="file-out")
-    assert (texts(harvested), harvested.strays) == (["Hello", "Hello"], 4)
+    assert (texts(harvested), harvested.account.strays) == (["Hello", "Hello"], 4)
 
 
 def test_a_result_file_that_is_gone_is_said_and_not_taken_for_empty() -> None:
@@ -211,7 +315,7 @@ def test_a_result_file_that_is_gone_is_said_and_not_taken_for_empty() -> None:
 
 def test_a_download_that_breaks_off_is_not_taken_for_the_whole_file() -> None:
     shard = a_shard()
-    content = as_file(a_good_line(shard.calls[0].id)).content
+    content = as_file(a_good_line(shard.ids[0])).content
     provider = RawBatches(contents={"file-out": Reply(content, content_type="application/octet-stream", missing=100)})
     with pytest.raises((httpx2.TransportError, openai.APIConnectionError)):
         read(provider, shard, output_file_id="file-out")
@@ -227,5 +331,5 @@ def test_a_lost_answer_to_a_cancellation_is_left_to_the_next_poll() -> None:
 def test_a_bare_batch_object_is_looked_at_without_counts_or_errors() -> None:
     with RawBatches([a_batch(1, status="scheduling")]).serving() as server, connect(server.base_url) as client:
         view = look(client, "batch_1")
-    assert (view.status, view.completed, view.failed, view.total, view.problems) == ("scheduling", 0, 0, 0, [])
+    assert (view.status, view.completed, view.failed, view.total, view.problems) == ("scheduling", 0, 0, 0, ())
     assert not view.is_terminal

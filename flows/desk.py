@@ -1,0 +1,55 @@
+"""What the parts of a run share: how calls are answered in it, and what has been made so far."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prefect.runtime import flow_run
+
+from pressrun.calls import Answer, MissingItem, StepName
+from pressrun.costs import LedgerRow
+from pressrun.manifest import BatchRecord
+from pressrun.plan import Plan
+from pressrun.routes.provider import Provider
+from pressrun.strategy import BatchStrategy
+
+__all__ = ["Desk", "Work"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """How calls are answered in this run."""
+
+    plan: Plan
+    strategy: BatchStrategy
+    provider: Provider
+    fresh: bool
+    """Whether answers of earlier runs are left alone."""
+    first_poll: float
+    """Seconds before the second poll of a batch; later pauses grow."""
+    started: datetime
+    """When this process began on the run."""
+
+    @property
+    def replay(self) -> bool:
+        """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
+        return bool(flow_run.run_count and flow_run.run_count > 1)
+
+    def is_earlier(self, answer: Answer) -> bool:
+        """Whether an answer is from another run, or from an earlier attempt at this one."""
+        return answer.run_id != flow_run.id or (answer.answered_at is not None and answer.answered_at < self.started)
+
+    def asks_again(self, answer: Answer) -> bool:
+        """Whether a batch's answer is to be had in real time: it never came, or an earlier run saw it refused."""
+        return answer.retryable or (answer.error is not None and self.is_earlier(answer))
+
+
+@dataclass
+class Work:
+    """What has been made so far, and what it took."""
+
+    content: dict[StepName, dict[str, Any]] = field(default_factory=lambda: {step: {} for step in StepName})
+    rows: list[LedgerRow] = field(default_factory=list)
+    missing: list[MissingItem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    batches: list[BatchRecord] = field(default_factory=list)

@@ -1,0 +1,35 @@
+"""The batch route: submit, watch, harvest; one concern a file.
+
+Invariant: nothing is paid twice and nothing paid is lost, whatever fails in between.
+"""
+
+from pressrun.routes.batch.harvest import Harvested, answers_of, delete_files, harvest
+from pressrun.routes.batch.queue import admitted, refusal_pause
+from pressrun.routes.batch.submit import BatchTicket, Retention, adopt, find_batch, submit
+from pressrun.routes.batch.view import TRANSIENT, BatchView, Problem, cancel, list_batches, look, look_all
+from pressrun.routes.batch.watch import BatchWatch, Decision, Move, expected_finish
+
+__all__ = [
+    "TRANSIENT",
+    "BatchTicket",
+    "BatchView",
+    "BatchWatch",
+    "Decision",
+    "Harvested",
+    "Move",
+    "Problem",
+    "Retention",
+    "admitted",
+    "adopt",
+    "answers_of",
+    "cancel",
+    "delete_files",
+    "expected_finish",
+    "find_batch",
+    "harvest",
+    "list_batches",
+    "look",
+    "look_all",
+    "refusal_pause",
+    "submit",
+]

@@ -1,0 +1,126 @@
+"""Reading what an ended batch left: both files, as streams, whatever it ended as.
+
+Invariant: an answer that was billed is never thrown away: a batch that expired or was cancelled is read like one that
+completed. Answers pass through one at a time; none is held.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx2
+import openai
+from openai import OpenAI
+from pydantic import Field
+
+from pressrun.batchfile import Account, Harvest
+from pressrun.calls import Answer, Frozen
+from pressrun.errors import BatchRejected, PressrunError
+from pressrun.routes.batch.view import BatchView, Problem
+from pressrun.sharding import Shard
+
+__all__ = ["Harvested", "answers_of", "delete_files", "discrepancies", "harvest"]
+
+
+class Harvested(Frozen):
+    """All answers of an ended batch, one for each call of its shard."""
+
+    answers: list[Answer]
+    account: Account
+    at: datetime
+    discrepancies: list[str] = Field(default_factory=list)
+    """Where the provider's own totals differ from its lines, in words."""
+
+
+def harvest(client: OpenAI, view: BatchView, shard: Shard, *, run_id: str) -> Harvested:
+    """Read a batch into memory, in the order of its calls. Raises as `answers_of` does."""
+    at = datetime.now(UTC)
+    reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at)
+    place = {call_id: number for number, call_id in enumerate(shard.ids)}
+    answers = sorted(answers_of(client, view, shard, reader), key=lambda answer: place[answer.call_id])
+    account = reader.account()
+    return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))
+
+
+def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -> Iterator[Answer]:
+    """Every call's answer, as the lines come and then those that no line spoke of; `reader` keeps the books.
+
+    Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone, and
+    `openai.APIConnectionError` when a download breaks off: reading again from the start is free.
+    """
+    if view.is_refused:
+        raise BatchRejected(_say_refused(view, shard))
+    try:
+        for file_id in view.result_files:
+            for line in _lines(client, file_id):
+                answer = reader.take(line)
+                if answer is not None:
+                    yield answer
+    except openai.NotFoundError:
+        raise PressrunError(
+            f"A result file of batch {view.batch_id} ({shard.title}) is not at the provider (HTTP 404). Answers that "
+            "were already read are kept. Run again later; if the file stays away, --fresh pays for the work anew."
+        ) from None
+    ending = "ended as" if view.is_terminal else "was given up while"
+    yield from reader.missing(f"the batch {ending} {view.status} without an answer to this")
+
+
+def _lines(client: OpenAI, file_id: str) -> Iterator[bytes]:
+    """The lines of a file as bytes. Only LF ends one: JSON may hold the other line ends that `iter_lines` splits at."""
+    rest: list[bytes] = []
+    try:
+        with client.files.with_streaming_response.content(file_id) as response:
+            for chunk in response.iter_bytes():
+                *ended, last = chunk.split(b"\n")
+                for part in ended:
+                    yield b"".join((*rest, part))
+                    rest = []
+                rest.append(last)
+    except httpx2.TransportError as error:
+        text = "The download of a result file broke off."
+        raise openai.APIConnectionError(message=text, request=error.request) from error
+    yield b"".join(rest)
+
+
+def delete_files(client: OpenAI, view: BatchView) -> list[str]:
+    """Delete what a batch leaves at the provider, its input included; returns the ids of the files deleted.
+
+    A file that is gone already is no error.
+    """
+    deleted = []
+    for file_id in filter(None, (view.input_file_id, *view.result_files)):
+        try:
+            client.files.delete(file_id)
+        except openai.NotFoundError:
+            continue
+        deleted.append(file_id)
+    return deleted
+
+
+def discrepancies(view: BatchView, account: Account) -> list[str]:
+    """Where the batch's own totals differ from the sum of its lines; an absent total says nothing."""
+    pairs = [
+        ("answered lines", view.completed, account.answered),
+        ("input tokens", view.input_tokens, account.input_tokens),
+        ("output tokens", view.output_tokens, account.output_tokens),
+    ]
+    return [
+        f"{name}: {told:,} by the batch's own count, {counted:,} by its lines"
+        for name, told, counted in pairs
+        if told and told != counted
+    ]
+
+
+def _say_refused(view: BatchView, shard: Shard) -> str:
+    quoted = "; ".join(_say_problem(problem, shard) for problem in view.problems[:5]) or "no reason given"
+    return (
+        f"The provider's validation refused batch {view.batch_id} ({shard.title}): {quoted}. None of it ran or was "
+        "billed; answers that were already paid for are kept, and running again goes on from there."
+    )
+
+
+def _say_problem(problem: Problem, shard: Shard) -> str:
+    """`line 2 (harbour-bakery-articles-article-03-1a2b3c4d): invalid_json_line: ...`"""
+    if not problem.line:
+        return f"{problem.code}: {problem.message}"
+    item = f" ({shard.ids[problem.line - 1]})" if problem.line <= len(shard.ids) else ""
+    return f"line {problem.line}{item}: {problem.code}: {problem.message}"

@@ -1,0 +1,198 @@
+"""Batches as one look at the provider shows them.
+
+Invariant: whatever JSON a server sends is read without failing: unknown statuses survive, absent counts are 0, falsy
+file ids are absent. What is not JSON is an error, never an empty answer: it must not be taken for "no such batch".
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import openai
+from openai import OpenAI
+from pydantic import Field
+
+from pressrun.batchfile import read_json
+from pressrun.calls import Frozen
+from pressrun.errors import Unreadable
+
+__all__ = ["TRANSIENT", "BatchView", "Problem", "cancel", "list_batches", "look", "look_all", "read_reply"]
+
+TRANSIENT = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError, Unreadable)
+"""Failures of a look that say nothing about the batch."""
+TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
+LOOK_BACK = 1_000
+"""Batches of the provider's list, newest first, that are gone through at the most; the list itself has no end."""
+PAGE = 100
+QUEUE_FULL = "token_limit_exceeded"
+
+
+class Problem(Frozen):
+    """One error of the provider's validation."""
+
+    code: str
+    message: str
+    line: int | None
+    """Of the input file, counted from 1."""
+
+
+class BatchView(Frozen):
+    """What one look saw; times are aware UTC."""
+
+    batch_id: str
+    status: str
+    """As the provider spells it, which may be a word that OpenAI does not have."""
+    created_at: datetime
+    started_at: datetime | None = None
+    """When it became `in_progress`."""
+    ended_at: datetime | None = None
+    """When it became what it ended as."""
+    cancelling_at: datetime | None = None
+    completed: int = 0
+    failed: int = 0
+    total: int = 0
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    input_file_id: str | None = None
+    problems: tuple[Problem, ...] = ()
+    metadata: dict[str, str] = Field(default_factory=dict)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    """What the provider counts for the whole batch; 0 when it does not say."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def done(self) -> int:
+        return self.completed + self.failed
+
+    @property
+    def result_files(self) -> list[str]:
+        return [file_id for file_id in (self.output_file_id, self.error_file_id) if file_id]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether validation refused it: nothing of it ran."""
+        return self.status == "failed" and not self.result_files
+
+    @property
+    def is_queue_full(self) -> bool:
+        """Whether it was refused only because too many tokens were enqueued; later it may be taken."""
+        return self.is_refused and QUEUE_FULL in {problem.code for problem in self.problems}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an ended batch names the files that its counts speak of; they may lag behind the status."""
+        output_lags = self.completed > 0 and not self.output_file_id
+        errors_lag = self.failed > 0 and not self.error_file_id
+        nothing_yet = self.status == "completed" and not self.result_files
+        return not (output_lags or errors_lag or nothing_yet)
+
+    @classmethod
+    def read(cls, record: dict[str, Any]) -> "BatchView":
+        """Read a batch object."""
+        counts, usage = _mapping(record.get("request_counts")), _mapping(record.get("usage"))
+        problems = _mapping(record.get("errors")).get("data")
+        status = str(record.get("status") or "unknown")
+        return cls(
+            batch_id=str(record.get("id") or ""),
+            status=status,
+            created_at=_moment(record.get("created_at")) or datetime.now(UTC),
+            started_at=_moment(record.get("in_progress_at")),
+            ended_at=_moment(record.get(f"{status}_at")) if status in TERMINAL else None,
+            cancelling_at=_moment(record.get("cancelling_at")),
+            completed=_count(counts.get("completed")),
+            failed=_count(counts.get("failed")),
+            total=_count(counts.get("total")),
+            # Some servers say "" where OpenAI says null.
+            output_file_id=record.get("output_file_id") or None,
+            error_file_id=record.get("error_file_id") or None,
+            input_file_id=record.get("input_file_id") or None,
+            problems=tuple(_problem(problem) for problem in problems if isinstance(problem, dict)) if problems else (),
+            metadata={str(name): str(value) for name, value in _mapping(record.get("metadata")).items()},
+            input_tokens=_count(usage.get("input_tokens")),
+            output_tokens=_count(usage.get("output_tokens")),
+        )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value >= 0 else 0
+
+
+def _moment(seconds: Any) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) and seconds else None
+
+
+def _problem(problem: dict[str, Any]) -> Problem:
+    line = problem.get("line")
+    return Problem(
+        code=str(problem.get("code") or "unknown"),
+        message=str(problem.get("message") or "no reason given"),
+        line=line if isinstance(line, int) else None,
+    )
+
+
+def read_reply(reply: httpx2.Response) -> dict[str, Any]:
+    """The JSON object of a reply. Raises `Unreadable`."""
+    body = read_json(reply.content)
+    if body is None:
+        raise Unreadable("The provider's answer is not a JSON object.")
+    return body
+
+
+def look(client: OpenAI, batch_id: str) -> BatchView:
+    """One poll of one batch."""
+    return BatchView.read(read_reply(client.get(f"/batches/{batch_id}", cast_to=httpx2.Response)))
+
+
+def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
+    """The provider's batches, newest first, `most` at the most. Raises `Unreadable` rather than end early."""
+    seen, after = 0, ""
+    while seen < most:
+        page = read_reply(client.get(f"/batches?limit={PAGE}{after}", cast_to=httpx2.Response))
+        records = page.get("data")
+        if not isinstance(records, list):
+            raise Unreadable("The provider's list of batches has no data.")
+        for record in records[: most - seen]:
+            yield BatchView.read(_mapping(record))
+        seen += len(records)
+        if not records or not page.get("has_more"):
+            return
+        after = f"&after={_mapping(records[-1]).get('id')}"
+
+
+def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
+    """One look at several batches, at one call for each hundred that the provider lists.
+
+    What its list lacks (it may lag, and is searched only so far) is asked for by name; a batch that is not there by
+    name either (404) is not in the result.
+    """
+    wanted = set(batch_ids)
+    found: dict[str, BatchView] = {}
+    if len(wanted) > 1:
+        for view in list_batches(client):
+            if view.batch_id in wanted:
+                found[view.batch_id] = view
+                if len(found) == len(wanted):
+                    break
+    for batch_id in sorted(wanted - found.keys()):
+        try:
+            found[batch_id] = look(client, batch_id)
+        except openai.NotFoundError:
+            continue
+    return found
+
+
+def cancel(client: OpenAI, batch_id: str) -> None:
+    """Ask the provider to stop a batch. Whether it did, or the batch had ended, or nobody heard: the next look says."""
+    try:
+        client.post(f"/batches/{batch_id}/cancel", cast_to=httpx2.Response)
+    except (openai.BadRequestError, openai.ConflictError, openai.NotFoundError, *TRANSIENT):
+        return

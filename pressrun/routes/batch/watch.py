@@ -1,0 +1,145 @@
+"""What to do after each look at a batch: pure decisions, shared by every loop that waits.
+
+Invariant: a decision follows from what was seen and the time that is passed in, never from a clock or from how long
+this process has run: the deadline counts from the batch's creation. A failed look is no verdict on the batch.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import random
+
+import openai
+
+from pressrun.routes.batch.view import BatchView
+
+__all__ = ["BatchWatch", "Decision", "Move", "expected_finish"]
+
+CANCEL_GRACE = timedelta(minutes=15)
+"""A cancelled batch may stay `cancelling` for ten minutes (`openai-facts.md` 1.2); after this we take what there is."""
+OUTPUT_GRACE = timedelta(minutes=10)
+"""How long the files of an ended batch may lag behind its status before what is there is read."""
+LOST_AFTER = timedelta(minutes=2)
+"""How long a batch may be unknown (404) before it counts as gone; right after its creation it may not be visible."""
+GROWTH = 1.5
+JITTER = 0.2
+"""Share by which pauses vary, so that runs that began together do not poll together."""
+
+
+class Move(StrEnum):
+    """What to do next."""
+
+    WAIT = "wait"
+    CANCEL = "cancel"
+    """Ask the provider to stop it, and wait on."""
+    HARVEST = "harvest"
+    """It has ended; read what there is."""
+    STOP = "stop"
+    """Waiting on makes no sense, and nothing may be done in its place: a person is needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The next move, with how long to pause before the next look, and what a person should know."""
+
+    move: Move
+    pause: timedelta = timedelta(0)
+    text: str | None = None
+
+
+@dataclass(kw_only=True)
+class BatchWatch:
+    """Watches one batch. `first` and `longest` bound the pauses, which grow by half."""
+
+    deadline: datetime
+    """Creation plus the maximum wait."""
+    first: timedelta
+    longest: timedelta
+    jitter: float | None = None
+    """A fixed share of `JITTER` from 0 to 1, for tests; None draws one each time."""
+    polls: int = 0
+    failed_polls: int = 0
+    """In a row."""
+    all_failed_polls: int = 0
+    lost_since: datetime | None = None
+    ended_since: datetime | None = None
+    cancelled_since: datetime | None = None
+
+    def on_status(self, view: BatchView, now: datetime) -> Decision:
+        """Decide after a look that succeeded."""
+        self.polls += 1
+        self.failed_polls = 0
+        self.lost_since = None
+        if view.is_terminal:
+            return self._on_end(view, now)
+        if now < self.deadline:
+            return self._wait(now)
+        return self._after_the_deadline(view, now)
+
+    def on_error(self, error: Exception, now: datetime) -> Decision:
+        """Decide after a look that failed; the batch itself goes on regardless."""
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return self._stop(f"the provider refuses the key (HTTP {error.status_code})")
+        self.failed_polls += 1
+        self.all_failed_polls += 1
+        if now > self.deadline + CANCEL_GRACE:
+            return self._stop(f"the maximum wait is over and the last {self.failed_polls} looks at it failed")
+        text = f"look {self.failed_polls} in a row failed ({type(error).__name__}); the batch goes on"
+        return self._wait(now, text=text)
+
+    def on_absence(self, now: datetime) -> Decision:
+        """Decide after a look that found no such batch (404)."""
+        self.lost_since = self.lost_since or now
+        if now - self.lost_since < LOST_AFTER:
+            return self._wait(now, text="the provider does not know it (404); looking again")
+        return self._stop(
+            "the provider does not know it any more (HTTP 404). Nothing was submitted in its place. Check that the key "
+            "belongs to the project that created it; if it is truly gone, --fresh pays for the work anew"
+        )
+
+    def _on_end(self, view: BatchView, now: datetime) -> Decision:
+        if view.is_refused or view.is_whole:
+            return Decision(move=Move.HARVEST)
+        self.ended_since = self.ended_since or now
+        if now - self.ended_since >= OUTPUT_GRACE:
+            return Decision(move=Move.HARVEST, text="its files have not come; reading what there is")
+        return self._wait(now, text=f"{view.status}; its files are awaited")
+
+    def _after_the_deadline(self, view: BatchView, now: datetime) -> Decision:
+        if self.cancelled_since is None and view.status == "cancelling":
+            self.cancelled_since = view.cancelling_at or now
+        if self.cancelled_since is None:
+            self.cancelled_since = now
+            self.polls = 0
+            text = (
+                f"it has reached the maximum wait with {view.completed} answers done: cancelling it and keeping those"
+            )
+            return self._wait(now, move=Move.CANCEL, text=text)
+        if now - self.cancelled_since > CANCEL_GRACE:
+            text = f"it was cancelled and is still {view.status}: going on without it; it may yet be billed"
+            return Decision(move=Move.HARVEST, text=text)
+        # Asking again is harmless, and the first time may have gone unheard.
+        return self._wait(now, move=Move.WAIT if view.status == "cancelling" else Move.CANCEL)
+
+    def _wait(self, now: datetime, *, move: Move = Move.WAIT, text: str | None = None) -> Decision:
+        """Pauses grow, vary a little, and never sleep through the deadline."""
+        looks = self.polls + self.failed_polls
+        pause = min(self.first * GROWTH ** min(max(looks - 1, 0), 40), self.longest)
+        pause *= 1 - JITTER * (random() if self.jitter is None else self.jitter)
+        if now < self.deadline:
+            pause = min(pause, self.deadline - now)
+        return Decision(move=move, pause=pause, text=text)
+
+    @staticmethod
+    def _stop(why: str) -> Decision:
+        return Decision(move=Move.STOP, text=why)
+
+
+def expected_finish(view: BatchView, now: datetime) -> datetime | None:
+    """When the last line should be done, at the pace so far; None while nothing can be known.
+
+    Lines are not the end: `finalizing` may take from seconds to hours, which no count foretells.
+    """
+    if view.status != "in_progress" or view.started_at is None or not 0 < view.done < view.total:
+        return None
+    return now + (now - view.started_at) / view.done * (view.total - view.done)

@@ -1,0 +1,158 @@
+"""From calls to shards: the input files of batches, within the provider's limits.
+
+Invariant: the same calls make the same shards, in whatever order they come, so a run that is started again finds the
+batches of the first one. Lines go to disk as they come; what stays in memory is an index of about 300 bytes a call.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from pressrun.batchfile import request_line
+from pressrun.calls import Call, Endpoint, Frozen
+from pressrun.tokens import estimate_tokens
+
+__all__ = ["Limits", "Shard", "shards"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one batch may hold; `openai-facts.md` 3."""
+
+    requests: int = 50_000
+    bytes: int = 200_000_000
+    """Published as 200 MB; counted as 10^6, the smaller reading."""
+    tokens: Mapping[str, int] | None = None
+    """Prompt tokens that may be enqueued at a time, by model; a model that is not named has no known limit."""
+
+    def queue(self, model: str) -> int | None:
+        """The queue limit of a model in tokens, if one is known."""
+        return (self.tokens or {}).get(model)
+
+
+class Shard(Frozen):
+    """The calls of one batch: one model, one endpoint, within the limits."""
+
+    endpoint: Endpoint
+    model: str
+    ids: tuple[str, ...]
+    """The calls' ids, one a line of the file, in its order."""
+    key: str
+    """SHA-256 (hex) over the calls' ids and contents, whatever their order: the same work has the same key."""
+    path: Path
+    """The input file."""
+    size: int
+    """Its bytes."""
+    tokens: int
+    """Estimated prompt tokens; 0 for a model without a queue limit."""
+    sites: tuple[str, ...]
+    """Slugs, sorted."""
+    after: str | None = None
+    """Id of the batch that left these calls unanswered; without it, asking again would find that batch."""
+
+    @property
+    def title(self) -> str:
+        """For people: `33 gpt-6-luna requests`."""
+        return f"{len(self.ids)} {self.model} {'request' if len(self.ids) == 1 else 'requests'}"
+
+    @property
+    def filename(self) -> str:
+        """The input file's name at the provider, which shows whose it is and what for."""
+        return f"pressrun-{self.key[:32]}.jsonl"
+
+    @cached_property
+    def work(self) -> str:
+        """What tells this work from any other: the key, and what it comes after."""
+        return f"{self.key} {self.after}" if self.after else self.key
+
+
+class Entry(NamedTuple):
+    """Where the line of a call is in the spool."""
+
+    id: str
+    key: str
+    site: str
+    offset: int
+    length: int
+    tokens: int
+
+
+def shards(
+    calls: Iterable[Call], folder: Path, limits: Limits | None = None, *, after: str | None = None
+) -> list[Shard]:
+    """Write the input files for `calls` into `folder`: as few as the limits allow, each of one model and endpoint.
+
+    The calls of a file are sorted by id. A call whose id occurs twice is asked once: equal ids mean equal contents. A
+    single call above a limit gets a file of its own, for the provider to judge.
+    """
+    limits = limits or Limits()
+    spool = folder / "spool.jsonl"
+    try:
+        groups = _spool(calls, spool, limits)
+        with spool.open("rb") as lines:
+            return [
+                _write(part, endpoint, model, lines, folder, after)
+                for (endpoint, model), group in groups.items()
+                for part in _parts(sorted(group.values(), key=attrgetter("id")), model, limits)
+            ]
+    finally:
+        spool.unlink(missing_ok=True)
+
+
+def _spool(calls: Iterable[Call], spool: Path, limits: Limits) -> dict[tuple[Endpoint, str], dict[str, Entry]]:
+    """Put every line on disk; returns the index by endpoint and model."""
+    groups: dict[tuple[Endpoint, str], dict[str, Entry]] = {}
+    offset = 0
+    with spool.open("wb") as file:
+        for call in calls:
+            line = request_line(call)
+            file.write(line)
+            counted = estimate_tokens(line.decode()) if limits.queue(call.model) else 0
+            entry = Entry(call.id, call.key, call.site, offset, len(line), counted)
+            groups.setdefault((call.endpoint, call.model), {})[call.id] = entry
+            offset += len(line)
+    return groups
+
+
+def _parts(entries: Iterable[Entry], model: str, limits: Limits) -> Iterator[list[Entry]]:
+    part: list[Entry] = []
+    size = tokens = 0
+    queue = limits.queue(model)
+    for entry in entries:
+        is_full = len(part) == limits.requests or size + entry.length > limits.bytes
+        if part and (is_full or (queue is not None and tokens + entry.tokens > queue)):
+            yield part
+            part, size, tokens = [], 0, 0
+        part.append(entry)
+        size += entry.length
+        tokens += entry.tokens
+    if part:
+        yield part
+
+
+def _write(
+    part: list[Entry], endpoint: Endpoint, model: str, lines: BinaryIO, folder: Path, after: str | None
+) -> Shard:
+    digest = sha256()
+    for entry in part:
+        digest.update(f"{entry.id} {entry.key}".encode())
+    path = folder / f"{digest.hexdigest()[:32]}.jsonl"
+    with path.open("wb") as file:
+        for entry in part:
+            lines.seek(entry.offset)
+            file.write(lines.read(entry.length))
+    return Shard(
+        endpoint=endpoint,
+        model=model,
+        ids=tuple(entry.id for entry in part),
+        key=digest.hexdigest(),
+        path=path,
+        size=sum(entry.length for entry in part),
+        tokens=sum(entry.tokens for entry in part),
+        sites=tuple(sorted({entry.site for entry in part})),
+        after=after,
+    )

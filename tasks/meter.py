@@ -1,0 +1,70 @@
+"""Shows the looks at a batch: a Prefect progress artifact, the log, and whoever listens in this process.
+
+Invariant: it never shows 100 % before the batch has ended: one that is `finalizing` has all lines done and may still
+take hours.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from pressrun.progress import BatchSeen, tell
+from pressrun.routes.batch import BatchTicket, BatchView, expected_finish
+from pressrun.sharding import Shard
+
+__all__ = ["Meter"]
+
+
+@dataclass
+class Meter:
+    """Of one batch."""
+
+    shard: Shard
+    ticket: BatchTicket
+    deadline: datetime
+    artifact: Any = None
+    last: tuple[str, int] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        key = f"batch-{self.shard.sites[0]}-{self.shard.key[:8]}"
+        self.artifact = create_progress_artifact(progress=0.0, key=key, description=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.shard.title} ({self.ticket.batch_id})"
+
+    def show(self, view: BatchView) -> None:
+        """Tell everyone, when something has changed since the last look."""
+        expected = expected_finish(view, datetime.now(UTC))
+        tell(
+            BatchSeen(
+                batch_id=view.batch_id,
+                status=view.status,
+                completed=view.completed,
+                failed=view.failed,
+                total=view.total,
+                deadline=self.deadline,
+                expected=expected,
+            )
+        )
+        if self.last == (view.status, view.done):
+            return
+        self.last = (view.status, view.done)
+        total = len(self.shard.ids)
+        get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, view.status, view.done, total)
+        assert isinstance(self.artifact, UUID)
+        update_progress_artifact(
+            artifact_id=self.artifact,
+            progress=100.0 if view.is_terminal else min(99.0, 100.0 * view.done / total),
+            description=f"{view.done} of {total} done, {view.status}{self._when(view, expected)}: {self._title}",
+        )
+
+    def _when(self, view: BatchView, expected: datetime | None) -> str:
+        if view.is_terminal:
+            return ""
+        about = f", about {expected:%H:%M} UTC at this pace" if expected else ""
+        return f"{about}; the rest otherwise from {self.deadline:%d %b %H:%M} UTC"
