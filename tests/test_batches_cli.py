@@ -2,81 +2,32 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from openai import OpenAI
-from openai.types import Batch
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from pressrun.cli import app
-from pressrun.simulator import running_simulator
+from tests.batches_project import KEY, OURS, Project, at, simulated
 from tests.routes.raw_server import Asked, Reply, serving
-from tests.simulator.driving import CHAT, a_line, connect, wait_for, wait_for_progress
+from tests.simulator.driving import a_line, wait_for, wait_for_progress
 from tests.test_cli import pressrun
-
-KEY = "ab" * 32
-OURS = f"pressrun-{KEY[:32]}.jsonl"
-OLD_NAME = f"{KEY[:16]}.jsonl"
-SECOND = ("--older-than", "1s")
-
-
-@dataclass
-class Project:
-    """A project at the provider, and the command given in its environment."""
-
-    base_url: str
-    client: OpenAI
-
-    def run(self, *arguments: str, answer: str = "", key: str = "sk-test-of-batches") -> Result:
-        env = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": key, "COLUMNS": "160"}
-        ended = CliRunner().invoke(app, ["batches", *arguments], input=answer, env=env)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
-        assert "sk-test-of-batches" not in ended.output
-        return ended
-
-    def upload(self, *lines: dict[str, Any], name: str = OURS) -> str:
-        content = "".join(f"{json.dumps(line)}\n" for line in lines or (a_line(),)).encode()
-        return self.client.files.create(file=(name, content), purpose="batch").id
-
-    def batch(
-        self, *lines: dict[str, Any], site: str = "bakery", run: str = "run-1", ours: bool = True, name: str = OURS
-    ) -> Batch:
-        metadata = {"pressrun_key": KEY, "pressrun_schema": "1", "flow_run_id": run, "sites": site} if ours else {}
-        file_id = self.upload(*lines, name=name)
-        return self.client.batches.create(
-            input_file_id=file_id, endpoint=CHAT, completion_window="24h", metadata=metadata
-        )
-
-    def files(self) -> set[str]:
-        return {file.id for file in self.client.files.list()}
-
-
-def project(folder: Path, batch_seconds: float) -> Iterator[Project]:
-    with running_simulator(folder, batch_seconds=batch_seconds) as url, connect(url) as client:
-        yield Project(url, client)
 
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Project]:
     """Batches end within moments."""
-    yield from project(tmp_path, 0.1)
+    with simulated(tmp_path, batch_seconds=0.1) as project:
+        yield project
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Project]:
     """Batches do not end within a test, unless they are cancelled."""
-    yield from project(tmp_path, 40)
-
-
-def grow_old(*_what: object) -> None:
-    """Until what was made is older than a second by the provider's whole seconds."""
-    time.sleep(2.1)
+    with simulated(tmp_path, batch_seconds=40) as project:
+        yield project
 
 
 def test_an_empty_project_is_said_to_be_empty(quick: Project) -> None:
@@ -123,8 +74,8 @@ def test_the_list_is_json_for_programs(slow: Project) -> None:
 
 def test_a_list_that_goes_on_beyond_the_bound_says_so() -> None:
     page = [{"id": f"batch_{number}", "status": "completed"} for number in range(100)]
-    with serving(lambda _asked: Reply({"data": page, "has_more": True})) as server:
-        ended = Project(server.base_url, connect(server.base_url)).run("list")
+    with serving(lambda _asked: Reply({"data": page, "has_more": True})) as server, at(server.base_url) as here:
+        ended = here.run("list")
     assert ended.exit_code == 0
     assert "were looked at; older ones may exist" in ended.output
 
@@ -178,12 +129,11 @@ def test_cancelling_says_what_it_costs_and_asks(slow: Project) -> None:
 
 
 def test_cancelling_keeps_what_was_answered(tmp_path: Path) -> None:
-    with running_simulator(tmp_path, batch_seconds=3) as url, connect(url) as client:
-        here = Project(url, client)
+    with simulated(tmp_path, batch_seconds=3) as here:
         made = here.batch(*(a_line(f"line-{number}") for number in range(8)))
-        wait_for_progress(client, made, 2)
+        wait_for_progress(here.client, made, 2)
         assert here.run("cancel", made.id, "--yes").exit_code == 0
-        ended = wait_for(client, made)
+        ended = wait_for(here.client, made)
         said = here.run("show", made.id).output
     assert ended.status == "cancelled"
     assert ended.request_counts and 2 <= ended.request_counts.completed < 8
@@ -222,113 +172,20 @@ def test_a_cancellation_that_fails_does_not_stop_the_others() -> None:
             return Reply({}, 501)
         return Reply({"id": batch_id, "status": "in_progress", "metadata": {"pressrun_key": KEY}})
 
-    with serving(answer) as server:
-        ended = Project(server.base_url, connect(server.base_url)).run("cancel", "batch_1", "batch_2", "--yes")
+    with serving(answer) as server, at(server.base_url) as here:
+        ended = here.run("cancel", "batch_1", "batch_2", "--yes")
     assert ended.exit_code == 1
     assert "batch_1" in ended.stderr and "HTTP 501" in ended.stderr
     assert server.counts["POST /v1/batches/batch_2/cancel"] == 1
 
 
-def test_what_a_crash_left_is_cleaned_and_nothing_else(slow: Project) -> None:
-    left, older = slow.upload(), slow.upload(name=OLD_NAME)
-    other = slow.upload(name="my-data.jsonl")
-    in_use = slow.batch().input_file_id
-    grow_old()
-    ended = slow.run("clean", *SECOND, "--yes")
-    assert ended.exit_code == 0
-    assert "Deleted 2 files, " in ended.output and "Bytes" in ended.output
-    assert "1 input file stays" in ended.output
-    assert slow.files() == {other, in_use}
-    assert left not in slow.files() and older not in slow.files()
-
-
-def test_what_is_new_is_left_alone(slow: Project) -> None:
-    left = slow.upload()
-    ended = slow.run("clean", "--yes")
-    assert ended.exit_code == 0
-    assert "There is nothing to delete." in ended.output
-    assert slow.files() == {left}
-
-
-def test_cleaning_asks_first_and_a_dry_run_only_tells(slow: Project) -> None:
-    left = slow.upload()
-    grow_old()
-    dry = slow.run("clean", *SECOND, "--dry-run", "--yes")
-    assert (dry.exit_code, left in dry.output) == (0, True)
-    assert slow.run("clean", *SECOND, answer="n\n").exit_code == 2
-    assert slow.run("clean", *SECOND).exit_code == 2
-    assert slow.files() == {left}
-    assert slow.run("clean", *SECOND, answer="y\n").exit_code == 0
-    assert slow.files() == set()
-
-
-def test_answers_are_deleted_only_when_asked_for_and_after_a_warning(quick: Project) -> None:
-    bad = a_line("bad", body={"model": "gpt-6-luna", "no_such_parameter": 1})
-    ours = wait_for(quick.client, quick.batch(a_line(), bad, site="bakery"))
-    other = wait_for(quick.client, quick.batch(ours=False, name="my-data.jsonl"))
-    grow_old()
-    assert quick.run("clean", *SECOND, "--yes").exit_code == 0
-    kept = {ours.output_file_id, ours.error_file_id, other.input_file_id, other.output_file_id}
-    assert quick.files() == kept
-    ended = quick.run("clean", *SECOND, "--answers", "--yes")
-    assert ended.exit_code == 0
-    assert "would be lost, and paid again" in ended.output
-    assert f"{ours.id}: 1 answer, bakery" in ended.output
-    assert other.id not in ended.output
-    assert quick.files() == {other.input_file_id, other.output_file_id}
-    said = quick.run("show", ours.id).output
-    assert "would be paid again" in said
-
-
-def test_a_file_that_a_batch_takes_up_while_the_person_thinks_is_left_alone() -> None:
-    """The second look finds a live batch that uses one of the two files."""
-    looks: list[str] = []
-    files = [{"id": f"file-{n}", "filename": OURS, "purpose": "batch", "bytes": 7, "created_at": 1} for n in (1, 2)]
-
-    def answer(asked: Asked) -> Reply:
-        if asked.method == "GET" and asked.path.startswith("/v1/files"):
-            return Reply({"data": files, "has_more": False})
-        if asked.method == "GET":
-            looks.append(asked.path)
-            return Reply({"data": [{"id": "b", "status": "validating", "input_file_id": "file-1"}][: len(looks) - 1]})
-        return Reply({"deleted": True})
-
-    with serving(answer) as server:
-        ended = Project(server.base_url, connect(server.base_url)).run("clean", "--yes")
-    assert ended.exit_code == 0
-    assert [asked.path for asked in server.asked if asked.method == "DELETE"] == ["/v1/files/file-2"]
-    assert "a batch uses them by now" in ended.output
-
-
-def test_a_deletion_that_fails_is_told_and_the_rest_goes_on() -> None:
-    files = [{"id": f"file-{n}", "filename": OURS, "purpose": "batch", "bytes": 7, "created_at": 1} for n in (1, 2)]
-
-    def answer(asked: Asked) -> Reply:
-        if asked.method == "DELETE":
-            return Reply({}, 403 if asked.path.endswith("file-1") else 200)
-        return Reply({"data": files if asked.path.startswith("/v1/files") else []})
-
-    with serving(answer) as server:
-        ended = Project(server.base_url, connect(server.base_url)).run("clean", "--yes")
-    assert ended.exit_code == 1
-    assert "file-1" in ended.stderr
-    assert "Deleted 1 file, 7 Bytes." in ended.output
-
-
-@pytest.mark.parametrize("age", ["soon", "5", "-1h"])
-def test_an_age_that_makes_no_sense_is_refused(age: str, quick: Project) -> None:
-    ended = quick.run("clean", "--older-than", age)
-    assert ended.exit_code == 2
-    assert "--older-than" in ended.stderr
-
-
 @pytest.mark.parametrize("command", [["list"], ["show", "batch_1"], ["cancel", "batch_1"], ["clean"]])
 def test_a_provider_that_refuses_the_key_or_is_not_there_is_told_in_words(command: list[str]) -> None:
-    with serving(lambda _asked: Reply({}, 401)) as server:
-        refused = Project(server.base_url, connect(server.base_url)).run(*command)
+    with serving(lambda _asked: Reply({}, 401)) as server, at(server.base_url) as here:
+        refused = here.run(*command)
     assert (refused.exit_code, "OPENAI_API_KEY" in refused.stderr) == (2, True)
-    with serving(lambda _asked: Reply({}, 501)) as server:
-        failing = Project(server.base_url, connect(server.base_url)).run(*command)
+    with serving(lambda _asked: Reply({}, 501)) as server, at(server.base_url) as here:
+        failing = here.run(*command)
     assert (failing.exit_code, "HTTP 501" in failing.stderr) == (1, True)
 
 
@@ -341,8 +198,10 @@ def test_without_a_key_the_variable_is_named() -> None:
 
 def test_text_of_others_does_not_reach_the_terminal_as_commands() -> None:
     record = {"id": "batch_1", "status": "\x1b[2Jdone", "metadata": {"pressrun_key": KEY, "sites": "[red]\x07"}}
-    with serving(lambda asked: Reply({"data": [record]} if "?" in asked.path else record)) as server:
-        here = Project(server.base_url, connect(server.base_url))
+    with (
+        serving(lambda asked: Reply({"data": [record]} if "?" in asked.path else record)) as server,
+        at(server.base_url) as here,
+    ):
         said = here.run("list").output + here.run("show", "batch_1").output
     assert "\x1b" not in said and "\x07" not in said
     assert "[red]" in said

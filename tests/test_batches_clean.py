@@ -1,0 +1,125 @@
+"""`pressrun batches clean`: what is left behind goes, and nothing else."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.batches_project import OLD_NAME, OURS, Project, at, simulated
+from tests.routes.raw_server import Asked, Reply, serving
+from tests.simulator.driving import a_line, wait_for
+
+SECOND = ("--older-than", "1s")
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Project]:
+    """Batches end within moments."""
+    with simulated(tmp_path, batch_seconds=0.1) as project:
+        yield project
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Project]:
+    """Batches do not end within a test, unless they are cancelled."""
+    with simulated(tmp_path, batch_seconds=40) as project:
+        yield project
+
+
+def grow_old() -> None:
+    """Until what was made is older than a second by the provider's whole seconds."""
+    time.sleep(2.1)
+
+
+def test_what_a_crash_left_is_cleaned_and_nothing_else(slow: Project) -> None:
+    left, older = slow.upload(), slow.upload(name=OLD_NAME)
+    other = slow.upload(name="my-data.jsonl")
+    in_use = slow.batch().input_file_id
+    grow_old()
+    ended = slow.run("clean", *SECOND, "--yes")
+    assert ended.exit_code == 0
+    assert "Deleted 2 files, " in ended.output and "Bytes" in ended.output
+    assert "1 input file stays" in ended.output
+    assert slow.files() == {other, in_use}
+    assert left not in slow.files() and older not in slow.files()
+
+
+def test_what_is_new_is_left_alone(slow: Project) -> None:
+    left = slow.upload()
+    ended = slow.run("clean", "--yes")
+    assert ended.exit_code == 0
+    assert "There is nothing to delete." in ended.output
+    assert slow.files() == {left}
+
+
+def test_cleaning_asks_first_and_a_dry_run_only_tells(slow: Project) -> None:
+    left = slow.upload()
+    grow_old()
+    dry = slow.run("clean", *SECOND, "--dry-run", "--yes")
+    assert (dry.exit_code, left in dry.output) == (0, True)
+    assert slow.run("clean", *SECOND, answer="n\n").exit_code == 2
+    assert slow.run("clean", *SECOND).exit_code == 2
+    assert slow.files() == {left}
+    assert slow.run("clean", *SECOND, answer="y\n").exit_code == 0
+    assert slow.files() == set()
+
+
+def test_answers_are_deleted_only_when_asked_for_and_after_a_warning(quick: Project) -> None:
+    bad = a_line("bad", body={"model": "gpt-6-luna", "no_such_parameter": 1})
+    ours = wait_for(quick.client, quick.batch(a_line(), bad, site="bakery"))
+    other = wait_for(quick.client, quick.batch(ours=False, name="my-data.jsonl"))
+    grow_old()
+    assert quick.run("clean", *SECOND, "--yes").exit_code == 0
+    kept = {ours.output_file_id, ours.error_file_id, other.input_file_id, other.output_file_id}
+    assert quick.files() == kept
+    ended = quick.run("clean", *SECOND, "--answers", "--yes")
+    assert ended.exit_code == 0
+    assert "would be lost, and paid again" in ended.output
+    assert f"{ours.id}: 1 answer, bakery" in ended.output
+    assert other.id not in ended.output
+    assert quick.files() == {other.input_file_id, other.output_file_id}
+    said = quick.run("show", ours.id).output
+    assert "would be paid again" in said
+
+
+def test_a_file_that_a_batch_takes_up_while_the_person_thinks_is_left_alone() -> None:
+    """The second look finds a live batch that uses one of the two files."""
+    looks: list[str] = []
+    files = [{"id": f"file-{n}", "filename": OURS, "purpose": "batch", "bytes": 7, "created_at": 1} for n in (1, 2)]
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "GET" and asked.path.startswith("/v1/files"):
+            return Reply({"data": files, "has_more": False})
+        if asked.method == "GET":
+            looks.append(asked.path)
+            return Reply({"data": [{"id": "b", "status": "validating", "input_file_id": "file-1"}][: len(looks) - 1]})
+        return Reply({"deleted": True})
+
+    with serving(answer) as server, at(server.base_url) as here:
+        ended = here.run("clean", "--yes")
+    assert ended.exit_code == 0
+    assert [asked.path for asked in server.asked if asked.method == "DELETE"] == ["/v1/files/file-2"]
+    assert "a batch uses them by now" in ended.output
+
+
+def test_a_deletion_that_fails_is_told_and_the_rest_goes_on() -> None:
+    files = [{"id": f"file-{n}", "filename": OURS, "purpose": "batch", "bytes": 7, "created_at": 1} for n in (1, 2)]
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "DELETE":
+            return Reply({}, 403 if asked.path.endswith("file-1") else 200)
+        return Reply({"data": files if asked.path.startswith("/v1/files") else []})
+
+    with serving(answer) as server, at(server.base_url) as here:
+        ended = here.run("clean", "--yes")
+    assert ended.exit_code == 1
+    assert "file-1" in ended.stderr
+    assert "Deleted 1 file, 7 Bytes." in ended.output
+
+
+@pytest.mark.parametrize("age", ["soon", "5", "-1h"])
+def test_an_age_that_makes_no_sense_is_refused(age: str, quick: Project) -> None:
+    ended = quick.run("clean", "--older-than", age)
+    assert ended.exit_code == 2
+    assert "--older-than" in ended.stderr
