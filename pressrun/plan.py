@@ -68,15 +68,12 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
     warnings = _check_models(order, now.astimezone(UTC).date())
     table = price_table(settings)
     batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
-    routes = {
-        name: strategy.resolve(
-            name,
-            order.model(step.endpoint),
-            batchable=batchable[order.model(step.endpoint)],
-            flexible=step.endpoint is Endpoint.CHAT and _has_price(order.text_model, Tier.FLEX, now, table),
-        )
-        for name, step in STEPS.items()
-    }
+    # Of our endpoints only Chat Completions has the tier.
+    flexible = {Endpoint.CHAT: _has_price(order.text_model, Tier.FLEX, now, table), Endpoint.IMAGES: False}
+    routes = {}
+    for name, step in STEPS.items():
+        model = order.model(step.endpoint)
+        routes[name] = strategy.resolve(name, model, batchable=batchable[model], flexible=flexible[step.endpoint])
     return Plan(
         order=order,
         routes=routes,
