@@ -11,7 +11,7 @@ import re
 import socket
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -220,7 +220,8 @@ def receive(settings: Settings, host: str, port: int, console: Console) -> None:
     config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, lifespan="on")
     with _listening(host, port) as listener:
         console.print(_welcome(settings, host, port), highlight=False, markup=False, soft_wrap=True)
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # uvicorn passes a Ctrl-C on when it has stopped
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:
