@@ -22,7 +22,7 @@ from pressrun.steps import STEPS, InvalidReply, Order, repair_call
 from pressrun.strategy import Leftover
 from tasks.answers import answer_now
 
-__all__ = ["produce"]
+__all__ = ["answer_all", "produce"]
 
 
 def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
@@ -30,7 +30,7 @@ def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
 
     A repair that an earlier run paid for and that is invalid too is itself sent back, so each run tries once anew.
     """
-    answers = _answer(calls, desk, work)
+    answers = answer_all(calls, desk, work)
     invalid = _keep(order, calls, answers, desk, work)
     while invalid:
         repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
@@ -58,7 +58,7 @@ def _unrepaired(call: Call, faults: list[str]) -> MissingItem:
     return MissingItem(step=call.step, item=call.item, reason=f"still invalid after one repair: {'; '.join(faults)}")
 
 
-def _answer(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
+def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     """One answer a call, by id: the merged batch, with the real-time calls under way beside it."""
     for step, count in Counter(call.step for call in calls).items():
         tell(StepStarted(step=step, calls=count))

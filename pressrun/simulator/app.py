@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -25,7 +26,9 @@ from pressrun.simulator.batches import Batch, Batches
 from pressrun.simulator.database import Database
 from pressrun.simulator.envelope import Envelope
 from pressrun.simulator.errors import ApiError, invalid_value, missing, not_simulated
+from pressrun.simulator.faults import Faults, FaultScript, spoiled
 from pressrun.simulator.files import DEFAULT_LIFETIME, Files
+from pressrun.simulator.interference import Interference
 from pressrun.simulator.journal import Journal
 from pressrun.simulator.models import available_models, find_model, today
 from pressrun.simulator.prompt_cache import PromptCache
@@ -51,6 +54,7 @@ class Provider:
     cache: PromptCache
     journal: Journal
     realtime_seconds: float
+    faults: Faults
     painters: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(PAINTERS))
 
 
@@ -60,24 +64,27 @@ def create_app(
     batch_seconds: float = 5.0,
     realtime_seconds: float = 0.0,
     window_seconds: float = 86_400.0,
+    faults: FaultScript | None = None,
 ) -> Starlette:
     """An OpenAI-compatible provider that keeps its files and batches in `state_dir`.
 
     A batch takes `batch_seconds` in all and expires `window_seconds` after its creation; both are fixed when it is
-    created. A reply in real time takes at least `realtime_seconds`. Only one application may use a folder at a time.
+    created. A reply in real time takes at least `realtime_seconds`. `faults` is what goes wrong. Only one application
+    may use a folder at a time.
     Raises `OSError` when the folder cannot be made.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     journal = Journal()
+    struck = Faults(faults or FaultScript())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = Database(state_dir / "state.sqlite3")
         files = Files(database, state_dir / "files")
-        batches = Batches(database, batch_seconds=batch_seconds, window_seconds=window_seconds)
+        batches = Batches(database, batch_seconds=batch_seconds, window_seconds=window_seconds, faults=struck)
         cache = PromptCache()
-        runner = Runner(database, files, batches, cache)
-        app.state.provider = Provider(files, batches, runner, cache, journal, realtime_seconds)
+        runner = Runner(database, files, batches, cache, struck)
+        app.state.provider = Provider(files, batches, runner, cache, journal, realtime_seconds, struck)
         runner.start()
         yield
         await run_in_threadpool(runner.stop)
@@ -85,7 +92,7 @@ def create_app(
 
     return Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Envelope, journal=journal)],
+        middleware=[Middleware(Envelope, journal=journal), Middleware(Interference, faults=struck)],
         exception_handlers={ApiError: _refuse, HTTPException: _refuse_route, Exception: _fail},
         lifespan=lifespan,
     )
@@ -133,7 +140,8 @@ async def _answer(request: Request, endpoint: str, limiter: anyio.CapacityLimite
     _note(request, model=str(body.get("model")))
     await anyio.sleep(provider.realtime_seconds)
     reply = await anyio.to_thread.run_sync(lambda: answer(endpoint, body, provider.cache), limiter=limiter)
-    return JSONResponse(reply)
+    fault = provider.faults.of_reply(body) if endpoint == CHAT else None
+    return JSONResponse(spoiled(reply, fault) if fault else reply)
 
 
 async def _list_models(_request: Request) -> Response:
@@ -222,13 +230,13 @@ def _create(provider: Provider, body: dict[str, Any]) -> Batch:
 
 async def _list_batches(request: Request) -> Response:
     limit = page_limit(request, default=20, most=100)
-    page = _provider(request).batches.page
+    page = _provider(request).batches.listed
     batches, has_more = await run_in_threadpool(page, limit, request.query_params.get("after"))
     return _page([batch.wire() for batch in batches], has_more)
 
 
 async def _get_batch(request: Request) -> Response:
-    batch = await run_in_threadpool(_provider(request).batches.get, request.path_params["batch"])
+    batch = await run_in_threadpool(_provider(request).batches.shown, request.path_params["batch"])
     return JSONResponse(batch.wire())
 
 
@@ -245,6 +253,20 @@ async def _journal(request: Request) -> Response:
 
 async def _stats(request: Request) -> Response:
     return JSONResponse(_provider(request).journal.counts())
+
+
+async def _get_faults(request: Request) -> Response:
+    faults = _provider(request).faults
+    return JSONResponse({"left": faults.left, "script": faults.script.model_dump(mode="json")})
+
+
+async def _set_faults(request: Request) -> Response:
+    try:
+        script = FaultScript.model_validate(await read_json(request))
+    except ValidationError as error:
+        raise ApiError(422, str(error)) from None
+    _provider(request).faults.replace(script)
+    return await _get_faults(request)
 
 
 def _page(objects: list[dict[str, Any]], has_more: bool) -> Response:
@@ -270,4 +292,6 @@ ROUTES = [
     Route("/v1/batches/{batch}/cancel", _cancel_batch, methods=["POST"]),
     Route("/simulator/journal", _journal),
     Route("/simulator/stats", _stats),
+    Route("/simulator/faults", _get_faults),
+    Route("/simulator/faults", _set_faults, methods=["POST"]),
 ]

@@ -14,12 +14,14 @@ from pressrun.simulator.batches import Batch
 from pressrun.simulator.database import Database
 from pressrun.simulator.input_file import Line
 
-__all__ = ["clear_lines", "error_lines", "keep_answer", "keep_lines", "output_lines", "pending_lines"]
+__all__ = ["MISWRITTEN", "clear_lines", "error_lines", "keep_answer", "keep_lines", "output_lines", "pending_lines"]
 
 CHUNK = 1000
 """Lines put in by one transaction, so that polls are answered in between."""
 PAGE = 8
 """Answers read at a time; one with an image has megabytes."""
+MISWRITTEN = {"missing", "duplicate", "garbage", "stranger"}
+"""Faults that a line has only in the file."""
 NEVER_RAN = {
     "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
     "cancelled": ("batch_cancelled", "This request was not executed because the batch was cancelled."),
@@ -42,7 +44,12 @@ def pending_lines(database: Database, batch_id: str, count: int) -> list[Line]:
     return [Line(row["number"], *json.loads(row["request"])) for row in database.rows(query, batch_id, count)]
 
 
-def keep_answer(connection: sqlite3.Connection, batch_id: str, line: Line, status: int, reply: dict[str, Any]) -> None:
+def keep_answer(
+    connection: sqlite3.Connection, batch_id: str, line: Line, status: int, reply: dict[str, Any], fault: str | None
+) -> None:
+    if fault:
+        values = (batch_id, line.number, fault)
+        connection.execute("INSERT OR REPLACE INTO line_faults (batch, number, kind) VALUES (?, ?, ?)", values)
     connection.execute(
         "UPDATE lines SET status = ?, reply = ? WHERE batch = ? AND number = ?",
         (status, json.dumps(reply), batch_id, line.number),
@@ -51,17 +58,29 @@ def keep_answer(connection: sqlite3.Connection, batch_id: str, line: Line, statu
 
 def clear_lines(connection: sqlite3.Connection, batch_id: str) -> None:
     connection.execute("DELETE FROM lines WHERE batch = ?", (batch_id,))
+    connection.execute("DELETE FROM line_faults WHERE batch = ?", (batch_id,))
 
 
 def output_lines(database: Database, batch: Batch) -> Iterator[bytes]:
     """The content of the output file: lines that were answered well."""
-    return (_answered(row) for row in _rows(database, batch.id, "status = 200"))
+    query = "SELECT number, kind FROM line_faults WHERE batch = ?"
+    faults = {row["number"]: row["kind"] for row in database.rows(query, batch.id)}
+    for row in _rows(database, batch.id, "status = 200"):
+        line = _answered(row, batch)
+        yield from _miswritten(line, row, faults[row["number"]]) if row["number"] in faults else (line,)
+
+
+def _miswritten(line: bytes, row: sqlite3.Row, kind: str) -> list[bytes]:
+    custom_id, _ = json.loads(row["request"])
+    stranger = line.replace(json.dumps(custom_id).encode(), b'"nobody-asked-for-this"', 1)
+    written = {"missing": [], "duplicate": [line, line], "garbage": [line[: len(line) // 2] + b"\n"]}
+    return written.get(kind, [line, stranger])
 
 
 def error_lines(database: Database, batch: Batch, final_status: str) -> Iterator[bytes]:
     """The content of the error file: lines that failed, and lines that the end of the batch left undone."""
     for row in _rows(database, batch.id, "status IS NOT 200"):
-        yield _answered(row) if row["status"] else _left_undone(row, final_status)
+        yield _answered(row, batch) if row["status"] else _left_undone(row, final_status, batch)
 
 
 def _rows(database: Database, batch_id: str, condition: str) -> Iterable[sqlite3.Row]:
@@ -72,28 +91,25 @@ def _rows(database: Database, batch_id: str, condition: str) -> Iterable[sqlite3
         before = rows[-1]["number"]
 
 
-def _answered(row: sqlite3.Row) -> bytes:
+def _answered(row: sqlite3.Row, batch: Batch) -> bytes:
+    body = row["reply"] if batch.fault.body_as_text else json.loads(row["reply"])
     response = {
         "status_code": row["status"],
         "request_id": _digest("request", row)[:32],
-        "body": json.loads(row["reply"]),
+        "body": body,
     }
     return _line(row, response=response, error=None)
 
 
-def _left_undone(row: sqlite3.Row, final_status: str) -> bytes:
+def _left_undone(row: sqlite3.Row, final_status: str, batch: Batch) -> bytes:
     code, message = NEVER_RAN[final_status]
-    return _line(row, response=None, error={"code": code, "message": message})
+    error = {"code": code, "message": message}
+    return _line(row, error=error) if batch.fault.bare_errors else _line(row, response=None, error=error)
 
 
-def _line(row: sqlite3.Row, *, response: dict[str, Any] | None, error: dict[str, str] | None) -> bytes:
+def _line(row: sqlite3.Row, **result: dict[str, Any] | None) -> bytes:
     custom_id, _ = json.loads(row["request"])
-    line = {
-        "id": f"batch_req_{_digest('line', row)[:32]}",
-        "custom_id": custom_id,
-        "response": response,
-        "error": error,
-    }
+    line = {"id": f"batch_req_{_digest('line', row)[:32]}", "custom_id": custom_id, **result}
     return json.dumps(line).encode() + b"\n"
 
 

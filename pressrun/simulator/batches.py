@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from pressrun.simulator.database import Database
 from pressrun.simulator.errors import ApiError, invalid_value
+from pressrun.simulator.faults import NO_FAULT, BatchFault, Faults
 from pressrun.simulator.files import DEFAULT_LIFETIME
 from pressrun.simulator.timeline import Timeline
 
@@ -82,10 +83,23 @@ class Batch(NewBatch):
     spent: Spent = Spent()
     output_file_id: str | None = None
     error_file_id: str | None = None
+    fault: BatchFault = NO_FAULT
+    """What goes wrong with it."""
 
     @property
     def done(self) -> int:
         return self.completed + self.failed
+
+    @property
+    def meant(self) -> int:
+        """Lines that are to be answered: all, unless a fault ends it early."""
+        return int(self.total * self.fault.share) if self.fault.end else self.total
+
+    def is_gone(self, now: float) -> bool:
+        return self.fault.vanish is not None and now >= self.created + self.fault.vanish
+
+    def is_listed(self, now: float) -> bool:
+        return now >= self.created + self.fault.unlisted and not self.is_gone(now)
 
     @property
     def timeline(self) -> Timeline:
@@ -98,6 +112,10 @@ class Batch(NewBatch):
     def wire(self) -> dict[str, Any]:
         """The batch object; counts and model are withheld while it is validating, as OpenAI does."""
         seen = self.status not in ("validating", "failed")
+        status = self.fault.status_text if self.fault.status_text and self.status == "in_progress" else self.status
+        absent = "" if self.fault.empty_ids else None
+        ended = max(self.moments.values(), default=0)
+        is_late = bool(self.fault.late_output) and time() < ended + self.fault.late_output
         return {
             "id": self.id,
             "object": "batch",
@@ -106,18 +124,18 @@ class Batch(NewBatch):
             "errors": {"object": "list", "data": self.problems} if self.status == "failed" else None,
             "input_file_id": self.input_file_id,
             "completion_window": "24h",
-            "status": self.status,
-            "output_file_id": self.output_file_id,
-            "error_file_id": self.error_file_id,
+            "status": status,
+            "output_file_id": absent if is_late else self.output_file_id or absent,
+            "error_file_id": absent if is_late else self.error_file_id or absent,
             "created_at": int(self.created),
             "expires_at": int(self.expires),
             **{f"{status}_at": self.moments.get(status) for status in MOMENTS.split()},
             "request_counts": {
                 "total": self.total if seen else 0,
-                "completed": self.completed,
+                "completed": self.completed + self.fault.miscounted,
                 "failed": self.failed,
             },
-            "usage": self.spent.wire(),
+            "usage": None if self.fault.no_usage else self.spent.wire(),
             "metadata": self.metadata,
         }
 
@@ -125,10 +143,11 @@ class Batch(NewBatch):
 class Batches:
     """The batches of one state directory."""
 
-    def __init__(self, database: Database, *, batch_seconds: float, window_seconds: float) -> None:
+    def __init__(self, database: Database, *, batch_seconds: float, window_seconds: float, faults: Faults) -> None:
         self._database = database
         self._seconds = batch_seconds
         self._window = window_seconds
+        self._faults = faults
 
     def create(self, wanted: NewBatch) -> Batch:
         now = time()
@@ -138,6 +157,7 @@ class Batches:
             created=now,
             seconds=self._seconds,
             expires=now + self._window,
+            fault=self._faults.of_batch(wanted.endpoint),
         )
         with self._database.transaction() as connection:
             values = (batch.id, batch.model_dump_json())
@@ -151,6 +171,13 @@ class Batches:
             raise ApiError(404, f"No batch found with id '{batch_id}'.")
         return Batch.model_validate_json(rows[0]["record"])
 
+    def shown(self, batch_id: str) -> Batch:
+        """As `get`, for a client: a batch that has vanished is unknown."""
+        batch = self.get(batch_id)
+        if batch.is_gone(time()):
+            raise ApiError(404, f"No batch found with id '{batch_id}'.")
+        return batch
+
     def live(self) -> list[Batch]:
         """Batches that still have something to come, oldest first."""
         rows = self._database.rows("SELECT record FROM batches WHERE live = 1 ORDER BY number")
@@ -163,6 +190,11 @@ class Batches:
         rows = self._database.rows(query, before, limit + 1)
         return [Batch.model_validate_json(row["record"]) for row in rows[:limit]], len(rows) > limit
 
+    def listed(self, limit: int, after: str | None) -> tuple[list[Batch], bool]:
+        """As `page`, for a client: without those that a fault hides."""
+        batches, has_more = self.page(limit, after)
+        return [batch for batch in batches if batch.is_listed(time())], has_more
+
     def save(self, connection: sqlite3.Connection, batch: Batch, *, live: bool = True) -> None:
         """Keep a batch that was read within the same transaction."""
         values = (live, batch.model_dump_json(), batch.id)
@@ -174,7 +206,7 @@ class Batches:
             batch = self.get(batch_id)
             if batch.status in ("failed", "completed", "expired", "cancelled"):
                 raise ApiError(409, f"Cannot cancel a batch with status '{batch.status}'.")
-            if batch.cancelled is None:
+            if batch.cancelled is None and not batch.fault.deaf:
                 now = time()
                 batch.cancelled = now
                 batch.enter("cancelling", now)

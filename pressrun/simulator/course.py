@@ -37,18 +37,28 @@ class Decision:
 
 def decide(batch: Batch, now: float) -> Decision:
     """The next thing to do for a batch that has not ended."""
-    if batch.cancelled is None and not batch.inspected:
-        return Decision(action=Action.INSPECT)
-    if batch.cancelled is None and now < batch.timeline.starts:
-        return _wait(min(batch.timeline.starts, batch.expires), now) or _conclude("expired")
-    if batch.cancelled is None and batch.problems:
-        return _conclude("failed")
+    early = _before_lines(batch, now) if batch.cancelled is None else None
+    if early:
+        return early
     if batch.status == "validating":
         return Decision(action=Action.ENTER, status="in_progress")
-    count = batch.timeline.due_count(now, batch.total) - batch.done
+    count = min(batch.timeline.due_count(now, batch.total), batch.meant) - batch.done
     if count > 0:
         return Decision(action=Action.EXECUTE, count=count)
     return _end(batch, now)
+
+
+def _before_lines(batch: Batch, now: float) -> Decision | None:
+    """What keeps a batch that nobody cancelled from its lines, or from its end when it is stuck."""
+    if not batch.inspected:
+        return Decision(action=Action.INSPECT)
+    if now < batch.timeline.starts:
+        return _wait(min(batch.timeline.starts, batch.expires), now) or _conclude("expired")
+    if batch.problems:
+        return _conclude("failed")
+    if batch.status == batch.fault.stuck:
+        return _wait(batch.expires, now) or _conclude("expired")
+    return None
 
 
 def _end(batch: Batch, now: float) -> Decision:
@@ -56,6 +66,8 @@ def _end(batch: Batch, now: float) -> Decision:
     times = batch.timeline
     if times.cancels is not None:
         return _wait(times.cancels, now) or _conclude("cancelled")
+    if batch.fault.end and batch.done >= batch.meant:
+        return _conclude(batch.fault.end)
     if batch.done < batch.total:
         next_line = min(times.expires, times.due(batch.done, batch.total))
         return Decision(action=Action.WAIT, until=next_line) if now < times.expires else _conclude("expired")

@@ -36,6 +36,12 @@ CREATE TABLE IF NOT EXISTS lines (
     reply TEXT,
     PRIMARY KEY (batch, number)
 );
+CREATE TABLE IF NOT EXISTS line_faults (
+    batch TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    PRIMARY KEY (batch, number)
+);
 """
 
 

@@ -10,11 +10,16 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "request_name"]
 
 LONGEST = 10_000
 """Requests that are remembered one by one; the counts go on."""
 IDS = re.compile(r"(?<=/)(?:(?:file|batch)[-_][^/]+|(?<=models/)[^/]+)")
+
+
+def request_name(method: str, path: str) -> str:
+    """What was asked, without ids: `POST /v1/batches/{id}/cancel`."""
+    return f"{method} {IDS.sub('{id}', path)}"
 
 
 class Journal:
@@ -30,7 +35,7 @@ class Journal:
         entry = {"method": method, "path": path, "status": status, "at": datetime.now(UTC).isoformat(), **about}
         with self._lock:
             self._entries.append(entry)
-            self._counts[f"{method} {IDS.sub('{id}', path)}"] += 1
+            self._counts[request_name(method, path)] += 1
 
     def entries(self) -> list[dict[str, Any]]:
         with self._lock:

@@ -9,9 +9,11 @@ import threading
 from datetime import UTC, datetime
 from hashlib import sha256
 from time import monotonic, time
+from typing import Any
 
 from pressrun.simulator.answers import answer_line
 from pressrun.simulator.batch_lines import (
+    MISWRITTEN,
     clear_lines,
     error_lines,
     keep_answer,
@@ -22,8 +24,10 @@ from pressrun.simulator.batch_lines import (
 from pressrun.simulator.batches import Batch, Batches
 from pressrun.simulator.course import Action, decide
 from pressrun.simulator.database import Database
+from pressrun.simulator.errors import ApiError
+from pressrun.simulator.faults import Faults, spoiled
 from pressrun.simulator.files import Files
-from pressrun.simulator.input_file import Findings, inspect, read_lines
+from pressrun.simulator.input_file import Findings, Line, inspect, read_lines
 from pressrun.simulator.prompt_cache import PromptCache
 
 __all__ = ["Runner"]
@@ -43,12 +47,13 @@ log = logging.getLogger(__name__)
 class Runner(threading.Thread):
     """Works through the live batches in turn; `nudge` it when there is something new, `stop` it at the end."""
 
-    def __init__(self, database: Database, files: Files, batches: Batches, cache: PromptCache) -> None:
+    def __init__(self, database: Database, files: Files, batches: Batches, cache: PromptCache, faults: Faults) -> None:
         super().__init__(name="simulator-batches", daemon=True)
         self._database = database
         self._files = files
         self._batches = batches
         self._cache = cache
+        self._faults = faults
         self._news = threading.Event()
         self._stopping = threading.Event()
 
@@ -96,6 +101,9 @@ class Runner(threading.Thread):
         path = self._files.path(batch.input_file_id)
         try:
             findings = inspect(path, batch.endpoint, datetime.now(UTC).date())
+            if batch.fault.code:
+                findings.problems = []
+                findings.report(batch.fault.line, batch.fault.code, batch.fault.message)
             if not findings.problems:
                 keep_lines(self._database, batch.id, read_lines(path))
         except FileNotFoundError:
@@ -114,17 +122,29 @@ class Runner(threading.Thread):
         begun = monotonic()
         answers = []
         for line in pending_lines(self._database, batch.id, min(count, MOST_LINES)):
-            answers.append((line, *answer_line(batch.endpoint, line.body, self._cache)))
+            answers.append(self._answer(batch, line))
             if monotonic() - begun > SLICE or self._stopping.is_set():
                 break
         with self._database.transaction() as connection:
             batch = self._batches.get(batch.id)
-            for line, status, reply in answers:
-                keep_answer(connection, batch.id, line, status, reply)
+            for line, status, reply, fault in answers:
+                keep_answer(connection, batch.id, line, status, reply, fault)
                 batch.completed += status == 200
                 batch.failed += status != 200
                 batch.spent.add(reply.get("usage", {}))
             self._batches.save(connection, batch)
+
+    def _answer(self, batch: Batch, line: Line) -> tuple[Line, int, dict[str, Any], str | None]:
+        """One line's status and reply, and what is to go wrong when it is written to a file."""
+        fault = self._faults.of_line(line.custom_id)
+        if fault and fault.do == "error":
+            return line, fault.status, ApiError(fault.status, "A fault of the script.", code=fault.code).body, None
+        status, reply = answer_line(batch.endpoint, line.body, self._cache)
+        if fault is None or status != 200:
+            return line, status, reply, None
+        if fault.do in MISWRITTEN:
+            return line, status, reply, fault.do
+        return line, status, spoiled(reply, fault), None
 
     def _enter(self, batch: Batch, status: str) -> None:
         with self._database.transaction() as connection:

@@ -13,6 +13,7 @@ from time import sleep
 import uvicorn
 
 from pressrun.simulator.app import create_app
+from pressrun.simulator.faults import FaultScript
 
 __all__ = ["running_simulator", "serve"]
 
@@ -29,10 +30,15 @@ def serve(
     batch_seconds: float,
     realtime_seconds: float,
     window_seconds: float = 86_400.0,
+    faults: FaultScript | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGINT or SIGTERM); durations are as for `create_app`."""
     app = create_app(
-        state_dir, batch_seconds=batch_seconds, realtime_seconds=realtime_seconds, window_seconds=window_seconds
+        state_dir,
+        batch_seconds=batch_seconds,
+        realtime_seconds=realtime_seconds,
+        window_seconds=window_seconds,
+        faults=faults,
     )
     uvicorn.run(
         app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE, lifespan="on"
@@ -47,6 +53,7 @@ def running_simulator(
     realtime_seconds: float = 0.0,
     window_seconds: float = 86_400.0,
     port: int = 0,
+    faults: FaultScript | None = None,
 ) -> Iterator[str]:
     """Serve on 127.0.0.1 from a thread; yields the base URL for a client, `http://127.0.0.1:PORT/v1`.
 
@@ -54,7 +61,11 @@ def running_simulator(
     when the server cannot start for another reason.
     """
     app = create_app(
-        state_dir, batch_seconds=batch_seconds, realtime_seconds=realtime_seconds, window_seconds=window_seconds
+        state_dir,
+        batch_seconds=batch_seconds,
+        realtime_seconds=realtime_seconds,
+        window_seconds=window_seconds,
+        faults=faults,
     )
     config = uvicorn.Config(
         app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE, lifespan="on", log_config=None

@@ -22,9 +22,35 @@ class Server:
         journal: list[dict[str, Any]] = httpx2.get(self.base_url.replace("/v1", "/simulator/journal")).json()
         return journal
 
+    def faults(self, script: dict[str, Any]) -> None:
+        """Have things go wrong from now on; see `pressrun.simulator.faults`."""
+        httpx2.post(self.base_url.replace("/v1", "/simulator/faults"), json=script).raise_for_status()
+
     def count(self, path: str) -> int:
         """Requests that cost money or time: POSTs to a path."""
         return sum(entry["method"] == "POST" and entry["path"] == path for entry in self.journal())
+
+    def was_hit(self) -> bool:
+        """Whether every fault of the script has struck."""
+        return bool(httpx2.get(self.base_url.replace("/v1", "/simulator/faults")).json()["left"] == 0)
+
+    def batches(self) -> int:
+        """Batches that exist, however they came to be."""
+        return len(self._list("batches"))
+
+    def files(self) -> list[dict[str, Any]]:
+        """Files that exist."""
+        return self._list("files")
+
+    def most_batches_at_once(self) -> int:
+        """The most that were under way at the same time, to the second."""
+        spans = [(batch["created_at"], batch["completed_at"]) for batch in self._list("batches")]
+        return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
+
+    def _list(self, what: str) -> list[dict[str, Any]]:
+        answer = httpx2.get(f"{self.base_url}/{what}?limit=100", headers={"Authorization": "Bearer sk-test"})
+        data: list[dict[str, Any]] = answer.json()["data"]
+        return data
 
     def posts(self) -> dict[str, int]:
         """Paid or pending work by endpoint."""

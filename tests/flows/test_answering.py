@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from flows.build_site import build_site
-from pressrun.batchfile import write_jsonl
 from pressrun.progress import CallDone, listening
 from pressrun.strategy import Preference
 from tests.builders import a_brief
@@ -184,19 +183,9 @@ def test_images_that_the_provider_refuses_are_missing_and_they_alone_are_asked_f
     assert ["quality" in body for body in provider.asked[asked:]] == [True, True]
 
 
-def test_a_line_that_a_batch_refused_is_asked_for_in_real_time_by_the_next_run(
-    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write_one_bad_line(shard: Any, path: Path) -> None:
-        write_jsonl(shard, path)
-        first, *others = path.read_text().splitlines()
-        line = json.loads(first)
-        line["body"]["max_completion_tokens"] = -1
-        path.write_text("\n".join([json.dumps(line), *others]) + "\n")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("pressrun.routes.batch.write_jsonl", write_one_bad_line)
-        assert build(tmp_path, Preference.BALANCED).name == "Incomplete"
+def test_a_line_that_a_batch_refused_is_asked_for_in_real_time_by_the_next_run(tmp_path: Path, server: Server) -> None:
+    server.faults({"lines": [{"do": "error", "item": "article-01", "status": 400, "code": "invalid_value"}]})
+    assert build(tmp_path, Preference.BALANCED).name == "Incomplete"
     [missing] = manifest(tmp_path)["missing"]
     assert server.posts() == {"chat": 1, "images": 1, "batches": 1}
 

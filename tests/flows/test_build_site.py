@@ -110,14 +110,14 @@ def test_at_the_maximum_wait_paid_answers_are_kept_and_only_the_rest_is_asked_ag
 
 
 def test_a_batch_that_validation_refused_is_quoted_and_sent_anew_by_the_next_run(
-    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Server
 ) -> None:
     brief = a_brief(image_count=2)
-    with monkeypatch.context() as patch:
-        patch.setattr("pressrun.routes.batch.write_jsonl", lambda _shard, path: path.write_text("no JSON\n"))
-        refused = build(brief, tmp_path)
+    server.faults({"batches": [{"code": "invalid_json_line", "message": "This line is not JSON.", "line": 1}]})
+    refused = build(brief, tmp_path)
     assert (refused.name, refused.is_failed()) == ("Failed", True)
-    assert "line 1: invalid_json_line" in refused.message
+    assert "line 1 (harbour-bakery-articles-article-01-" in refused.message
+    assert "invalid_json_line: This line is not JSON." in refused.message
     assert "kept" in refused.message
     assert server.posts() == {"chat": 1, "images": 2, "batches": 1}
 

@@ -1,59 +1,15 @@
 """A process that is killed at any phase, and the same command again: nothing that was paid for is paid twice."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL
 
+from tests.flows.commands import IMAGES, finish, kill, start, wait_until
 from tests.flows.conftest import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
-
-IMAGES = 3
-BRIEF = f"""\
-name: Harbour Bakery
-domain: harbour-bakery.example
-trade: Sourdough bakery
-audience: People who live near the quay
-services: [Sourdough loaves, Celebration cakes]
-pages: [Home, Contact]
-image_count: {IMAGES}
-"""
-
-
-def start(tmp_path: Path) -> subprocess.Popen[str]:
-    """The command as a user gives it, as a process group of its own."""
-    brief = tmp_path / "brief.yaml"
-    brief.write_text(BRIEF)
-    command = [sys.executable, "-m", "pressrun", "build", str(brief), "--out", str(tmp_path / "out"), "--poll", "0.2"]
-    return subprocess.Popen(
-        command,
-        env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "the phase was never reached"
-        time.sleep(0.02)
 
 
 def batch_is(server: Server, status: str) -> bool:
@@ -83,10 +39,7 @@ def test_a_killed_run_started_again_pays_for_nothing_twice(tmp_path: Path, serve
     time.sleep(0.5)
     asked_for = server.count("/v1/images/generations")
 
-    second = start(tmp_path)
-    output, _ = second.communicate(timeout=90)
-    assert second.returncode == 0, output
-    assert "is complete" in output
+    assert "is complete" in finish(start(tmp_path))
     posts = server.posts()
     assert posts["batches"] == 1
     assert posts["chat"] == 1

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from pressrun.batchfile import Account, Harvest
 from pressrun.calls import Answer, Frozen
-from pressrun.errors import BatchRejected, PressrunError
+from pressrun.errors import BatchRejected, PressrunError, Unreadable
 from pressrun.routes.batch.view import BatchView, Problem
 from pressrun.sharding import Shard
 
@@ -44,8 +44,9 @@ def harvest(client: OpenAI, view: BatchView, shard: Shard, *, run_id: str) -> Ha
 def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -> Iterator[Answer]:
     """Every call's answer, as the lines come and then those that no line spoke of; `reader` keeps the books.
 
-    Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone, and
-    `openai.APIConnectionError` when a download breaks off: reading again from the start is free.
+    Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone,
+    `Unreadable` when the provider answers with a web page, and `openai.APIConnectionError` when a download breaks off:
+    reading again from the start is free.
     """
     if view.is_refused:
         raise BatchRejected(_say_refused(view, shard))
@@ -69,6 +70,8 @@ def _lines(client: OpenAI, file_id: str) -> Iterator[bytes]:
     rest: list[bytes] = []
     try:
         with client.files.with_streaming_response.content(file_id) as response:
+            if "html" in response.headers.get("content-type", ""):
+                raise Unreadable(f"The provider's answer for file {file_id} is a web page.")
             for chunk in response.iter_bytes():
                 *ended, last = chunk.split(b"\n")
                 for part in ended:

@@ -1,0 +1,185 @@
+"""The fault script: what goes wrong, at the wire, in a batch or in a line, and how often.
+
+Invariant: without a script nothing changes. With one, each fault strikes the requests, batches or lines that it
+matches in the order in which they come, after `skip` of them and `times` times, whoever asks and from which thread.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt
+
+__all__ = ["BatchFault", "FaultScript", "Faults", "LineFault", "RequestFault", "spoiled"]
+
+
+class Fault(BaseModel):
+    """What all have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    skip: NonNegativeInt = 0
+    """Matches that are let through first."""
+    times: NonNegativeInt | None = 1
+    """Matches that are struck after those; null: all."""
+
+
+class RequestFault(Fault):
+    """Something wrong with an HTTP exchange."""
+
+    at: str
+    """As the journal counts it: `POST /v1/batches`, `GET /v1/files/{id}/content`."""
+    do: Literal["status", "status_after", "drop_before", "drop_after", "cut", "garbage", "slow"]
+    """`..._after`: the work is done, and its answer lost. `drop`: the connection closes before a byte of the body.
+    `cut`: it closes in the middle of the body. `garbage`: the work is done and answered with a web page."""
+    status: int = 500
+    """For `status` and `status_after`."""
+    code: str | None = None
+    retry_after: NonNegativeFloat | None = None
+    """Seconds, as a header."""
+    seconds: NonNegativeFloat = 0
+    """For `slow`: how long the work waits."""
+
+
+class BatchFault(Fault):
+    """Something wrong with a batch, fixed when it is created."""
+
+    endpoint: str | None = None
+    """Only batches of this endpoint match."""
+    end: Literal["expired", "cancelled"] | None = None
+    """It ends so, once the share of its lines is answered."""
+    share: float = Field(1.0, ge=0, le=1)
+    code: str | None = None
+    """Validation refuses it with this code."""
+    message: str = "The batch was refused by the fault script."
+    line: int | None = None
+    """The line that the refusal names."""
+    stuck: Literal["validating", "in_progress", "finalizing"] | None = None
+    """The state that it never leaves, unless it is cancelled. A batch that is stuck in progress answers no line."""
+    deaf: bool = False
+    """A cancellation is answered with 200 and ignored."""
+    late_output: NonNegativeFloat = 0
+    """Seconds after its end during which it names no files."""
+    unlisted: NonNegativeFloat = 0
+    """Seconds after its creation during which the list lacks it."""
+    vanish: NonNegativeFloat | None = None
+    """Seconds after its creation from which it is gone (404)."""
+    empty_ids: bool = False
+    """Absent file ids are "" instead of null."""
+    status_text: str | None = None
+    """Shown in place of `in_progress`."""
+    body_as_text: bool = False
+    """Bodies of result lines are JSON text."""
+    bare_errors: bool = False
+    """Error lines have no member `response`."""
+    miscounted: int = 0
+    """Added to the count of completed lines."""
+    no_usage: bool = False
+
+
+NO_FAULT = BatchFault()
+
+
+class LineFault(Fault):
+    """Something wrong with one line of a batch, or with one reply in real time."""
+
+    item: str = "."
+    """A regular expression to be found in the custom_id (in real time: in the request's JSON)."""
+    do: Literal[
+        "error", "missing", "duplicate", "garbage", "stranger", "truncated", "refusal", "off_schema", "not_json"
+    ]
+    status: int = 500
+    """For `error`."""
+    code: str | None = None
+    in_real_time: bool = False
+    """Strike chat completions in real time instead of lines; only for the last four kinds."""
+
+
+class FaultScript(BaseModel):
+    """Everything that goes wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests: tuple[RequestFault, ...] = ()
+    batches: tuple[BatchFault, ...] = ()
+    lines: tuple[LineFault, ...] = ()
+
+
+Kind = TypeVar("Kind", bound=Fault)
+
+
+@dataclass
+class Faults:
+    """A script in use, with what it has struck so far."""
+
+    script: FaultScript = field(default_factory=FaultScript)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[int, int] = {}
+
+    def replace(self, script: FaultScript) -> None:
+        """Begin another script."""
+        with self._lock:
+            self.script = script
+            self._seen = {}
+
+    @property
+    def left(self) -> int:
+        """How many strikes of the faults that are bounded have not come yet."""
+        with self._lock:
+            return sum(
+                max(fault.skip + fault.times - self._seen.get(id(fault), 0), 0)
+                for fault in (*self.script.requests, *self.script.batches, *self.script.lines)
+                if fault.times is not None
+            )
+
+    def of_request(self, name: str) -> RequestFault | None:
+        return self._strike(self.script.requests, lambda fault: fault.at == name)
+
+    def of_batch(self, endpoint: str) -> BatchFault:
+        found = self._strike(self.script.batches, lambda fault: fault.endpoint in (None, endpoint))
+        return found or NO_FAULT
+
+    def of_line(self, custom_id: str) -> LineFault | None:
+        return self._strike(
+            self.script.lines, lambda fault: not fault.in_real_time and re.search(fault.item, custom_id) is not None
+        )
+
+    def of_reply(self, body: Mapping[str, Any]) -> LineFault | None:
+        if not self.script.lines:
+            return None
+        text = json.dumps(body, ensure_ascii=False)
+        return self._strike(
+            self.script.lines, lambda fault: fault.in_real_time and re.search(fault.item, text) is not None
+        )
+
+    def _strike(self, faults: Sequence[Kind], matches: Callable[[Kind], bool]) -> Kind | None:
+        """The first fault that matches and whose turn it is; every match is counted."""
+        with self._lock:
+            for fault in faults:
+                if not matches(fault):
+                    continue
+                seen = self._seen[id(fault)] = self._seen.get(id(fault), 0) + 1
+                if fault.skip < seen and (fault.times is None or seen <= fault.skip + fault.times):
+                    return fault
+        return None
+
+
+def spoiled(reply: dict[str, Any], fault: LineFault) -> dict[str, Any]:
+    """A chat completion that is not fit to use, in the way of the fault; billed like the good one."""
+    choice = reply["choices"][0]
+    content = choice["message"]["content"] or ""
+    message, finish = {**choice["message"]}, choice["finish_reason"]
+    if fault.do == "truncated":
+        message["content"], finish = content[: len(content) // 2], "length"
+    elif fault.do == "refusal":
+        message |= {"content": None, "refusal": "I cannot help with that."}
+    elif fault.do == "off_schema":
+        message["content"] = json.dumps({"unexpected": True})
+    elif fault.do == "not_json":
+        message["content"] = f"Here you are:\n```json\n{content}\n```"
+    return {**reply, "choices": [{**choice, "message": message, "finish_reason": finish}]}

@@ -1,0 +1,91 @@
+"""Faults of the wire, as ASGI middleware around the application.
+
+Invariant: whether the work is done is decided by the fault alone: a lost answer never undoes it.
+"""
+
+import asyncio
+from typing import Any
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pressrun.simulator.errors import ApiError
+from pressrun.simulator.faults import Faults, RequestFault
+from pressrun.simulator.journal import request_name
+
+__all__ = ["Interference"]
+
+PROMISED = 1_000
+"""Bytes that the header of a dropped answer speaks of and that never come."""
+
+
+class Interference:
+    """Strikes the requests that the script names."""
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = None
+        if scope["type"] == "http":
+            fault = self._faults.of_request(request_name(scope["method"], scope["path"]))
+        if fault is None:
+            await self._app(scope, receive, send)
+        elif fault.do == "slow":
+            await asyncio.sleep(fault.seconds)
+            await self._app(scope, receive, send)
+        elif fault.do == "cut":
+            await self._app(scope, receive, _Cut(send))
+        else:
+            if fault.do not in ("status", "drop_before"):
+                await self._app(scope, receive, _unheard)
+            else:
+                await _drain(receive)
+            await _answer(fault, scope, receive, send)
+
+
+async def _answer(fault: RequestFault, scope: Scope, receive: Receive, send: Send) -> None:
+    if fault.do in ("drop_before", "drop_after"):
+        # A server that ends here closes the connection, since the body that it promised did not come.
+        headers = [(b"content-length", str(PROMISED).encode()), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        return
+    reply: Response
+    if fault.do == "garbage":
+        reply = HTMLResponse("<!doctype html><title>One moment</title><p>Checking your browser ...")
+    else:
+        headers_for = {"retry-after": f"{fault.retry_after:g}"} if fault.retry_after is not None else {}
+        error = ApiError(fault.status, "This is a fault of the script.", code=fault.code)
+        reply = JSONResponse(error.body, fault.status, headers=headers_for)
+    await reply(scope, receive, send)
+
+
+async def _unheard(_message: Message) -> None:
+    """Takes an answer that nobody gets."""
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what the client still sends, or it would see a broken pipe rather than the answer."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
+
+
+class _Cut:
+    """Passes an answer on up to the middle of its first piece of body."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._is_over = False
+
+    async def __call__(self, message: Message) -> None:
+        if self._is_over:
+            return
+        if message["type"] == "http.response.body":
+            self._is_over = True
+            body: Any = message.get("body", b"")
+            message = {**message, "body": body[: len(body) // 2], "more_body": True}
+        elif message["type"] == "http.response.pathsend":
+            self._is_over = True
+            return
+        await self._send(message)

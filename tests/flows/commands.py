@@ -1,0 +1,61 @@
+"""The command as a user gives it: processes of their own, on the session's Prefect server."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect.settings import PREFECT_API_URL
+
+__all__ = ["IMAGES", "finish", "kill", "start", "wait_until"]
+
+IMAGES = 3
+BRIEF = f"""\
+name: Harbour Bakery
+domain: harbour-bakery.example
+trade: Sourdough bakery
+audience: People who live near the quay
+services: [Sourdough loaves, Celebration cakes]
+pages: [Home, Contact]
+image_count: {IMAGES}
+"""
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """`pressrun build` of a small site into `folder/out`, as a process group of its own."""
+    brief = folder / "brief.yaml"
+    brief.write_text(BRIEF)
+    command = [sys.executable, "-m", "pressrun", "build", str(brief), "--out", str(folder / "out"), "--poll", "0.2"]
+    return subprocess.Popen(
+        [*command, *options],
+        env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for the end, which must be a good one; returns what was said."""
+    output, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, output
+    return output
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Until something has happened, which must be before the process ends."""
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "the phase was never reached"
+        time.sleep(0.02)

@@ -1,0 +1,309 @@
+"""Every fault at every phase of a batch, injected at the wire, with what the user gets in the end.
+
+In all of them: one batch for each distinct payload, and one answer for each call.
+"""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pressrun.errors import BatchLost, BatchRejected
+from pressrun.strategy import Leftover
+from tests.flows.batch_runs import Outcome, some_calls, through_batch
+from tests.flows.conftest import Server
+
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+
+PHASES = {
+    "looking for a batch": "GET /v1/batches",
+    "uploading": "POST /v1/files",
+    "creating": "POST /v1/batches",
+    "polling": "GET /v1/batches/{id}",
+    "downloading": "GET /v1/files/{id}/content",
+}
+HTTP_FAULTS: dict[str, dict[str, Any]] = {
+    "429": {"do": "status", "status": 429, "code": "rate_limit_exceeded"},
+    "429 that says when": {"do": "status", "status": 429, "code": "rate_limit_exceeded", "retry_after": 1},
+    "500": {"do": "status", "status": 500},
+    "503": {"do": "status", "status": 503},
+    "500 after the work was done": {"do": "status_after", "status": 500},
+    "dropped before the work": {"do": "drop_before"},
+    "dropped after the work": {"do": "drop_after"},
+    "cut off": {"do": "cut"},
+    "a web page": {"do": "garbage"},
+    "slow": {"do": "slow", "seconds": 0.5},
+}
+
+
+def check(outcome: Outcome) -> None:
+    """Whatever happened: one answer a call, and books that balance."""
+    assert sorted(outcome.answers) == sorted(call.id for call in outcome.calls)
+    for batch in outcome.batches:
+        assert batch.submitted == batch.answered + batch.failed + batch.unanswered
+
+
+def slug(*words: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower())
+
+
+@pytest.mark.parametrize("fault", HTTP_FAULTS)
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("server", [0.2], indirect=True)
+def test_a_fault_of_the_wire_costs_time_and_nothing_else(server: Server, phase: str, fault: str) -> None:
+    server.faults({"requests": [{"at": PHASES[phase], **HTTP_FAULTS[fault]}]})
+    outcome = through_batch(server, some_calls(slug(phase, fault)))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert server.batches() == 1
+    assert server.was_hit()
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "dropped after the work", "a web page"])
+@pytest.mark.parametrize("server", [60.0], indirect=True)
+def test_a_cancellation_that_fails_is_asked_for_again(server: Server, fault: str) -> None:
+    server.faults({"requests": [{"at": "POST /v1/batches/{id}/cancel", **HTTP_FAULTS[fault]}]})
+    outcome = through_batch(server, some_calls(slug("cancel", fault)), max_wait_time=timedelta(seconds=2))
+    check(outcome)
+    assert outcome.batches[0].status == "cancelled"
+    assert outcome.answered == 4
+    assert server.batches() == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+def test_what_a_batch_answered_before_it_ended_early_is_kept_and_only_the_rest_is_paid_in_real_time(
+    server: Server, end: str, share: float
+) -> None:
+    server.faults({"batches": [{"end": end, "share": share}]})
+    outcome = through_batch(server, some_calls(slug(end, str(share))))
+    check(outcome)
+    kept = int(4 * share)
+    assert (outcome.batches[0].status, outcome.batches[0].answered) == (end, kept)
+    assert outcome.answered == 4
+    assert outcome.routes == {route: count for route, count in (("batch", kept), ("realtime", 4 - kept)) if count}
+    assert server.posts() == {"chat": 4 - kept, "images": 0, "batches": 1}
+
+
+def test_a_full_queue_is_waited_for(server: Server) -> None:
+    message = "Enqueued token limit reached for gpt-6-luna in organization org-1."
+    server.faults({"batches": [{"code": "token_limit_exceeded", "message": message, "times": 2}]})
+    outcome = through_batch(server, some_calls("queue-full"))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert server.batches() == 3
+    assert [message in note for note in outcome.notes] == [True, True]
+
+
+def test_a_queue_that_stays_full_until_the_maximum_wait_leaves_the_work_to_real_time(server: Server) -> None:
+    server.faults({"batches": [{"code": "token_limit_exceeded", "message": "Full.", "times": None}]})
+    outcome = through_batch(server, some_calls("queue-stays-full"), max_wait_time=timedelta(seconds=3))
+    check(outcome)
+    assert outcome.routes == {"realtime": 4}
+    assert outcome.batches == []
+
+
+def test_any_other_refusal_stops_the_run_and_quotes_the_line_and_its_item(server: Server) -> None:
+    server.faults({"batches": [{"code": "invalid_json_line", "message": "Not JSON.", "line": 3}]})
+    with pytest.raises(BatchRejected, match=r"line 3 \(refused-articles-article-03-\w+\): invalid_json_line: Not JSON"):
+        through_batch(server, some_calls("refused"))
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
+
+
+@pytest.mark.parametrize("status", ["validating", "in_progress", "finalizing"])
+def test_a_batch_that_is_stuck_is_cancelled_at_the_maximum_wait(server: Server, status: str) -> None:
+    server.faults({"batches": [{"stuck": status}]})
+    outcome = through_batch(server, some_calls(slug("stuck", status)), max_wait_time=timedelta(seconds=2))
+    check(outcome)
+    assert outcome.batches[0].status == "cancelled"
+    assert outcome.answered == 4
+    assert server.batches() == 1
+
+
+def test_a_batch_that_is_deaf_to_cancelling_is_left_with_a_warning(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pressrun.routes.batch.watch.CANCEL_GRACE", timedelta(seconds=1))
+    server.faults({"batches": [{"stuck": "in_progress", "deaf": True}]})
+    outcome = through_batch(server, some_calls("deaf"), max_wait_time=timedelta(seconds=1))
+    check(outcome)
+    assert outcome.answered == 4
+    assert any("may yet be billed" in note for note in outcome.notes)
+
+
+def test_files_that_come_after_the_end_are_waited_for(server: Server) -> None:
+    server.faults({"batches": [{"late_output": 1.0}]})
+    outcome = through_batch(server, some_calls("late-output"))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert any("its files are awaited" in note for note in outcome.notes)
+
+
+def test_a_batch_that_vanishes_is_reported_and_not_replaced(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pressrun.routes.batch.watch.LOST_AFTER", timedelta(seconds=0.5))
+    server.faults({"batches": [{"vanish": 0.0}]})
+    with pytest.raises(BatchLost, match="Nothing was submitted in its place"):
+        through_batch(server, some_calls("vanished"))
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
+
+
+def test_a_batch_whose_creation_went_unheard_and_that_the_list_shows_late_is_found(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSRUN_LIST_LAG", "3")
+    server.faults(
+        {"requests": [{"at": "POST /v1/batches", "do": "drop_after"}], "batches": [{"unlisted": 1.0}]},
+    )
+    outcome = through_batch(server, some_calls("unlisted"))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert server.batches() == 1
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [{"empty_ids": True}, {"status_text": "scheduling"}, {"body_as_text": True}, {"no_usage": True}],
+    ids=lambda oddity: next(iter(oddity)),
+)
+def test_what_compatible_servers_do_otherwise_is_understood(server: Server, oddity: dict[str, Any]) -> None:
+    server.faults({"batches": [oddity]})
+    outcome = through_batch(server, some_calls(slug("odd", next(iter(oddity)))))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert outcome.batches[0].discrepancies == []
+
+
+def test_a_batch_whose_counts_do_not_add_up_says_so(server: Server) -> None:
+    server.faults({"batches": [{"miscounted": 2}]})
+    outcome = through_batch(server, some_calls("miscounted"))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert outcome.batches[0].discrepancies == ["answered lines: 6 by the batch's own count, 4 by its lines"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "account"),
+    [
+        ({"do": "error", "status": 400, "code": "invalid_value"}, {"answered": 3, "failed": 1}),
+        ({"do": "error", "status": 429, "code": "rate_limit_exceeded"}, {"answered": 3, "unanswered": 1}),
+        ({"do": "error", "status": 500, "code": "server_error"}, {"answered": 3, "unanswered": 1}),
+        ({"do": "missing"}, {"answered": 3, "unanswered": 1}),
+        ({"do": "garbage"}, {"answered": 3, "unanswered": 1, "garbage": 1}),
+        ({"do": "duplicate"}, {"answered": 4, "duplicates": 1}),
+        ({"do": "stranger"}, {"answered": 4, "unknown": 1}),
+    ],
+    ids=lambda value: slug(*map(str, value.values())) if "do" in value else "",
+)
+def test_a_bad_line_is_accounted_for_and_asked_again_where_that_may_help(
+    server: Server, fault: dict[str, Any], account: dict[str, int]
+) -> None:
+    server.faults({"lines": [{"item": "article-02", **fault}]})
+    outcome = through_batch(server, some_calls(slug("line", *map(str, fault.values()))))
+    check(outcome)
+    [batch] = outcome.batches
+    kinds = ("answered", "failed", "unanswered", "garbage", "duplicates", "unknown")
+    assert {kind: getattr(batch, kind) for kind in kinds if getattr(batch, kind)} == account
+    assert server.posts() == {"chat": account.get("unanswered", 0), "images": 0, "batches": 1}
+    assert outcome.answered == 4 - account.get("failed", 0)
+
+
+def test_leftovers_may_go_into_a_batch_of_their_own(server: Server) -> None:
+    server.faults({"batches": [{"end": "expired", "share": 0.5}]})
+    outcome = through_batch(server, some_calls("resubmitted"), on_timeout=Leftover.RESUBMIT)
+    check(outcome)
+    first, second = outcome.batches
+    assert (first.submitted, first.answered, second.submitted, second.answered) == (4, 2, 2, 2)
+    assert second.after == first.id
+    assert outcome.routes == {"batch": 4}
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
+
+
+def test_a_batch_that_expires_without_an_answer_is_not_taken_for_the_one_that_follows_it(server: Server) -> None:
+    """The same calls again are the same payload: only what it comes after tells the two batches apart."""
+    server.faults({"batches": [{"end": "expired", "share": 0.0}]})
+    outcome = through_batch(server, some_calls("resubmitted-whole"), on_timeout=Leftover.RESUBMIT)
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert server.batches() == 2
+
+
+def test_rounds_are_bounded_and_real_time_has_the_last_word(server: Server) -> None:
+    server.faults({"batches": [{"end": "expired", "share": 0.0, "times": None}]})
+    outcome = through_batch(server, some_calls("rounds"), on_timeout=Leftover.RESUBMIT, max_rounds=2)
+    check(outcome)
+    assert outcome.routes == {"realtime": 4}
+    assert server.posts() == {"chat": 4, "images": 0, "batches": 2}
+
+
+def test_lines_that_failed_and_lines_that_ran_out_of_time_go_by_policies_of_their_own(server: Server) -> None:
+    server.faults(
+        {
+            "batches": [{"end": "expired", "share": 0.5}],
+            "lines": [{"item": "article-04", "do": "error", "status": 500, "code": "server_error"}],
+        }
+    )
+    outcome = through_batch(
+        server, some_calls("two-policies"), on_timeout=Leftover.FAIL, on_retryable=Leftover.RESUBMIT
+    )
+    check(outcome)
+    failed = [answer for answer in outcome.answers.values() if answer.error]
+    assert {answer.code for answer in failed} == {"batch_expired"}
+    assert [batch.submitted for batch in outcome.batches] == [4, 1]
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
+
+
+def test_what_the_strategy_left_missing_is_submitted_again_by_the_next_run(server: Server) -> None:
+    server.faults({"batches": [{"end": "expired", "share": 0.5}]})
+    calls = some_calls("failed-then-resubmitted")
+    first = through_batch(server, calls, on_timeout=Leftover.FAIL)
+    check(first)
+    missing = [answer for answer in first.answers.values() if answer.error]
+    assert len(missing) == 2
+    assert not any(answer.retryable for answer in missing)
+    assert "the strategy says not to do it in real time" in str(missing[0].error)
+    second = through_batch(server, calls, on_timeout=Leftover.FAIL)
+    check(second)
+    assert second.routes == {"batch": 4}
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
+
+
+def test_a_canary_that_is_refused_keeps_the_other_requests_from_being_sent(server: Server) -> None:
+    server.faults({"lines": [{"item": ".", "do": "error", "status": 400, "code": "unsupported_value", "times": None}]})
+    with pytest.raises(BatchRejected, match=r"The first of 6 requests was refused \(unsupported_value\)"):
+        through_batch(server, some_calls("canary-refused", 6), canary_above=5)
+    assert server.batches() == 1
+
+
+def test_a_canary_that_sings_is_paid_once(server: Server) -> None:
+    outcome = through_batch(server, some_calls("canary-sings", 6), canary_above=5)
+    check(outcome)
+    assert [batch.submitted for batch in outcome.batches] == [1, 5]
+    assert outcome.routes == {"batch": 6}
+
+
+def test_what_does_not_fit_the_queue_is_submitted_when_earlier_batches_have_ended(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", '{"gpt-6-luna": 150}')
+    outcome = through_batch(server, some_calls("waves", 5))
+    check(outcome)
+    assert outcome.routes == {"batch": 5}
+    assert len(outcome.batches) > 1
+    assert server.most_batches_at_once() == 1
+
+
+def test_files_are_deleted_when_the_strategy_says_so_and_only_after_the_answers_are_kept(server: Server) -> None:
+    calls = some_calls("private")
+    outcome = through_batch(server, calls, delete_files=True)
+    check(outcome)
+    assert server.files() == []
+    again = through_batch(server, calls, delete_files=True)
+    assert again.routes == {"batch": 4}
+    assert server.batches() == 1
+
+
+def test_result_files_expire_when_the_strategy_says_so(server: Server) -> None:
+    through_batch(server, some_calls("expiring"), output_expires_after="2h")
+    [output] = [file for file in server.files() if file["purpose"] == "batch_output"]
+    assert output["expires_at"] - output["created_at"] == 7200
