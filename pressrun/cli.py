@@ -26,6 +26,7 @@ from pressrun.calls import Answer, Call
 from pressrun.costs import ledger_row, usd
 from pressrun.durations import parse_duration
 from pressrun.errors import BadBrief, PressrunError, Refused
+from pressrun.files import load_model
 from pressrun.plan import make_plan, price_table
 from pressrun.progress import listening
 from pressrun.result import BuildResult
@@ -153,10 +154,14 @@ def simulate(
     host: Annotated[str, typer.Option(help="127.0.0.1 keeps it on this machine.")] = "127.0.0.1",
     batch_seconds: Annotated[float, typer.Option(help="How long a batch takes.", min=0)] = 5.0,
     state: Annotated[Path | None, typer.Option(help="Folder that survives a restart.", metavar="DIR")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="Fault script (YAML or JSON): what is to go wrong.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Serve an OpenAI-compatible simulator to any OpenAI client: Files, Batches, Chat, Images, Models."""
-    from pressrun.simulator import serve
+    from pressrun.simulator import FaultScript, serve
 
+    script = load_model(faults, FaultScript) if faults else None
     Console().print(
         f"SIMULATED OpenAI at http://{host}:{port}/v1 (any key that begins with sk-). Use it with\n"
         f"  OPENAI_BASE_URL=http://{host}:{port}/v1 OPENAI_API_KEY=sk-simulated pressrun build BRIEF\n"
@@ -164,7 +169,7 @@ def simulate(
         highlight=False,
         soft_wrap=True,
     )
-    serve(state or Settings().state_dir / "simulator", host, port, batch_seconds, 0.0)
+    serve(state or Settings().state_dir / "simulator", host, port, batch_seconds, 0.0, faults=script)
 
 
 @app.command()

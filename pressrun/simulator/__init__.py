@@ -5,6 +5,7 @@ matter of two mistakes that agree. Every reply carries the header `x-pressrun-si
 """
 
 from pressrun.simulator.app import create_app
+from pressrun.simulator.faults import FaultScript
 from pressrun.simulator.server import running_simulator, serve
 
-__all__ = ["create_app", "running_simulator", "serve"]
+__all__ = ["FaultScript", "create_app", "running_simulator", "serve"]
