@@ -6,14 +6,15 @@ Invariant: a row is priced by what the provider says it did (tokens, service tie
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from pydantic import AwareDatetime
 
-from pressrun.calls import Answer, Call, Frozen, Route, StepName, Usage
+from pressrun.calls import Answer, Frozen, Route, StepName, Usage
 from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
 
-__all__ = ["CallStatus", "LedgerRow", "ledger_row"]
+__all__ = ["Asked", "CallStatus", "LedgerRow", "ledger_row"]
 
 ECHOED_TIERS = {"flex": Tier.FLEX, "priority": Tier.PRIORITY, "fast": Tier.PRIORITY}
 """`service_tier` of a real-time reply that is billed otherwise than standard (`fast` is an alias of priority)."""
@@ -56,8 +57,23 @@ class LedgerRow(Frozen):
     answered_at: AwareDatetime
 
 
+class Asked(Protocol):
+    """What the books need to know of a call: a `Call` serves, and so does a record of it without what was asked."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def site(self) -> str: ...
+    @property
+    def step(self) -> StepName: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+
+
 def ledger_row(
-    call: Call, answer: Answer, *, valid: bool, run_id: str, at: datetime, table: PriceTable | None = None
+    call: Asked, answer: Answer, *, valid: bool, run_id: str, at: datetime, table: PriceTable | None = None
 ) -> LedgerRow:
     """Enter one call and its answer, priced at the time it was answered (`at` when the answer does not say).
 

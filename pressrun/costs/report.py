@@ -1,10 +1,11 @@
-"""The report: ledger rows summed by step with pandas, beside what was forecast.
+"""The report: ledger rows summed by step, beside what was forecast.
 
 Invariant: totals are sums of `Decimal` objects and equal the rows exactly; no float and no blended rate comes near.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -69,61 +70,90 @@ class CostReport:
 
 
 def cost_report(
-    rows: Sequence[LedgerRow], forecast: Forecast | None = None, *, sites_per_year: int = 100
+    rows: Iterable[LedgerRow], forecast: Forecast | None = None, *, sites_per_year: int = 100
 ) -> CostReport:
-    """Sum the ledger. Rows that an earlier run paid for count in every figure and are told apart in `reused`."""
-    by_step = _by_step(rows)
-    reused = [row.cost_usd for row in rows if row.reused]
+    """Sum the ledger, going through it once: what is held is sums, so the rows may be a stream.
+
+    Rows that an earlier run paid for count in every figure and are told apart in `reused`.
+    """
+    sums: dict[StepName, StepSums] = defaultdict(StepSums)
+    sites: set[str] = set()
+    sources: set[str] = set()
+    for row in rows:
+        sums[row.step].add(row)
+        sites.add(row.site)
+        sources.add(row.price_source)
+    by_step = _by_step(sums)
     return CostReport(
         by_step=by_step,
         variance=_variance(by_step, forecast),
         total=_sum(by_step["usd"]),
         realtime_total=_sum(by_step["realtime_usd"]),
-        reused=_sum(reused),
-        reused_calls=len(reused),
-        invalid=_sum(row.cost_usd for row in rows if row.status is CallStatus.INVALID),
-        sites=len({row.site for row in rows}),
+        reused=_sum(step.reused_usd for step in sums.values()),
+        reused_calls=sum(step.reused for step in sums.values()),
+        invalid=_sum(step.invalid_usd for step in sums.values()),
+        sites=len(sites),
         sites_per_year=sites_per_year,
-        price_sources=sorted({row.price_source for row in rows}),
+        price_sources=sorted(sources),
     )
+
+
+@dataclass
+class StepSums:
+    """The rows of one step, added up."""
+
+    calls: int = 0
+    failed: int = 0
+    invalid: int = 0
+    reused: int = 0
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    usd: Decimal = Decimal(0)
+    realtime_usd: Decimal = Decimal(0)
+    reused_usd: Decimal = Decimal(0)
+    invalid_usd: Decimal = Decimal(0)
+    served: Counter[str] = field(default_factory=Counter)
+
+    def add(self, row: LedgerRow) -> None:
+        self.calls += 1
+        self.failed += row.status is CallStatus.FAILED
+        self.input += row.usage.input
+        self.cached += row.usage.cached
+        self.output += row.usage.output
+        self.usd += row.cost_usd
+        self.realtime_usd += row.realtime_usd
+        self.served["real time" if row.tier is Tier.STANDARD else row.tier.value] += 1
+        if row.status is CallStatus.INVALID:
+            self.invalid += 1
+            self.invalid_usd += row.cost_usd
+        if row.reused:
+            self.reused += 1
+            self.reused_usd += row.cost_usd
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
 
 
-def _by_step(rows: Sequence[LedgerRow]) -> pd.DataFrame:
-    frame = pd.DataFrame([_record(row) for row in rows], columns=["step", *COUNTS, *MONEY, "served"])
-    groups = frame.groupby("step", sort=False)
-    table = groups[COUNTS].sum().astype("int64")
-    for column in MONEY:
-        table[column] = groups[column].agg(_sum).astype(object)
+def _by_step(sums: Mapping[StepName, StepSums]) -> pd.DataFrame:
+    steps = [step for step in StepName if step in sums]
+    table = pd.DataFrame(index=pd.Index([step.value for step in steps], name="step"))
+    for name in COUNTS:
+        table[name] = pd.Series([getattr(sums[step], name) for step in steps], index=table.index, dtype="int64")
+    for name in MONEY:
+        table[name] = pd.Series([getattr(sums[step], name) for step in steps], index=table.index, dtype=object)
     table["saving_usd"] = table["realtime_usd"] - table["usd"]
     table["saving_percent"] = _shares(table, "saving_usd", "realtime_usd")
-    table["served"] = groups["served"].agg(_count_words)
-    return table.reindex([step.value for step in StepName if step in table.index])
+    table["served"] = [_count_words(sums[step].served) for step in steps]
+    return table
 
 
-def _record(row: LedgerRow) -> dict[str, object]:
-    return {
-        "step": row.step.value,
-        "calls": 1,
-        "failed": int(row.status is CallStatus.FAILED),
-        "invalid": int(row.status is CallStatus.INVALID),
-        "reused": int(row.reused),
-        "input": row.usage.input,
-        "cached": row.usage.cached,
-        "output": row.usage.output,
-        "usd": row.cost_usd,
-        "realtime_usd": row.realtime_usd,
-        "served": "real time" if row.tier is Tier.STANDARD else row.tier.value,
-    }
-
-
-def _count_words(words: "pd.Series[str]") -> str:
+def _count_words(counts: Counter[str]) -> str:
     """`batch`, or `batch 9, real time 1` when a step was served in more than one way."""
-    counts = words.value_counts()
-    return str(counts.index[0]) if len(counts) == 1 else ", ".join(f"{word} {count}" for word, count in counts.items())
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{word} {count}" for word, count in counts.most_common())
 
 
 def _shares(table: pd.DataFrame, part: str, whole: str) -> "pd.Series[Any]":
