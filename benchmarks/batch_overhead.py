@@ -6,6 +6,9 @@
   `bare_script.py`, which does the same traffic in the same run and only parses and adds up;
 - the peak memory at 50,000 requests, within 100 MB of that at 500.
 
+To validate is to parse a reply as the step's pydantic model. The step's checks of prose (length, language, debris) are
+in a row of their own: they are regular expressions over every word, and the bare script has nothing like them.
+
 Both talk to `echo_server.py`, whose time is not counted. Imports are not in the ratio; they are shown. Every
 measurement is a process of its own; the two take turns, and medians are compared.
 """
@@ -65,11 +68,11 @@ def a_server() -> Iterator[str]:
             server.terminate()
 
 
-def measure(script: str, requests: int) -> dict[str, Any]:
+def measure(script: str, requests: int, *options: str) -> dict[str, Any]:
     """Run one script once, with a server and a folder of its own."""
     with tempfile.TemporaryDirectory() as folder, a_server() as url:
         write_plan(Path(folder))
-        command = [sys.executable, "-m", f"benchmarks.{script}", url, folder, str(requests)]
+        command = [sys.executable, "-m", f"benchmarks.{script}", url, folder, str(requests), *options]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     took: dict[str, Any] = json.loads(done.stdout)
     if took["articles"] != requests or took["tokens"] != requests * (INPUT_TOKENS + OUTPUT_TOKENS):
@@ -89,14 +92,16 @@ def main() -> int:
             for _ in range(asked.repeats)]  # fmt: skip
     bare, ours = zip(*runs, strict=True)
     small, large = measure("pressrun_script", asked.small), measure("pressrun_script", asked.large)
+    checked = measure("pressrun_script", asked.requests, "--check-prose")
     times = median(run["cpu"] for run in ours) / median(run["cpu"] for run in bare)
     more = large["peak"] - small["peak"]
 
-    console = Console()
-    table = Table("", "requests", "CPU s", "of which each", "wall s", "imports s", "peak MB")
+    console = Console(width=110)
+    table = Table("", "requests", "CPU s", "each", "wall s", "imports s", "peak MB")
     for name, requests, measured in (
         ("bare openai + json", asked.requests, bare),
         ("Pressrun", asked.requests, ours),
+        ("Pressrun, prose checked too", asked.requests, [checked]),
         ("Pressrun, few", asked.small, [small]),
         ("Pressrun, many", asked.large, [large]),
     ):

@@ -10,11 +10,12 @@ Sources, the first that knows the model wins: the user's table, genai-prices, ou
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import genai_prices
+from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import TieredPrices
 
 from pressrun.calls import Usage
@@ -72,9 +73,9 @@ def unit_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None =
     entry = table.find(model) if table else None
     if table and entry:
         return _from_table(table, entry, model, tier)
-    standard = _from_genai(model, Tier.STANDARD, at)
-    if standard:
-        return _confirmed(standard, model, tier, at)
+    known = _known_to_genai(model, tier, at, get_snapshot().timestamp)
+    if known:
+        return known
     bundled = _bundled_table()
     entry = bundled.find(model)
     if entry:
@@ -88,6 +89,17 @@ def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -
         raise UnknownPrice(_message(model, tier, f"{table.name} gives the model no {tier} price"))
     source = f"{table.name} (as of {entry.as_of}: {entry.source})"
     return UnitPrices(**dict(rates), model=model, tier=tier, source=source)
+
+
+@lru_cache(maxsize=256)
+def _known_to_genai(model: str, tier: Tier, at: datetime, _data: datetime) -> UnitPrices | None:
+    """What genai-prices says, or None when it does not know the model.
+
+    Remembered by the very moment, since a price may change at any (the answers of one batch share theirs), and by the
+    price data's own time, since genai-prices may be given newer data.
+    """
+    standard = _from_genai(model, Tier.STANDARD, at)
+    return _confirmed(standard, model, tier, at) if standard else None
 
 
 def _confirmed(standard: TierRates, model: str, tier: Tier, at: datetime) -> UnitPrices:

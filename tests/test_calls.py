@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from slugify import slugify
 
-from pressrun.calls import Usage
+from pressrun.calls import SLUG, Usage
 from tests.calls_builder import a_call
 
 
@@ -53,3 +54,9 @@ def test_a_usage_that_makes_no_sense_counts_as_nothing_and_breaks_no_ledger() ->
     assert Usage.from_body({"usage": "lots"}) == Usage()
     odd = {"prompt_tokens": "12", "completion_tokens": -3, "prompt_tokens_details": [], "completion_tokens_details": 1}
     assert Usage.from_body({"usage": odd}) == Usage()
+
+
+@given(st.from_regex(SLUG, fullmatch=True))
+def test_a_name_that_is_a_slug_is_left_as_it_is(name: str) -> None:
+    """The short cut of `Call.id` rests on it."""
+    assert slugify(name) == name

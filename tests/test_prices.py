@@ -1,8 +1,10 @@
 """Prices against genai-prices itself, whose calculation is the oracle for ours."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import genai_prices
 import pytest
@@ -12,6 +14,7 @@ from genai_prices.types import Tier as Step
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pressrun import prices
 from pressrun.calls import Usage
 from pressrun.errors import BadBrief, UnknownPrice
 from pressrun.models import model_table
@@ -285,3 +288,35 @@ def test_every_fault_of_a_price_table_is_reported_with_its_place(tmp_path):
     assert "line 6: models.qwen3-32b.standard.input: should be at least 0" in text
     assert "line 9: models.gpt-6-luna.sauce: unknown field" in text
     assert "models.gpt-6-luna.source: required, but missing" in text
+
+
+def test_a_price_that_changes_is_never_served_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same model and tier, asked on both sides of a change, again and again."""
+    change = datetime(2031, 5, 1, 12, tzinfo=UTC)
+
+    def at_that_time(*_args: Any, genai_request_timestamp: datetime, price_context: Any, **_more: Any) -> Any:
+        rate = Decimal(4 if genai_request_timestamp < change else 2) / (2 if price_context else 1)
+        names = dict.fromkeys(prices.FIELDS.values())
+        model_price = SimpleNamespace(**{**names, "input_mtok": rate, "output_mtok": rate})
+        return SimpleNamespace(model_price=model_price)
+
+    prices._known_to_genai.cache_clear()
+    monkeypatch.setattr(genai_prices, "calc_price", at_that_time)
+    before = change - timedelta(microseconds=1)
+    for _ in range(2):
+        assert unit_prices("gpt-6-luna", Tier.STANDARD, before).input == 4
+        assert unit_prices("gpt-6-luna", Tier.BATCH, before).input == 2
+        assert unit_prices("gpt-6-luna", Tier.STANDARD, change).input == 2
+        assert unit_prices("gpt-6-luna", Tier.BATCH, change).input == 1
+    prices._known_to_genai.cache_clear()
+
+
+def test_newer_price_data_replaces_what_was_remembered() -> None:
+    known = unit_prices("gpt-6-luna", Tier.BATCH, NOW)
+    set_custom_snapshot(DataSnapshot(providers=[], from_auto_update=False))
+    try:
+        with pytest.raises(UnknownPrice):
+            unit_prices("gpt-6-luna", Tier.BATCH, NOW)
+    finally:
+        set_custom_snapshot(None)
+    assert unit_prices("gpt-6-luna", Tier.BATCH, NOW) == known

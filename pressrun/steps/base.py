@@ -5,9 +5,10 @@ faults in words that both the model (in a repair) and the editor (in the report)
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import cached_property, lru_cache
+from typing import Any, Self, TypeVar
 
 import openai
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,6 +38,20 @@ class Order(Frozen):
     image_quality: str
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
+
+    @cached_property
+    def opening(self) -> list[dict[str, str]]:
+        """The messages that every text call of the site begins with."""
+        messages = [{"role": "system", "content": prompts.system(self.brief)}]
+        if self.config is not None:
+            messages.append({"role": "user", "content": prompts.site(self.config)})
+        return messages
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy makes its own opening: it may be for another site."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("opening", None)
+        return copy
 
     def model(self, endpoint: Endpoint) -> str:
         """The model that is asked on an endpoint."""
@@ -95,23 +110,23 @@ def chat_call(
     What is the same for every call of the site comes first, so that the provider's prompt cache can serve it.
     `max_tokens` includes reasoning; `effort` is sent only when the model takes it.
     """
-    messages = [{"role": "system", "content": prompts.system(order.brief)}]
-    if order.config is not None:
-        messages.append({"role": "user", "content": prompts.site(order.config)})
-    messages.append({"role": "user", "content": task})
     body: dict[str, Any] = {
         "model": order.text_model,
-        "messages": messages,
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": schema_name(model), "strict": True, "schema": strict_schema(model)},
-        },
+        "messages": [*order.opening, {"role": "user", "content": task}],
+        "response_format": _response_format(model),
         "max_completion_tokens": max_tokens,
     }
     legal = legal_effort(order.text_model, effort)
     if legal is not None:
         body["reasoning_effort"] = legal
     return Call(site=order.brief.slug, step=step, item=item, endpoint=Endpoint.CHAT, body=body)
+
+
+@lru_cache(maxsize=64)
+def _response_format(model: type[BaseModel]) -> dict[str, Any]:
+    """Made once for a model; the bodies that share it are never changed, only copied."""
+    schema = {"name": schema_name(model), "strict": True, "schema": strict_schema(model)}
+    return {"type": "json_schema", "json_schema": schema}
 
 
 def schema_name(model: type[BaseModel]) -> str:

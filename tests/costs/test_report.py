@@ -119,3 +119,11 @@ def test_a_ledger_without_rows_is_a_report_of_nothing():
 def test_the_sources_of_the_prices_are_named_once_each():
     rows = [a_row(), a_row(), a_row(price_source="mine (as of 2026-11-01: s)")]
     assert cost_report(rows).price_sources == ["genai-prices 0.2.3", "mine (as of 2026-11-01: s)"]
+
+
+@settings(max_examples=10)
+@given(rows)
+def test_rows_may_come_as_a_stream(rows):
+    streamed, held = cost_report(iter(rows)), cost_report(rows)
+    assert streamed.total == held.total
+    assert streamed.by_step.equals(held.by_step)

@@ -233,3 +233,12 @@ def test_our_strict_schema_drops_only_the_names_at_the_top() -> None:
     schema = strict_schema(type(an_order().config))
     assert "title" not in schema
     assert schema["type"] == "object"
+
+
+def test_a_copy_of_an_order_does_not_speak_for_the_site_it_was_copied_from() -> None:
+    first = an_order()
+    assert "Harbour Bakery" in first.opening[0]["content"]
+    other = first.model_copy(update={"brief": a_brief(name="Quay Florist"), "config": None})
+    assert "Harbour Bakery" not in str(other.opening)
+    assert len(other.opening) == 1
+    assert first == an_order()
