@@ -34,9 +34,21 @@ class Server:
         """Whether every fault of the script has struck."""
         return bool(httpx2.get(self.base_url.replace("/v1", "/simulator/faults")).json()["left"] == 0)
 
+    def stats(self) -> dict[str, int]:
+        """How often what was asked, as `GET /v1/batches/{id}`."""
+        counts: dict[str, int] = httpx2.get(self.base_url.replace("/v1", "/simulator/stats")).json()
+        return counts
+
+    def list_batches(self) -> list[dict[str, Any]]:
+        """Batches that exist, however they came to be, newest first."""
+        return self._list("batches")
+
     def batches(self) -> int:
-        """Batches that exist, however they came to be."""
-        return len(self._list("batches"))
+        """How many."""
+        return len(self.list_batches())
+
+    def statuses(self) -> list[str]:
+        return [batch["status"] for batch in self.list_batches()]
 
     def files(self) -> list[dict[str, Any]]:
         """Files that exist."""

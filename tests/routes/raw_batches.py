@@ -55,6 +55,8 @@ class RawBatches:
     """What the list is answered with instead."""
     files: list[dict[str, Any]] = field(default_factory=list)
     """Uploads that the list of files shows."""
+    appear_with_upload: list[dict[str, Any]] = field(default_factory=list)
+    """Uploads that the list of files shows from the next upload on."""
     deleted: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
     """Input files of the creations."""
@@ -76,6 +78,7 @@ class RawBatches:
 
     def _file(self, method: str, path: str) -> Reply:
         if method == "POST":
+            self.files += self.appear_with_upload
             return Reply({"id": "file-in", "object": "file"})
         if path == "/files":
             return Reply({"object": "list", "data": self.files, "has_more": False})

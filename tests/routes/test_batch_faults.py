@@ -169,6 +169,31 @@ def test_two_runs_of_the_same_work_at_the_same_moment_make_one_batch_and_leave_o
     assert sum(not ticket.adopted for ticket in tickets) == 1
 
 
+def uploads(shard: Shard, *, rival_age: float) -> list[dict[str, Any]]:
+    """Our own upload, just made, and one of the same work from another machine."""
+    about = {"filename": shard.filename, "bytes": shard.size}
+    ours = {"id": "file-in", "created_at": int(time()), **about}
+    return [ours, {"id": "file-rival", "created_at": int(time() - rival_age), **about}]
+
+
+def test_of_two_machines_that_upload_at_the_same_moment_the_later_one_waits_for_the_other() -> None:
+    shard = a_shard()
+    batch = a_batch(1, metadata=ours(shard), input_file_id="file-rival")
+    provider = RawBatches([batch], appear_with_upload=uploads(shard, rival_age=1), hidden_looks=3)
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=4))
+        assert server.counts["POST /v1/batches"] == 0
+    assert (ticket.batch_id, ticket.adopted) == ("batch_1", True)
+    assert provider.deleted == ["file-in"]
+
+
+def test_of_two_machines_that_upload_at_the_same_moment_the_earlier_one_goes_on() -> None:
+    shard = a_shard()
+    provider = RawBatches(appear_with_upload=uploads(shard, rival_age=-1))
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert not submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=60)).adopted
+
+
 def test_a_batch_whose_result_files_have_expired_is_told_apart_from_one_that_never_was() -> None:
     shard = a_shard()
     provider = RawBatches([a_batch(1, metadata=ours(shard), status="completed", output_file_id="file-gone")])

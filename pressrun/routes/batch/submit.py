@@ -105,11 +105,11 @@ def submit(
     if found and _is_readable(client, found):
         return _ticket_of(found, shard, run_id)
     gone = found.batch_id if found else None
-    left_behind = _find_upload(client, shard)
-    file_id = left_behind.id if left_behind else _upload(client, shard)
-    doubt = _doubt(client, left_behind, list_lag) if left_behind else timedelta(0)
+    uploads = _find_uploads(client, shard)
+    file_id = uploads[-1].id if uploads else _upload(client, shard)
+    rivals = uploads or _older_than(file_id, _find_uploads(client, shard))
     with lock or nullcontext():
-        found = _look_for(client, shard, only_run, but_not=gone, lasting=doubt)
+        found = _look_for(client, shard, only_run, but_not=gone, lasting=_doubt(client, rivals, list_lag))
         if found:
             if found.input_file_id != file_id:
                 _delete(client, file_id)
@@ -204,30 +204,39 @@ class Upload(Frozen):
     created_at: datetime
 
 
-def _find_upload(client: OpenAI, shard: Shard) -> Upload | None:
-    """The newest input file of this work that an earlier attempt left: a sign that it may have created a batch.
+def _find_uploads(client: OpenAI, shard: Shard) -> list[Upload]:
+    """The input files of this work that are at the provider, oldest first: signs that it may have been submitted.
 
     A server without a list of files gives no sign.
     """
     try:
         page = read_reply(client.get("/files?purpose=batch&limit=1000", cast_to=httpx2.Response))
     except (openai.NotFoundError, openai.BadRequestError):
-        return None
+        return []
     files: Iterable[object] = page.get("data") or []
     same = [
         Upload(id=str(file["id"]), created_at=datetime.fromtimestamp(int(file.get("created_at") or 0), UTC))
         for file in files
         if isinstance(file, dict) and file.get("filename") == shard.filename and file.get("bytes") in (None, shard.size)
     ]
-    return max(same, key=lambda upload: upload.created_at, default=None)
+    return sorted(same, key=lambda upload: (upload.created_at, upload.id))
 
 
-def _doubt(client: OpenAI, left_behind: Upload, list_lag: timedelta) -> timedelta:
-    """For how long a batch of an upload that was found may yet show up: not at all when one is listed that used it."""
-    left = left_behind.created_at + list_lag - datetime.now(UTC)
-    if left <= timedelta(0) or any(view.input_file_id == left_behind.id for view in list_batches(client)):
+def _older_than(file_id: str, uploads: list[Upload]) -> list[Upload]:
+    """Uploads of another process at the same moment that came before ours: whoever uploaded first goes first."""
+    ids = [upload.id for upload in uploads]
+    return uploads[: ids.index(file_id)] if file_id in ids else []
+
+
+def _doubt(client: OpenAI, uploads: list[Upload], list_lag: timedelta) -> timedelta:
+    """For how long a batch of one of these uploads may yet show up: not at all when one is listed that used it."""
+    now = datetime.now(UTC)
+    recent = [upload for upload in uploads if upload.created_at + list_lag > now]
+    if not recent:
         return timedelta(0)
-    return left
+    used = {view.input_file_id for view in list_batches(client)}
+    left = [upload.created_at + list_lag - now for upload in recent if upload.id not in used]
+    return max(left, default=timedelta(0))
 
 
 def _upload(client: OpenAI, shard: Shard) -> str:
