@@ -153,9 +153,11 @@ def _remark(line: StepLine) -> Text:
 def _say_batch(seen: BatchSeen) -> str:
     counts = f", {seen.completed + seen.failed} of {seen.total} done" if seen.total else ""
     failed = f", {seen.failed} failed" if seen.failed else ""
-    left = seen.deadline - datetime.now(UTC)
+    now = datetime.now(UTC)
+    pace = f", about {humanize.naturaldelta(seen.expected - now)} more at this pace" if seen.expected else ""
+    left = seen.deadline - now
     wait = f"; real time in {humanize.naturaldelta(left)} at the latest" if left.total_seconds() > 60 else ""
-    return f"{seen.status}{counts}{failed}{wait if seen.status in ('validating', 'in_progress', 'finalizing') else ''}"
+    return f"{seen.status}{counts}{failed}{pace}{wait if seen.status in ('validating', 'in_progress', 'finalizing') else ''}"
 
 
 def plan_table(plan: Plan) -> Table:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -222,3 +222,11 @@ def test_what_earlier_runs_paid_for_is_told_apart_and_a_simulation_has_spent_not
     text = last_words(simulated=True)
     assert "SIMULATED" in text
     assert "nothing: SIMULATED; it would have been $0.30 now" in text
+
+
+def test_a_batch_shows_how_long_it_should_take_at_its_pace_and_at_the_latest() -> None:
+    now = datetime.now(UTC)
+    seen = {"batch_id": "batch_1", "completed": 5, "failed": 0, "total": 20}
+    deadline, expected = now + timedelta(hours=3, minutes=1), now + timedelta(minutes=30, seconds=30)
+    text = told(BatchSeen(**seen, status="in_progress", deadline=deadline, expected=expected))
+    assert "in_progress, 5 of 20 done, about 30 minutes more at this pace; real time in 3 hours at the latest" in text
