@@ -115,17 +115,18 @@ def rows_of(client: OpenAI, shard: Shard, project: Project, receipts: dict[str, 
     reader = Harvest(shard.ids, batch_id=ticket.batch_id, run_id=RUN, at=datetime.now(UTC))
     for answer in answers_of(client, view, shard, reader):
         receipt = receipts[answer.call_id]
-        valid = is_valid(project.order(int(receipt.site[-5:])), answer)
+        valid = is_valid(project, receipt, answer)
         yield ledger_row(receipt, answer, valid=valid, run_id=RUN, at=reader.at)
     account = reader.account()
     assert account.answered == account.submitted, account
 
 
-def is_valid(order: Order, answer: Answer) -> bool:
+def is_valid(project: Project, receipt: Receipt, answer: Answer) -> bool:
     """Whether a reply passes its schema, or, when the checks of prose are on, everything that the step asks of it."""
     nobody: Any = None
     try:
         if CHECK_PROSE:
+            order = project.order(int(receipt.site.removeprefix("site-")))
             ARTICLES.parse(order, nobody, answer)  # The step looks at the order, not at the call.
         else:
             parse_chat(answer, Article)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
+
 from pressrun.calls import Answer, Call, Frozen, Route
 
 __all__ = ["Account", "Harvest", "read_json", "read_line", "request_line"]
@@ -22,7 +24,7 @@ def request_line(call: Call) -> bytes:
     The body keeps its order: a model writes the fields of a JSON schema in the schema's order.
     """
     line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.body}
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return to_json(line) + b"\n"
 
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")

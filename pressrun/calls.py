@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic_core import to_json
 from slugify import slugify
 
 __all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json"]
@@ -119,7 +120,7 @@ class Call(Frozen):
     @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of what is asked; see the module's invariant."""
-        return hashlib.sha256(canonical_json({"url": self.endpoint, "body": self.body}).encode()).hexdigest()
+        return hashlib.sha256(to_json(_sorted({"url": self.endpoint, "body": self.body}))).hexdigest()
 
     @cached_property
     def id(self) -> str:
@@ -171,6 +172,13 @@ class MissingItem(Frozen):
     step: StepName
     item: str
     reason: str = Field(description="Why it is missing, in words for a person.")
+
+
+def _sorted(value: Any) -> Any:
+    """JSON with the fields of every object sorted."""
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(part) for part in value] if isinstance(value, list) else value
 
 
 def canonical_json(value: Any) -> str:

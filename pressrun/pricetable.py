@@ -48,7 +48,7 @@ class Rates(Frozen):
 
     def cost(self, usage: Usage) -> Decimal:
         """USD for a usage at these rates, exact, whatever its length (for that see `TierRates.at_length`)."""
-        return sum((tokens * rate for tokens, rate in self._billed(usage)), Decimal(0)) / MILLION
+        return sum((tokens * rate for tokens, rate in self._billed(usage) if tokens), Decimal(0)) / MILLION
 
     def _billed(self, usage: Usage) -> Iterator[tuple[int, Decimal]]:
         """Tokens and their rate, each token once.
