@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validat
 from pydantic_core import to_json
 from slugify import slugify
 
-__all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json"]
+__all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
 
 CUSTOM_ID_LIMIT = 64
 """Longest custom_id in ASCII characters; OpenAI publishes no limit, 64 is the smallest one seen in the field."""
@@ -120,7 +120,7 @@ class Call(Frozen):
     @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of what is asked; see the module's invariant."""
-        return hashlib.sha256(to_json(_sorted({"url": self.endpoint, "body": self.body}))).hexdigest()
+        return request_key(self.endpoint, self.body)
 
     @cached_property
     def id(self) -> str:
@@ -172,6 +172,11 @@ class MissingItem(Frozen):
     step: StepName
     item: str
     reason: str = Field(description="Why it is missing, in words for a person.")
+
+
+def request_key(endpoint: Endpoint, body: dict[str, Any]) -> str:
+    """SHA-256 (hex) of what is asked of which endpoint."""
+    return hashlib.sha256(to_json(_sorted({"url": endpoint, "body": body}))).hexdigest()
 
 
 def _sorted(value: Any) -> Any:

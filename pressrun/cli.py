@@ -52,6 +52,21 @@ app = typer.Typer(
 
 app.add_typer(batches_cli.app, name="batches")
 
+
+@batches_cli.app.command()
+def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Take a batch that is at the provider into this installation: the next run of its brief pays nothing for it."""
+    from flows.adopt_batch import adopt_batch
+
+    state: Any = adopt_batch(batch, return_state=True)
+    refused = state.name == "Refused"
+    word = "[bold red]Refused.[/]" if refused else "" if state.is_completed() else "[bold red]Failed.[/]"
+    Console(stderr=not state.is_completed()).print(
+        f"{word} {escape(state.message or '')}".strip(), highlight=False, soft_wrap=True
+    )
+    raise typer.Exit(COMPLETE if state.is_completed() else REFUSED if refused else INCOMPLETE)
+
+
 Briefs = Annotated[list[Path], typer.Argument(help="Brief files (YAML or JSON), one a site.", metavar="BRIEF...")]
 StrategyFile = Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")]
 Prefer = Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")]

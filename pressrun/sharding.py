@@ -16,7 +16,7 @@ from pressrun.batchfile import request_line
 from pressrun.calls import Call, Endpoint, Frozen
 from pressrun.tokens import estimate_tokens
 
-__all__ = ["Limits", "Shard", "shards"]
+__all__ = ["Limits", "Shard", "shards", "work_key"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +137,8 @@ def _parts(entries: Iterable[Entry], model: str, limits: Limits) -> Iterator[lis
 def _write(
     part: list[Entry], endpoint: Endpoint, model: str, lines: BinaryIO, folder: Path, after: str | None
 ) -> Shard:
-    digest = sha256()
-    for entry in part:
-        digest.update(f"{entry.id} {entry.key}".encode())
-    path = folder / f"{digest.hexdigest()[:32]}.jsonl"
+    key = work_key((entry.id, entry.key) for entry in part)
+    path = folder / f"{key[:32]}.jsonl"
     with path.open("wb") as file:
         for entry in part:
             lines.seek(entry.offset)
@@ -149,10 +147,18 @@ def _write(
         endpoint=endpoint,
         model=model,
         ids=tuple(entry.id for entry in part),
-        key=digest.hexdigest(),
+        key=key,
         path=path,
         size=sum(entry.length for entry in part),
         tokens=sum(entry.tokens for entry in part),
         sites=tuple(sorted({entry.site for entry in part})),
         after=after,
     )
+
+
+def work_key(calls: Iterable[tuple[str, str]]) -> str:
+    """The key of a shard: SHA-256 (hex) over the ids and keys of its calls, whatever their order."""
+    digest = sha256()
+    for call_id, key in sorted(calls):
+        digest.update(f"{call_id} {key}".encode())
+    return digest.hexdigest()

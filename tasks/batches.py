@@ -28,7 +28,15 @@ from tasks.keys import content_key
 from tasks.locks import work_lock
 from tasks.meter import Meter
 
-__all__ = ["UnderWay", "adopt_batch", "collect_answers", "delete_files", "submit_batch", "wait_for_batches"]
+__all__ = [
+    "UnderWay",
+    "adopt_batch",
+    "collect_answers",
+    "delete_files",
+    "record_ticket",
+    "submit_batch",
+    "wait_for_batches",
+]
 
 
 class UnderWay(Frozen):
@@ -47,6 +55,10 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     return not for_good and not isinstance(failure, BatchRejected | ProviderUnfit | BatchLost)
 
 
+def _submit_key(_context: Any, parameters: dict[str, Any]) -> str:
+    return content_key("submit", parameters["provider"], parameters["shard"].work)
+
+
 @task(
     name="submit-batch",
     task_run_name="submit batch: {shard.title}",
@@ -55,7 +67,7 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     retry_condition_fn=_may_help,
     persist_result=True,
     result_serializer="json",
-    cache_key_fn=lambda _context, parameters: content_key("submit", parameters["provider"], parameters["shard"].work),
+    cache_key_fn=_submit_key,
 )
 def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Retention) -> BatchTicket:
     """Submit a batch, or adopt the one that already does the same work. Raises `BatchRejected`."""
@@ -73,6 +85,18 @@ def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Reten
     get_run_logger().info("%s batch %s: %s", "Adopted" if ticket.adopted else "Submitted", ticket.batch_id, shard.title)
     if ticket.replaces:
         _say(f"Batch {ticket.replaces} had done this work, but its result files are gone: it is paid for again")
+    return ticket
+
+
+@task(
+    name="record-batch",
+    persist_result=True,
+    result_serializer="json",
+    refresh_cache=True,
+    cache_key_fn=_submit_key,
+)
+def record_ticket(shard: Shard, provider: Provider, ticket: BatchTicket) -> BatchTicket:
+    """Have every later `submit_batch` of this work find `ticket`, as if it had submitted it."""
     return ticket
 
 

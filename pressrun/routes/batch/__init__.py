@@ -3,6 +3,7 @@
 Invariant: nothing is paid twice and nothing paid is lost, whatever fails in between.
 """
 
+from pressrun.routes.batch.adoption import shard_of, ticket_of
 from pressrun.routes.batch.harvest import Harvested, answers_of, delete_files, harvest
 from pressrun.routes.batch.queue import admitted, refusal_pause
 from pressrun.routes.batch.submit import BatchTicket, Retention, adopt, find_batch, submit
@@ -31,5 +32,7 @@ __all__ = [
     "look",
     "look_all",
     "refusal_pause",
+    "shard_of",
     "submit",
+    "ticket_of",
 ]

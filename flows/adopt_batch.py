@@ -1,0 +1,54 @@
+"""`adopt-batch`: take a batch that exists at the provider into this installation, so that no run pays for it again."""
+
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from pressrun.errors import PressrunError, Refused
+from pressrun.routes.batch import look, shard_of, ticket_of
+from tasks.access import client_for, provider_for
+from tasks.batches import UnderWay, collect_answers, record_ticket, wait_for_batches
+
+__all__ = ["adopt_batch"]
+
+
+@flow(name="adopt-batch", flow_run_name="adopt-batch / {batch_id}")
+def adopt_batch(batch_id: str) -> State[Any]:
+    """Use a batch that is at the provider for the next run of the same brief.
+
+    Args:
+        batch_id: Id of the batch, as `pressrun batches list` shows it. Its input file must still be there.
+    """
+    try:
+        return Completed(message=_adopt(batch_id))
+    except PressrunError as error:
+        return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
+
+
+def _adopt(batch_id: str) -> str:
+    with (
+        provider_for(simulate=False, needs_batch=True) as provider,
+        client_for(provider) as client,
+        TemporaryDirectory(prefix="pressrun-") as folder,
+    ):
+        view = look(client, batch_id)
+        if view.is_refused:
+            raise Refused(
+                f"Batch {batch_id} was refused by the provider; nothing of it ran, so there is nothing to adopt."
+            )
+        shard = shard_of(client, view, Path(folder))
+        ticket = record_ticket(shard, provider, ticket_of(view, shard))
+        if not view.is_terminal:
+            return f"{batch_id} is {view.status}; the next run of its brief waits for it and submits nothing."
+        under_way = UnderWay(shard=shard, ticket=ticket, deadline=view.created_at + timedelta(days=30))
+        [ended] = wait_for_batches([under_way], provider, 1.0)
+        account = collect_answers(ended, ticket, shard, provider).account
+    return (
+        f"{batch_id} is adopted: {account.answered} answers are kept here, {account.unanswered} of {account.submitted} "
+        "calls are unanswered. The next run of its brief uses them."
+    )

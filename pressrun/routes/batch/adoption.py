@@ -1,0 +1,69 @@
+"""A batch that exists at the provider, taken for what it is: the shard that was submitted, read back from its input.
+
+Invariant: only lines that are exactly ours make a shard: each id ends in the first digits of what its line asks, so
+answers can never be taken for those of other calls.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import openai
+from openai import OpenAI
+
+from pressrun.batchfile import read_json
+from pressrun.calls import Endpoint, request_key
+from pressrun.errors import Refused
+from pressrun.routes.batch.submit import AFTER, KEY, RUN, BatchTicket
+from pressrun.routes.batch.view import BatchView
+from pressrun.sharding import Shard, work_key
+
+__all__ = ["shard_of", "ticket_of"]
+
+
+def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
+    """Download the input of a batch into `folder` and read it as a shard. Raises `Refused` when it is not ours."""
+    path = folder / "input.jsonl"
+    try:
+        with client.files.with_streaming_response.content(view.input_file_id or "none") as response:
+            response.stream_to_file(path)
+    except openai.NotFoundError:
+        raise Refused(f"The input file of batch {view.batch_id} is gone, so its answers cannot be assigned.") from None
+    calls: dict[str, str] = {}
+    kinds: set[tuple[Endpoint, str]] = set()
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            call_id, key, kind = _read(line, number, view)
+            calls[call_id] = key
+            kinds.add(kind)
+    key = work_key(calls.items())
+    if len(kinds) != 1 or view.metadata.get(KEY, key) != key:
+        raise Refused(f"The lines of batch {view.batch_id} are not what its key says, or are of several models.")
+    [(endpoint, model)] = kinds
+    return Shard(
+        endpoint=endpoint,
+        model=model,
+        ids=tuple(sorted(calls)),
+        key=key,
+        path=path,
+        size=path.stat().st_size,
+        tokens=0,
+        sites=tuple(view.metadata.get("sites", "adopted").split(",")),
+        after=view.metadata.get(AFTER),
+    )
+
+
+def _read(line: bytes, number: int, view: BatchView) -> tuple[str, str, tuple[Endpoint, str]]:
+    """The id and key of a line's call, with its endpoint and model."""
+    record: dict[str, Any] = read_json(line) or {}
+    call_id, body, url = record.get("custom_id"), record.get("body"), record.get("url")
+    if isinstance(call_id, str) and isinstance(body, dict) and url in set(Endpoint):
+        key = request_key(Endpoint(url), body)
+        if call_id.endswith(f"-{key[:8]}"):
+            return call_id, key, (Endpoint(url), str(body.get("model")))
+    raise Refused(f"Line {number} of the input of batch {view.batch_id} is not one of Pressrun's; it is left alone.")
+
+
+def ticket_of(view: BatchView, shard: Shard) -> BatchTicket:
+    """The receipt for a batch that was found."""
+    run_id = view.metadata.get(RUN, "adopted")
+    return BatchTicket(batch_id=view.batch_id, key=shard.key, created_at=view.created_at, adopted=True, run_id=run_id)
