@@ -29,6 +29,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.echo_server import INPUT_TOKENS, OUTPUT_TOKENS, article_text
 from benchmarks.pressrun_script import ARTICLES, a_project
 from pressrun.batchfile import request_line

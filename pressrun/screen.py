@@ -157,7 +157,8 @@ def _say_batch(seen: BatchSeen) -> str:
     pace = f", about {humanize.naturaldelta(seen.expected - now)} more at this pace" if seen.expected else ""
     left = seen.deadline - now
     wait = f"; real time in {humanize.naturaldelta(left)} at the latest" if left.total_seconds() > 60 else ""
-    return f"{seen.status}{counts}{failed}{pace}{wait if seen.status in ('validating', 'in_progress', 'finalizing') else ''}"
+    is_running = seen.status in ("validating", "in_progress", "finalizing")
+    return f"{seen.status}{counts}{failed}{pace}{wait if is_running else ''}"
 
 
 def plan_table(plan: Plan) -> Table:

@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     realtime_timeout: PositiveInt = 600
     """Seconds that one real-time request may take; threads cannot be interrupted, so the client must give up."""
     realtime_retries: NonNegativeInt = 4
-    """Times that the SDK asks again after 408, 409, 429, 5xx or a lost connection (it honours Retry-After)."""
+    """Times that a real-time request is asked again after 408, 409, 429, 5xx or a lost connection; never after a spent
+    quota, and Retry-After is honoured up to 10 minutes."""
     list_lag: NonNegativeFloat = 20
     """Seconds by which the provider's list of batches may lag behind; how long an unheard creation is looked for."""
     enqueued_tokens: dict[str, PositiveInt] = Field(default_factory=dict)

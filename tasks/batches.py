@@ -97,6 +97,7 @@ def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Reten
 )
 def record_ticket(shard: Shard, provider: Provider, ticket: BatchTicket) -> BatchTicket:
     """Have every later `submit_batch` of this work find `ticket`, as if it had submitted it."""
+    get_run_logger().info("Recorded %s for %s at %s", ticket.batch_id, shard.title, provider.identity)
     return ticket
 
 

@@ -42,9 +42,7 @@ def test_a_batch_that_still_runs_is_waited_for_by_the_next_run(server: Server) -
 
 
 def a_foreign_batch(client: openai.OpenAI) -> str:
-    line = (
-        b'{"custom_id": "mine-1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-6-luna"}}\n'
-    )
+    line = b'{"custom_id": "mine", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-6-luna"}}\n'
     file = client.files.create(file=("input.jsonl", line), purpose="batch")
     return client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h").id
 
