@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import to_json
+import orjson
 
 from pressrun.calls import Answer, Call, Frozen, Route
 
@@ -24,7 +24,7 @@ def request_line(call: Call) -> bytes:
     The body keeps its order: a model writes the fields of a JSON schema in the schema's order.
     """
     line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.body}
-    return to_json(line) + b"\n"
+    return orjson.dumps(line) + b"\n"
 
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -163,6 +163,15 @@ def read_json(text: str | bytes) -> dict[str, Any] | None:
     Half a surrogate pair (an emoji that was cut) becomes U+FFFD: it could not be written as UTF-8 again.
     """
     try:
+        value = orjson.loads(text)
+    except ValueError:
+        value = _read_leniently(text)
+    return value if isinstance(value, dict) else None
+
+
+def _read_leniently(text: str | bytes) -> Any:
+    """What strict JSON is not, but servers write: a byte order mark, half a surrogate pair, NaN."""
+    try:
         text = text if isinstance(text, str) else text.decode("utf-8-sig")
         value = json.loads(text)
         if SURROGATE.search(text):
@@ -170,7 +179,7 @@ def read_json(text: str | bytes) -> dict[str, Any] | None:
             value = json.loads(whole)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
 def _body(body: Any) -> dict[str, Any] | None:

@@ -12,8 +12,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
-from pydantic_core import to_json
 from slugify import slugify
 
 __all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
@@ -176,14 +176,8 @@ class MissingItem(Frozen):
 
 def request_key(endpoint: Endpoint, body: dict[str, Any]) -> str:
     """SHA-256 (hex) of what is asked of which endpoint."""
-    return hashlib.sha256(to_json(_sorted({"url": endpoint, "body": body}))).hexdigest()
-
-
-def _sorted(value: Any) -> Any:
-    """JSON with the fields of every object sorted."""
-    if isinstance(value, dict):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    return [_sorted(part) for part in value] if isinstance(value, list) else value
+    text = orjson.dumps({"url": endpoint, "body": body}, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

@@ -55,7 +55,8 @@ def wrong_script(text: str, brief: SiteBrief) -> list[str]:
 
 def reading_length(text: str) -> int:
     """Length as a reader feels it: each CJK character counts one, each other word counts one."""
-    return len(CJK.findall(text)) + len(WORD.findall(CJK.sub(" ", text)))
+    chinese = len(CJK.findall(text))
+    return chinese + len(WORD.findall(CJK.sub(" ", text) if chinese else text))
 
 
 def too_short(text: str, at_least: int) -> list[str]:
