@@ -7,6 +7,7 @@ warning, because Google treats those limits as advice too (see the sources in `d
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 import hanzidentifier
 
@@ -53,6 +54,7 @@ def wrong_script(text: str, brief: SiteBrief) -> list[str]:
     return [f"uses Simplified characters where Traditional Chinese was ordered: {''.join(simplified[:12])}"]
 
 
+@lru_cache(maxsize=1)  # An article is measured twice in a row: for what is too short, and for what is rather short.
 def reading_length(text: str) -> int:
     """Length as a reader feels it: each CJK character counts one, each other word counts one."""
     chinese = len(CJK.findall(text))
