@@ -4,10 +4,21 @@ Invariant: the key is a `SecretStr` from here to the client's header; it is in n
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from pressrun.errors import Refused
 
 __all__ = ["Settings"]
 
@@ -15,7 +26,10 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
 class Settings(BaseSettings):
-    """Read from `PRESSRUN_*` variables; the provider's key and address from OpenAI's own names."""
+    """Read from `PRESSRUN_*` variables; the provider's key and address from OpenAI's own names.
+
+    Raises `Refused`, naming every variable that has a value it cannot have.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PRESSRUN_", env_file=".env", extra="ignore", env_ignore_empty=True)
 
@@ -49,3 +63,23 @@ class Settings(BaseSettings):
     """Where the built-in simulator keeps its files and batches."""
     simulated_batch_seconds: float = 4.0
     """Seconds that a batch takes on the built-in simulator."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # Not the values: one of them is the key.
+            faults = [f"{_variable(fault['loc'][0])}: {fault['msg']}" for fault in error.errors()]
+            raise Refused(_say(faults)) from None
+        except SettingsError as error:
+            raise Refused(_say([f"{error} (JSON is expected)"])) from None
+
+
+def _variable(name: object) -> str:
+    """The environment variable of a field."""
+    return str(name) if str(name).isupper() else f"PRESSRUN_{name}".upper()
+
+
+def _say(faults: list[str]) -> str:
+    listed = "".join(f"\n  {fault}" for fault in faults)
+    return f"The environment (or .env) has faulty settings; nothing was spent.{listed}"

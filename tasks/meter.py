@@ -67,4 +67,4 @@ class Meter:
         if view.is_terminal:
             return ""
         about = f", about {expected:%H:%M} UTC at this pace" if expected else ""
-        return f"{about}; the rest otherwise from {self.deadline:%d %b %H:%M} UTC"
+        return f"{about}; the maximum wait ends {self.deadline:%d %b %H:%M} UTC"

@@ -1,0 +1,40 @@
+import pytest
+
+from pressrun.cli import main
+from pressrun.errors import Refused
+from pressrun.settings import Settings
+
+
+def test_every_faulty_variable_is_named_and_no_value_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSRUN_REALTIME_TIMEOUT", "soon")
+    monkeypatch.setenv("PRESSRUN_SITES_PER_YEAR", "-1")
+    with pytest.raises(Refused) as refused:
+        Settings()
+    text = str(refused.value)
+    assert "PRESSRUN_REALTIME_TIMEOUT: Input should be a valid integer" in text
+    assert "PRESSRUN_SITES_PER_YEAR: Input should be greater than 0" in text
+    assert "soon" not in text
+
+
+def test_what_must_be_json_and_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", "two million")
+    with pytest.raises(Refused, match="enqueued_tokens"):
+        Settings()
+
+
+def test_the_command_says_so_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PRESSRUN_REALTIME_TIMEOUT", "soon")
+    monkeypatch.setattr("sys.argv", ["pressrun", "doctor"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "PRESSRUN_REALTIME_TIMEOUT" in said
+    assert "Traceback" not in said
+
+
+def test_queue_limits_are_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", '{"gpt-6-luna": 2000000}')
+    assert Settings().enqueued_tokens == {"gpt-6-luna": 2_000_000}
