@@ -27,7 +27,7 @@ class Meter:
     ticket: BatchTicket
     deadline: datetime
     artifact: Any = None
-    last: tuple[str, int] | None = field(default=None)
+    last: tuple[str, int, bool] | None = field(default=None)
 
     def __post_init__(self) -> None:
         key = f"batch-{self.shard.sites[0]}-{self.shard.key[:8]}"
@@ -51,15 +51,17 @@ class Meter:
                 expected=expected,
             )
         )
-        if self.last == (view.status, view.done):
+        # Files may lag behind the end; until they are there the batch has not ended for us.
+        has_ended = view.is_terminal and (view.is_whole or view.is_refused)
+        if self.last == (view.status, view.done, has_ended):
             return
-        self.last = (view.status, view.done)
+        self.last = (view.status, view.done, has_ended)
         total = len(self.shard.ids)
         get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, view.status, view.done, total)
         assert isinstance(self.artifact, UUID)
         update_progress_artifact(
             artifact_id=self.artifact,
-            progress=100.0 if view.is_terminal else min(99.0, 100.0 * view.done / total),
+            progress=100.0 if has_ended else min(99.0, 100.0 * view.done / total),
             description=f"{view.done} of {total} done, {view.status}{self._when(view, expected)}: {self._title}",
         )
 

@@ -113,7 +113,9 @@ class RawBatches:
         return Reply(batch)
 
     def _one(self, batch_id: str, *, is_cancel: bool) -> Reply | None:
-        batch = next(batch for batch in self.batches if batch["id"] == batch_id)
+        batch = next((batch for batch in self.batches if batch["id"] == batch_id), None)
+        if batch is None:
+            return NOT_FOUND
         if is_cancel:
             batch["status"] = "cancelling"
         if is_cancel and self.lost_cancellations:

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from pressrun.errors import BatchRejected, PressrunError, Unreadable
-from pressrun.routes.batch import BatchTicket, BatchView, Harvested, adopt, cancel, find_batch, harvest, look
+from pressrun.routes.batch import BatchTicket, BatchView, Harvested, adopt, cancel, find_batch, harvest, look, look_all
 from pressrun.sharding import Shard
 from tests.calls_builder import a_call, a_chat_reply
 from tests.routes.driving import a_shard, connect, submit
@@ -245,6 +245,22 @@ def test_a_batch_is_found_on_the_third_page_of_the_list() -> None:
     with provider.serving() as server, connect(server.base_url) as client:
         assert submit(client, shard, run_id="run-2").batch_id == "batch_7"
         assert server.counts == {"GET /v1/batches": 3}
+
+
+def test_one_call_serves_many_batches() -> None:
+    provider = RawBatches([a_batch(number) for number in range(90, 0, -1)])
+    wanted = [f"batch_{number}" for number in range(1, 41)]
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert sorted(look_all(client, wanted)) == sorted(wanted)
+        assert server.counts == {"GET /v1/batches": 1}
+
+
+def test_what_the_list_lacks_is_asked_for_by_name_and_what_nobody_knows_is_left_out() -> None:
+    provider = RawBatches([a_batch(3), a_batch(2), a_batch(1)], hidden_looks=1)
+    with provider.serving() as server, connect(server.base_url) as client:
+        found = look_all(client, ["batch_1", "batch_3", "batch_9"])
+        assert server.counts["GET /v1/batches"] == 1
+    assert sorted(found) == ["batch_1", "batch_3"]
 
 
 def test_a_list_that_never_ends_is_not_followed_for_ever() -> None:
