@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS lines (
     reply TEXT,
     PRIMARY KEY (batch, number)
 );
+CREATE INDEX IF NOT EXISTS pending ON lines (batch, number) WHERE status IS NULL;
 CREATE TABLE IF NOT EXISTS line_faults (
     batch TEXT NOT NULL,
     number INTEGER NOT NULL,
