@@ -230,7 +230,7 @@ def _create(provider: Provider, body: dict[str, Any]) -> Batch:
 
 async def _list_batches(request: Request) -> Response:
     limit = page_limit(request, default=20, most=100)
-    page = _provider(request).batches.listed
+    page = _provider(request).batches.page
     batches, has_more = await run_in_threadpool(page, limit, request.query_params.get("after"))
     return _page([batch.wire() for batch in batches], has_more)
 
@@ -257,7 +257,7 @@ async def _stats(request: Request) -> Response:
 
 async def _get_faults(request: Request) -> Response:
     faults = _provider(request).faults
-    return JSONResponse({"left": faults.left, "script": faults.script.model_dump(mode="json")})
+    return JSONResponse({"left": faults.left, "struck": faults.struck, "script": faults.script.model_dump(mode="json")})
 
 
 async def _set_faults(request: Request) -> Response:

@@ -6,6 +6,9 @@ never overwrite each other.
 
 import secrets
 import sqlite3
+from collections.abc import Iterator
+from itertools import islice
+from math import floor
 from time import time
 from typing import Any
 
@@ -15,7 +18,7 @@ from pressrun.simulator.database import Database
 from pressrun.simulator.errors import ApiError, invalid_value
 from pressrun.simulator.faults import NO_FAULT, BatchFault, Faults
 from pressrun.simulator.files import DEFAULT_LIFETIME
-from pressrun.simulator.timeline import Timeline
+from pressrun.simulator.timeline import ROUNDING, Timeline
 
 __all__ = ["Batch", "Batches", "NewBatch", "Spent"]
 
@@ -73,6 +76,8 @@ class Batch(NewBatch):
     status: str = "validating"
     moments: dict[str, int] = {}
     """When each state was reached."""
+    entered: float = 0.0
+    """When the present state was reached; `moments` has whole seconds, as OpenAI tells them."""
     inspected: bool = False
     """Whether the input file was validated, and its lines kept unless there are `problems`."""
     problems: list[dict[str, Any]] = []
@@ -93,7 +98,7 @@ class Batch(NewBatch):
     @property
     def meant(self) -> int:
         """Lines that are to be answered: all, unless a fault ends it early."""
-        return int(self.total * self.fault.share) if self.fault.end else self.total
+        return floor(self.total * self.fault.share + ROUNDING) if self.fault.end else self.total
 
     def is_gone(self, now: float) -> bool:
         return self.fault.vanish is not None and now >= self.created + self.fault.vanish
@@ -108,14 +113,14 @@ class Batch(NewBatch):
     def enter(self, status: str, now: float) -> None:
         self.status = status
         self.moments[status] = int(now)
+        self.entered = now
 
     def wire(self) -> dict[str, Any]:
         """The batch object; counts and model are withheld while it is validating, as OpenAI does."""
         seen = self.status not in ("validating", "failed")
         status = self.fault.status_text if self.fault.status_text and self.status == "in_progress" else self.status
         absent = "" if self.fault.empty_ids else None
-        ended = max(self.moments.values(), default=0)
-        is_late = bool(self.fault.late_output) and time() < ended + self.fault.late_output
+        is_late = bool(self.fault.late_output) and time() < self.entered + self.fault.late_output
         return {
             "id": self.id,
             "object": "batch",
@@ -132,7 +137,7 @@ class Batch(NewBatch):
             **{f"{status}_at": self.moments.get(status) for status in MOMENTS.split()},
             "request_counts": {
                 "total": self.total if seen else 0,
-                "completed": self.completed + self.fault.miscounted,
+                "completed": self.completed + (self.fault.miscounted if seen else 0),
                 "failed": self.failed,
             },
             "usage": None if self.fault.no_usage else self.spent.wire(),
@@ -184,16 +189,18 @@ class Batches:
         return [Batch.model_validate_json(row["record"]) for row in rows]
 
     def page(self, limit: int, after: str | None) -> tuple[list[Batch], bool]:
-        """One page, newest first, and whether there are more."""
-        before = self._number(after) if after is not None else 2**62
-        query = "SELECT record FROM batches WHERE number < ? ORDER BY number DESC LIMIT ?"
-        rows = self._database.rows(query, before, limit + 1)
-        return [Batch.model_validate_json(row["record"]) for row in rows[:limit]], len(rows) > limit
+        """One page, newest first, and whether there are more. A batch that a fault hides takes no place in it."""
+        now = time()
+        listed = (batch for batch in self._newest_first(after, limit + 1) if batch.is_listed(now))
+        found = list(islice(listed, limit + 1))
+        return found[:limit], len(found) > limit
 
-    def listed(self, limit: int, after: str | None) -> tuple[list[Batch], bool]:
-        """As `page`, for a client: without those that a fault hides."""
-        batches, has_more = self.page(limit, after)
-        return [batch for batch in batches if batch.is_listed(time())], has_more
+    def _newest_first(self, after: str | None, at_a_time: int) -> Iterator[Batch]:
+        before = self._number(after) if after is not None else 2**62
+        query = "SELECT number, record FROM batches WHERE number < ? ORDER BY number DESC LIMIT ?"
+        while rows := self._database.rows(query, before, at_a_time):
+            yield from (Batch.model_validate_json(row["record"]) for row in rows)
+            before = rows[-1]["number"]
 
     def save(self, connection: sqlite3.Connection, batch: Batch, *, live: bool = True) -> None:
         """Keep a batch that was read within the same transaction."""
@@ -203,7 +210,7 @@ class Batches:
     def cancel(self, batch_id: str) -> Batch:
         """Begin to cancel; asking again changes nothing. Raises `ApiError` 404, or 409 when it has ended."""
         with self._database.transaction() as connection:
-            batch = self.get(batch_id)
+            batch = self.shown(batch_id)
             if batch.status in ("failed", "completed", "expired", "cancelled"):
                 raise ApiError(409, f"Cannot cancel a batch with status '{batch.status}'.")
             if batch.cancelled is None and not batch.fault.deaf:

@@ -9,9 +9,9 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, field_validator, model_validator
 
 __all__ = ["BatchFault", "FaultScript", "Faults", "LineFault", "RequestFault", "spoiled"]
 
@@ -81,6 +81,8 @@ class BatchFault(Fault):
 
 
 NO_FAULT = BatchFault()
+UNFIT = {"truncated", "refusal", "off_schema", "not_json"}
+"""Faults of a chat completion's content; a picture has none of them."""
 
 
 class LineFault(Fault):
@@ -96,6 +98,22 @@ class LineFault(Fault):
     code: str | None = None
     in_real_time: bool = False
     """Strike chat completions in real time instead of lines; only for the last four kinds."""
+
+    @field_validator("item")
+    @classmethod
+    def _can_be_searched_for(cls, item: str) -> str:
+        """Found out here, as at the line itself it would stop the batch for good."""
+        try:
+            re.compile(item)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return item
+
+    @model_validator(mode="after")
+    def _can_strike(self) -> Self:
+        if self.in_real_time and self.do not in UNFIT:
+            raise ValueError(f"`{self.do}` cannot strike in real time; only {', '.join(sorted(UNFIT))} can")
+        return self
 
 
 class FaultScript(BaseModel):
@@ -129,13 +147,27 @@ class Faults:
 
     @property
     def left(self) -> int:
-        """How many strikes of the faults that are bounded have not come yet."""
+        """How many matches, skips included, are still to come before all faults that are bounded have struck."""
         with self._lock:
             return sum(
                 max(fault.skip + fault.times - self._seen.get(id(fault), 0), 0)
                 for fault in (*self.script.requests, *self.script.batches, *self.script.lines)
                 if fault.times is not None
             )
+
+    @property
+    def struck(self) -> dict[str, list[int]]:
+        """How often each fault has struck so far, in the script's order."""
+        with self._lock:
+            return {
+                "requests": [self._strikes(fault) for fault in self.script.requests],
+                "batches": [self._strikes(fault) for fault in self.script.batches],
+                "lines": [self._strikes(fault) for fault in self.script.lines],
+            }
+
+    def _strikes(self, fault: Fault) -> int:
+        struck = max(self._seen.get(id(fault), 0) - fault.skip, 0)
+        return struck if fault.times is None else min(struck, fault.times)
 
     def of_request(self, name: str) -> RequestFault | None:
         return self._strike(self.script.requests, lambda fault: fault.at == name)
@@ -144,10 +176,12 @@ class Faults:
         found = self._strike(self.script.batches, lambda fault: fault.endpoint in (None, endpoint))
         return found or NO_FAULT
 
-    def of_line(self, custom_id: str) -> LineFault | None:
-        return self._strike(
-            self.script.lines, lambda fault: not fault.in_real_time and re.search(fault.item, custom_id) is not None
-        )
+    def of_line(self, custom_id: str, *, is_chat: bool = True) -> LineFault | None:
+        def matches(fault: LineFault) -> bool:
+            fits = not fault.in_real_time and (is_chat or fault.do not in UNFIT)
+            return fits and re.search(fault.item, custom_id) is not None
+
+        return self._strike(self.script.lines, matches)
 
     def of_reply(self, body: Mapping[str, Any]) -> LineFault | None:
         if not self.script.lines:
@@ -158,7 +192,7 @@ class Faults:
         )
 
     def _strike(self, faults: Sequence[Kind], matches: Callable[[Kind], bool]) -> Kind | None:
-        """The first fault that matches and whose turn it is; every match is counted."""
+        """The first fault that matches and whose turn it is; a match is counted up to that fault, not behind it."""
         with self._lock:
             for fault in faults:
                 if not matches(fault):

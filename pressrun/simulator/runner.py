@@ -11,7 +11,7 @@ from hashlib import sha256
 from time import monotonic, time
 from typing import Any
 
-from pressrun.simulator.answers import answer_line
+from pressrun.simulator.answers import CHAT, answer_line
 from pressrun.simulator.batch_lines import (
     MISWRITTEN,
     clear_lines,
@@ -136,7 +136,7 @@ class Runner(threading.Thread):
 
     def _answer(self, batch: Batch, line: Line) -> tuple[Line, int, dict[str, Any], str | None]:
         """One line's status and reply, and what is to go wrong when it is written to a file."""
-        fault = self._faults.of_line(line.custom_id)
+        fault = self._faults.of_line(line.custom_id, is_chat=batch.endpoint == CHAT)
         if fault and fault.do == "error":
             return line, fault.status, ApiError(fault.status, "A fault of the script.", code=fault.code).body, None
         status, reply = answer_line(batch.endpoint, line.body, self._cache)

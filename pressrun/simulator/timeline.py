@@ -7,7 +7,7 @@ server that was killed carries on where the batch would be by now, and a test ne
 from dataclasses import dataclass
 from math import floor
 
-__all__ = ["Timeline"]
+__all__ = ["ROUNDING", "Timeline"]
 
 VALIDATED, EXECUTED = 0.1, 0.9
 """Shares of a batch's time at which validation ends, and at which its last line is done."""
