@@ -15,6 +15,8 @@ from pressrun.simulator.journal import Journal
 
 __all__ = ["Envelope"]
 
+UNANSWERED = 0
+"""The status in the journal of a request whose connection was closed instead; it was asked all the same."""
 AUTHORIZATION = re.compile(r"Bearer sk-[A-Za-z0-9_-]+")
 
 
@@ -32,12 +34,16 @@ class Envelope:
         about: dict[str, str] = {}
         scope.setdefault("state", {})["about"] = about
 
+        was_answered = False
+
         async def send_marked(message: Message) -> None:
+            nonlocal was_answered
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = f"req_{secrets.token_hex(16)}"
                 headers["x-pressrun-simulator"] = "1"
                 self._note(scope, message["status"], about)
+                was_answered = True
             await send(message)
 
         if scope["path"].startswith("/v1/") and not _has_key(scope):
@@ -45,6 +51,8 @@ class Envelope:
             await JSONResponse(refusal.body, refusal.status)(scope, receive, send_marked)
             return
         await self._app(scope, receive, send_marked)
+        if not was_answered:
+            self._note(scope, UNANSWERED, about)
 
     def _note(self, scope: Scope, status: int, about: dict[str, str]) -> None:
         if not scope["path"].startswith("/simulator/"):

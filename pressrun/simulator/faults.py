@@ -33,7 +33,7 @@ class RequestFault(Fault):
     at: str
     """As the journal counts it: `POST /v1/batches`, `GET /v1/files/{id}/content`."""
     do: Literal["status", "status_after", "drop_before", "drop_after", "cut", "garbage", "slow"]
-    """`..._after`: the work is done, and its answer lost. `drop`: the connection closes before a byte of the body.
+    """`..._after`: the work is done, and its answer lost. `drop`: the connection closes before a byte of an answer.
     `cut`: it closes in the middle of the body. `garbage`: the work is done and answered with a web page."""
     status: int = 500
     """For `status` and `status_after`."""

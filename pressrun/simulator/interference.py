@@ -11,12 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pressrun.simulator.errors import ApiError
 from pressrun.simulator.faults import Faults, RequestFault
+from pressrun.simulator.hangup import hang_up
 from pressrun.simulator.journal import request_name
 
 __all__ = ["Interference"]
-
-PROMISED = 1_000
-"""Bytes that the header of a dropped answer speaks of and that never come."""
 
 
 class Interference:
@@ -37,6 +35,7 @@ class Interference:
             await self._app(scope, receive, send)
         elif fault.do == "cut":
             await self._app(scope, receive, _Cut(send))
+            await hang_up(scope, receive)
         else:
             if fault.do not in ("status", "drop_before"):
                 await self._app(scope, receive, _unheard)
@@ -47,9 +46,7 @@ class Interference:
 
 async def _answer(fault: RequestFault, scope: Scope, receive: Receive, send: Send) -> None:
     if fault.do in ("drop_before", "drop_after"):
-        # A server that ends here closes the connection, since the body that it promised did not come.
-        headers = [(b"content-length", str(PROMISED).encode()), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await hang_up(scope, receive)
         return
     reply: Response
     if fault.do == "garbage":

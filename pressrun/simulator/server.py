@@ -14,6 +14,7 @@ import uvicorn
 
 from pressrun.simulator.app import create_app
 from pressrun.simulator.faults import FaultScript
+from pressrun.simulator.hangup import Reachable
 
 __all__ = ["running_simulator", "serve"]
 
@@ -41,7 +42,13 @@ def serve(
         faults=faults,
     )
     uvicorn.run(
-        app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE, lifespan="on"
+        Reachable(app),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE,
+        lifespan="on",
     )
 
 
@@ -68,7 +75,12 @@ def running_simulator(
         faults=faults,
     )
     config = uvicorn.Config(
-        app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE, lifespan="on", log_config=None
+        Reachable(app),
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE,
+        lifespan="on",
+        log_config=None,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", port)) as listener:
