@@ -11,6 +11,7 @@ from openai import BadRequestError, OpenAI
 from pressrun.simulator import app
 from pressrun.simulator.batches import Batches, NewBatch
 from pressrun.simulator.database import Database
+from pressrun.simulator.faults import Faults
 from pressrun.simulator.files import Files
 from pressrun.simulator.input_file import MOST_LINES, inspect
 from pressrun.simulator.prompt_cache import PromptCache
@@ -115,11 +116,11 @@ def test_an_image_model_without_batches_fails_the_batch(client: OpenAI) -> None:
 def test_an_input_file_that_was_deleted_before_validation_fails_the_batch(tmp_path: Path) -> None:
     database = Database(tmp_path / "state.sqlite3")
     files = Files(database, tmp_path / "files")
-    batches = Batches(database, batch_seconds=0.0, window_seconds=60.0)
+    batches = Batches(database, batch_seconds=0.0, window_seconds=60.0, faults=Faults())
     input_file_id = files.add([b"{}"], "input.jsonl", "batch", 60)["id"]
     batch = batches.create(NewBatch(endpoint=CHAT, input_file_id=input_file_id))
     files.delete(input_file_id)
-    runner = Runner(database, files, batches, PromptCache())
+    runner = Runner(database, files, batches, PromptCache(), Faults())
     runner.start()
     deadline = monotonic() + 10
     while (seen := batches.get(batch.id)).status == "validating" and monotonic() < deadline:
