@@ -82,7 +82,8 @@ class Screen:
             case BatchSeen():
                 before = self.batches.get(event.batch_id)
                 self.batches[event.batch_id] = event
-                return None if before == event else f"batch {event.batch_id}: {_say_batch(event)}"
+                is_news = before is None or _seen(before) != _seen(event)
+                return f"batch {event.batch_id}: {_say_batch(event)}" if is_news else None
             case Note():
                 self.notes.append(event.text)
                 return event.text
@@ -148,6 +149,11 @@ def _remark(line: StepLine) -> Text:
     if line.total and line.done >= line.total and not remarks:
         return Text("✓", "green")
     return Text(", ".join(remarks), "red" if line.failed else "green")
+
+
+def _seen(event: BatchSeen) -> tuple[str, int, int]:
+    """What is news when it changes; the expected finish moves with every look."""
+    return event.status, event.completed, event.failed
 
 
 def _say_batch(seen: BatchSeen) -> str:

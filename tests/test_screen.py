@@ -230,3 +230,10 @@ def test_a_batch_shows_how_long_it_should_take_at_its_pace_and_at_the_latest() -
     deadline, expected = now + timedelta(hours=3, minutes=1), now + timedelta(minutes=30, seconds=30)
     text = told(BatchSeen(**seen, status="in_progress", deadline=deadline, expected=expected))
     assert "in_progress, 5 of 20 done, about 30 minutes more at this pace; real time in 3 hours at the latest" in text
+
+
+def test_a_pipe_is_told_of_a_batch_only_when_something_has_changed() -> None:
+    about = {"batch_id": "batch_1", "status": "in_progress", "failed": 0, "total": 20, "deadline": FAR}
+    looks = [(5, NOW), (5, NOW + timedelta(seconds=10)), (6, NOW)]
+    text = told(*(BatchSeen(**about, completed=done, expected=expected) for done, expected in looks))
+    assert [line.split(",")[1].strip() for line in text.splitlines()] == ["5 of 20 done", "6 of 20 done"]
