@@ -84,7 +84,8 @@ class BatchWatch:
         self.all_failed_polls += 1
         if now > self.deadline + CANCEL_GRACE:
             return self._stop(f"the maximum wait is over and the last {self.failed_polls} looks at it failed")
-        text = f"look {self.failed_polls} in a row failed ({type(error).__name__}; {self.all_failed_polls} in all); the batch goes on"
+        why = f"{type(error).__name__}; {self.all_failed_polls} in all"
+        text = f"look {self.failed_polls} in a row failed ({why}); the batch goes on"
         return self._wait(now, text=text)
 
     def on_absence(self, now: datetime) -> Decision:
