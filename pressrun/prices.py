@@ -7,8 +7,9 @@ comes out identical to standard counts as unknown here.
 Sources, the first that knows the model wins: the user's table, genai-prices, our own `prices.json`.
 """
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
@@ -45,6 +46,10 @@ FIELDS: Mapping[str, str] = {
 
 GENAI_SOURCE = f"genai-prices {genai_prices.__version__}"
 
+GENAI_AS_OF = date(2026, 10, 14)
+"""When the prices of a model were read for which genai-prices gives no day: its 0.2.3, the oldest that we take, says
+that its data was checked then."""
+
 
 class UnitPrices(TierRates):
     """One model's rates (USD per 1M tokens) on one tier, with where they are from."""
@@ -53,6 +58,8 @@ class UnitPrices(TierRates):
     tier: Tier
     source: str
     """`genai-prices 0.2.3`, or the table's name, date and source."""
+    as_of: date
+    """The day on which the prices were read from the provider's pages, as far as the source says."""
 
     def price(self, usage: Usage) -> Decimal:
         """USD for one request's usage: exact, never rounded."""
@@ -88,7 +95,7 @@ def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -
     if rates is None:
         raise UnknownPrice(_message(model, tier, f"{table.name} gives the model no {tier} price"))
     source = f"{table.name} (as of {entry.as_of}: {entry.source})"
-    return UnitPrices(**dict(rates), model=model, tier=tier, source=source)
+    return UnitPrices(**dict(rates), model=model, tier=tier, source=source, as_of=entry.as_of)
 
 
 @lru_cache(maxsize=256)
@@ -107,7 +114,17 @@ def _confirmed(standard: TierRates, model: str, tier: Tier, at: datetime) -> Uni
     rates = standard if tier is Tier.STANDARD else _from_genai(model, tier, at)
     if rates is None or (tier is not Tier.STANDARD and rates == standard):
         raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has no {tier} price for it on {at:%Y-%m-%d}"))
-    return UnitPrices(**dict(rates), model=model, tier=tier, source=GENAI_SOURCE)
+    return UnitPrices(**dict(rates), model=model, tier=tier, source=GENAI_SOURCE, as_of=_checked_on(model))
+
+
+def _checked_on(model: str) -> date:
+    """The newest day of the model's "rates verified on ..." comments.
+
+    No field of genai-prices says it: a snapshot's `timestamp` is when it was loaded, a start date when a price begins.
+    """
+    _, entry = get_snapshot().find_provider_model(model, None, "openai", None)
+    days = re.findall(r"verified\b[^.]*? on (\d{4}-\d{2}-\d{2})", entry.price_comments or "", re.IGNORECASE)
+    return max(map(date.fromisoformat, days), default=GENAI_AS_OF)
 
 
 def _from_genai(model: str, tier: Tier, at: datetime) -> TierRates | None:

@@ -1,8 +1,9 @@
 """Prices against genai-prices itself, whose calculation is the oracle for ours."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from pressrun import prices
 from pressrun.calls import Usage
 from pressrun.errors import BadBrief, UnknownPrice
 from pressrun.models import model_table
-from pressrun.prices import CONTEXTS, PriceTable, Tier, load_price_table, price, unit_prices
+from pressrun.prices import CONTEXTS, GENAI_AS_OF, PriceTable, Tier, load_price_table, price, unit_prices
 from pressrun.pricetable import Rates
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -209,6 +210,25 @@ def test_prices_name_their_source():
     assert unit_prices("gpt-6.2-sol", Tier.BATCH, NOW).source.startswith("Pressrun's own table (as of 2026-11-23: ")
 
 
+@pytest.mark.parametrize(
+    ("model", "as_of"),
+    [
+        ("gpt-6-luna", date(2026, 10, 14)),
+        ("gpt-6-luna-2026-09-01", date(2026, 10, 14)),
+        ("gpt-6.1-terra", date(2026, 10, 26)),
+        ("gpt-6.2-sol", date(2026, 11, 23)),
+        ("chatgpt-image-latest", GENAI_AS_OF),
+    ],
+)
+def test_prices_say_when_they_were_read(model, as_of):
+    assert unit_prices(model, Tier.STANDARD, NOW).as_of == as_of
+
+
+def test_the_day_for_undated_entries_is_that_of_the_oldest_genai_prices_that_we_take():
+    """With a newer one in pyproject.toml, look up when its data was checked and set GENAI_AS_OF."""
+    assert "genai-prices>=0.2.3," in (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
+
+
 @pytest.mark.parametrize("model", [m for m in model_table().models if not m.startswith("dall-e")])
 def test_every_model_of_our_table_has_a_standard_price(model):
     assert is_priced(model, Tier.STANDARD)
@@ -261,6 +281,7 @@ def test_the_users_table_wins_also_for_dated_names_and_names_itself(table, tmp_p
     prices = unit_prices("gpt-6-luna-2026-09-01", Tier.STANDARD, NOW, table)
     assert prices.input == Decimal("0.09")
     assert prices.source == f"{tmp_path / 'prices.yaml'} (as of 2026-10-01: contract 17)"
+    assert prices.as_of == date(2026, 10, 1)
 
 
 def test_a_tier_that_the_users_table_leaves_out_is_not_taken_from_elsewhere(table):
