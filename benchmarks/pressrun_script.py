@@ -16,7 +16,7 @@ from benchmarks.measured import report_on, started
 from pressrun.batchfile import Harvest
 from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, StepName
-from pressrun.costs import LedgerRow, cost_report, ledger_row
+from pressrun.costs import LedgerRow, Origin, cost_report, ledger_row
 from pressrun.routes.batch import BatchWatch, Move, answers_of, look, submit
 from pressrun.sharding import Shard, shards
 from pressrun.steps import STEPS, InvalidReply, Order
@@ -28,6 +28,7 @@ IMPORTS = started()
 ARTICLES = STEPS[StepName.ARTICLES]
 MODEL = "gpt-6-luna"
 RUN = "benchmark"
+ORIGIN = Origin(run_id=RUN)
 CHECK_PROSE = "--check-prose" in sys.argv
 """Length, language and debris: what no script without a step does, so the ratio is taken without."""
 POLL = timedelta(seconds=0.1)
@@ -41,6 +42,8 @@ class Receipt(NamedTuple):
     step: StepName
     item: str
     model: str
+    items: tuple[str, ...] = ()
+    repairs: str | None = None
 
 
 class Project:
@@ -116,7 +119,7 @@ def rows_of(client: OpenAI, shard: Shard, project: Project, receipts: dict[str, 
     for answer in answers_of(client, view, shard, reader):
         receipt = receipts[answer.call_id]
         valid = is_valid(project, receipt, answer)
-        yield ledger_row(receipt, answer, valid=valid, run_id=RUN, at=reader.at)
+        yield ledger_row(receipt, answer, valid=valid, at=reader.at, origin=ORIGIN)
     account = reader.account()
     assert account.answered == account.submitted, account
 

@@ -140,11 +140,4 @@ def _clashes(calls: list[Call], work: Work) -> dict[str, list[str]]:
 
 
 def _row(call: Call, answer: Answer, valid: bool, desk: Desk) -> LedgerRow:
-    return ledger_row(
-        call,
-        answer,
-        valid=valid,
-        run_id=flow_run.id or "",
-        at=answer.answered_at or datetime.now(UTC),
-        table=desk.plan.price_table,
-    )
+    return ledger_row(call, answer, valid=valid, at=datetime.now(UTC), origin=desk.origin, table=desk.plan.price_table)

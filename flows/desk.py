@@ -7,7 +7,7 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from pressrun.calls import Answer, MissingItem, StepName
-from pressrun.costs import LedgerRow
+from pressrun.costs import LedgerRow, Origin
 from pressrun.manifest import BatchRecord
 from pressrun.plan import Plan
 from pressrun.routes.provider import Provider
@@ -34,6 +34,16 @@ class Desk:
     def replay(self) -> bool:
         """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
         return bool(flow_run.run_count and flow_run.run_count > 1)
+
+    @property
+    def origin(self) -> Origin:
+        """Whose books this run's calls belong in."""
+        return Origin(
+            run_id=flow_run.id or "",
+            provider=self.provider.identity,
+            simulated=self.provider.simulated,
+            language=self.plan.order.brief.language,
+        )
 
     def is_earlier(self, answer: Answer) -> bool:
         """Whether an answer is from another run, or from an earlier attempt at this one."""

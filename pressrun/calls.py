@@ -111,6 +111,8 @@ class Call(Frozen):
     step: StepName
     item: str
     """What of the step is asked for: `article-03`, `image-11`, a page's slug; unique within the step."""
+    items: tuple[str, ...] = ()
+    """The items that are asked for in this one request; empty when it is `item` alone."""
     endpoint: Endpoint
     body: dict[str, Any]
     """The JSON body, exactly as it is sent."""
@@ -134,6 +136,11 @@ class Call(Frozen):
     def model(self) -> str:
         return str(self.body["model"])
 
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """The items whose content is asked for: those of a packed request, or the one."""
+        return self.items or (self.item,)
+
 
 class Answer(Frozen):
     """What came back for one call: a reply (`body`) or the reason there is none (`error`)."""
@@ -149,6 +156,8 @@ class Answer(Frozen):
     """The provider's error code or HTTP status, when the call failed."""
     retryable: bool = False
     """Whether asking the same again may help (429, 5xx, expired, cancelled, missing)."""
+    asked_at: datetime | None = None
+    """When the request was sent or the batch created."""
     answered_at: datetime | None = None
     run_id: str | None = None
     """The flow run that paid for it; a later run that reuses the answer sees another run's id here."""

@@ -23,7 +23,7 @@ from rich.markup import escape
 from pressrun import __version__, batches_cli
 from pressrun.brief import SiteBrief, load_brief
 from pressrun.calls import Answer, Call
-from pressrun.costs import ledger_row, usd
+from pressrun.costs import Origin, ledger_row, usd
 from pressrun.durations import parse_duration
 from pressrun.errors import BadBrief, PressrunError, Refused
 from pressrun.files import load_model
@@ -302,4 +302,5 @@ def _drawn(screen: Screen, console: Console) -> Iterator[None]:
 
 
 def _cost_of(call: Call, answer: Answer) -> Decimal:
-    return ledger_row(call, answer, valid=True, run_id="", at=datetime.now(UTC), table=price_table(Settings())).cost_usd
+    origin, table = Origin(run_id=""), price_table(Settings())
+    return ledger_row(call, answer, valid=True, at=datetime.now(UTC), origin=origin, table=table).cost_usd

@@ -4,16 +4,21 @@ Invariant: it looks and never spends: listing models and batches is all it asks 
 """
 
 import os
-from datetime import date
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from importlib.metadata import version
 from typing import Literal
 
+from openai import OpenAI
 from pydantic import SecretStr
 
 from pressrun.calls import Frozen
-from pressrun.errors import ProviderUnfit
-from pressrun.models import check_models, model_info
-from pressrun.routes.provider import Provider, check_provider, open_client
+from pressrun.errors import BadBrief, ProviderUnfit, UnknownPrice
+from pressrun.models import check_models, model_info, model_table, shutdown
+from pressrun.plan import price_table
+from pressrun.price_age import price_notices
+from pressrun.prices import PriceTable, Tier, known_tiers, unit_prices
+from pressrun.routes.provider import ModelList, Provider, check_batches, list_models, open_client
 from pressrun.settings import Settings
 
 __all__ = ["Finding", "examine"]
@@ -28,12 +33,16 @@ class Finding(Frozen):
 
 
 def examine(settings: Settings, today: date) -> list[Finding]:
-    """All findings: the key and provider, Prefect, and the configured models."""
+    """All findings: the key and provider, Prefect, and the configured models with their prices."""
+    models = list(dict.fromkeys([settings.text_model, settings.image_model]))
+    provider, listed = _provider(settings)
     return [
         _key(settings),
-        *_provider(settings),
+        *provider,
+        *_unlisted(models, listed),
         _prefect(),
-        *(_model(model, today) for model in (settings.text_model, settings.image_model)),
+        *(_model(model, today, listed.shutdowns) for model in models),
+        *_prices(settings, models, datetime.combine(today, time(), UTC)),
     ]
 
 
@@ -47,23 +56,36 @@ def _key(settings: Settings) -> Finding:
     )
 
 
-def _provider(settings: Settings) -> list[Finding]:
+def _provider(settings: Settings) -> tuple[list[Finding], ModelList]:
+    """What the provider is found to be, and the models that it lists (none when it was not asked or did not say)."""
+    address = settings.openai_base_url
     if not settings.openai_api_key:
-        return [Finding(level="warn", subject="provider", text=f"{settings.openai_base_url} was not asked: no key")]
-    provider = Provider(base_url=settings.openai_base_url)
-    with open_client(provider, SecretStr(settings.openai_api_key.get_secret_value()), settings) as client:
+        return [Finding(level="warn", subject="provider", text=f"{address} was not asked: no key")], ModelList()
+    key = SecretStr(settings.openai_api_key.get_secret_value())
+    with open_client(Provider(base_url=address), key, settings) as client:
         quick = client.with_options(max_retries=0, timeout=10)
         try:
-            found = check_provider(quick, provider.base_url, needs_batch=False)
+            listed = list_models(quick, address)
         except ProviderUnfit as error:
-            return [Finding(level="bad", subject="provider", text=str(error))]
-        who = "the Pressrun simulator (SIMULATED)" if found.simulated else "answers"
-        answers = Finding(level="ok", subject="provider", text=f"{provider.base_url} {who}")
-        try:
-            check_provider(quick, provider.base_url, needs_batch=True)
-        except ProviderUnfit as error:
-            return [answers, Finding(level="warn", subject="batch", text=str(error))]
-    return [answers, Finding(level="ok", subject="batch", text="/v1/batches is there")]
+            return [Finding(level="bad", subject="provider", text=str(error))], ModelList()
+        who = "the Pressrun simulator (SIMULATED)" if listed.simulated else "answers"
+        return [Finding(level="ok", subject="provider", text=f"{address} {who}"), _batches(quick, address)], listed
+
+
+def _batches(client: OpenAI, address: str) -> Finding:
+    try:
+        check_batches(client, address)
+    except ProviderUnfit as error:
+        return Finding(level="warn", subject="batch", text=str(error))
+    return Finding(level="ok", subject="batch", text="/v1/batches is there")
+
+
+def _unlisted(models: list[str], listed: ModelList) -> list[Finding]:
+    missing = [model for model in models if model not in listed.names]
+    if not listed.names or not missing:
+        return []
+    text = f"the provider does not list {' or '.join(missing)}; check the name, and what the key's project may use"
+    return [Finding(level="warn", subject="models", text=text)]
 
 
 def _prefect() -> Finding:
@@ -71,12 +93,39 @@ def _prefect() -> Finding:
     return Finding(level="ok", subject="prefect", text=f"{version('prefect')}, {where}")
 
 
-def _model(model: str, today: date) -> Finding:
-    notices = check_models([model], today)
+def _model(model: str, today: date, told: Mapping[str, date]) -> Finding:
+    """How long a model will be there, and who says so."""
+    end = shutdown(model, told)
+    by = "the provider's own list" if end and end.by_provider else f"our table of {model_table().as_of}"
+    notices = check_models([model], today, told)
     if notices:
-        return Finding(level="bad" if notices[0].refused else "warn", subject=model, text=notices[0].text)
+        text = notices[0].text if by in notices[0].text else f"{notices[0].text} (By {by}.)"
+        return Finding(level="bad" if notices[0].refused else "warn", subject=model, text=text)
+    until = f"shuts down on {end.day}, by {by}" if end else f"no shutdown date announced, by {by}"
     info = model_info(model)
     if info is None:
-        return Finding(level="warn", subject=model, text="not in our table; its price must be in PRESSRUN_PRICES_FILE")
-    until = f"shuts down on {info.shutdown}" if info.shutdown else "no shutdown date announced"
+        unknown = until if end else "whether it will shut down is not known"
+        return Finding(level="warn", subject=model, text=f"not in our table; {unknown}")
     return Finding(level="ok", subject=model, text=f"{until}; {'can' if info.batch else 'cannot'} be batched")
+
+
+def _prices(settings: Settings, models: list[str], now: datetime) -> list[Finding]:
+    try:
+        table = price_table(settings)
+    except BadBrief as error:
+        return [Finding(level="bad", subject="prices", text=str(error))]
+    return [_price(model, now, table) for model in models]
+
+
+def _price(model: str, now: datetime, table: PriceTable | None) -> Finding:
+    """On which tiers a model has a price, when it was read and where."""
+    subject = f"prices of {model}"
+    try:
+        prices = unit_prices(model, Tier.STANDARD, now, table)
+    except UnknownPrice as error:
+        return Finding(level="bad", subject=subject, text=str(error))
+    tiers = ", ".join(known_tiers(model, now, table))
+    stale = price_notices([model], now, table)
+    if stale:
+        return Finding(level="warn", subject=subject, text=f"{tiers}. {stale[0]}")
+    return Finding(level="ok", subject=subject, text=f"{tiers}; read on {prices.as_of} (source: {prices.source})")

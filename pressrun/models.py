@@ -1,11 +1,12 @@
 """What OpenAI's models can do and until when: kind, batch, reasoning efforts, shutdown.
 
 Invariant: what is not in the table is unknown, never assumed: an unknown model gets no optional parameter sent and no
-verdict. The table is `models.json`; every entry names its source, the whole its date (`as_of`).
+verdict. The table is `models.json`; every entry names its source, the whole its date (`as_of`). A shutdown that the
+provider itself tells wins over the table's.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
@@ -20,10 +21,12 @@ __all__ = [
     "ModelKind",
     "ModelNotice",
     "ModelTable",
+    "Shutdown",
     "check_models",
     "legal_effort",
     "model_info",
     "model_table",
+    "shutdown",
     "undated",
 ]
 
@@ -67,6 +70,15 @@ class ModelTable(Frozen):
     models: dict[str, ModelInfo]
 
 
+class Shutdown(NamedTuple):
+    """The end of a model."""
+
+    day: date
+    """First day (UTC) on which it no longer answers."""
+    by_provider: bool
+    """Whether the provider told it; else it is our table's."""
+
+
 class ModelNotice(NamedTuple):
     """Something to say about a model before it is used."""
 
@@ -106,19 +118,37 @@ def legal_effort(model: str, wanted: str) -> str | None:
     return next((effort for effort in enough if effort in legal), None)
 
 
-def check_models(models: Iterable[str], today: date) -> list[ModelNotice]:
-    """Notices on retired models and on those that shut down within 90 days of `today` (UTC), each model once."""
-    notices = (_notice(model, today) for model in dict.fromkeys(models))
+def shutdown(model: str, told: Mapping[str, date] = {}) -> Shutdown | None:
+    """When a model ends, or None when no date is known.
+
+    `told` is what the provider's own list says (`Provider.shutdowns`). It has dates only, so its silence on a model
+    leaves our table's date standing.
+    """
+    day = told.get(model) or told.get(undated(model))
+    if day:
+        return Shutdown(day, by_provider=True)
+    info = model_info(model)
+    return Shutdown(info.shutdown, by_provider=False) if info and info.shutdown else None
+
+
+def check_models(models: Iterable[str], today: date, told: Mapping[str, date] = {}) -> list[ModelNotice]:
+    """Notices on retired models and on those that shut down within 90 days of `today` (UTC), each model once.
+
+    `told`: the shutdowns that the provider's own list gives.
+    """
+    notices = (_notice(model, today, told) for model in dict.fromkeys(models))
     return [notice for notice in notices if notice]
 
 
-def _notice(model: str, today: date) -> ModelNotice | None:
-    info = model_info(model)
-    if info is None or info.shutdown is None or info.shutdown - today > WARNING_TIME:
+def _notice(model: str, today: date, told: Mapping[str, date]) -> ModelNotice | None:
+    end = shutdown(model, told)
+    if end is None or end.day - today > WARNING_TIME:
         return None
-    instead = f"Use {info.replacement} instead." if info.replacement else "Choose a current model instead."
-    if info.shutdown <= today:
-        return ModelNotice(model, True, f"{model} was shut down on {info.shutdown}. {instead}")
-    days = (info.shutdown - today).days
+    info = model_info(model)
+    instead = f"Use {info.replacement} instead." if info and info.replacement else "Choose a current model instead."
+    by = ", by the provider's own list" if end.by_provider else ""
+    if end.day <= today:
+        return ModelNotice(model, True, f"{model} was shut down on {end.day}{by}. {instead}")
+    days = (end.day - today).days
     left = "tomorrow" if days == 1 else f"in {days} days"
-    return ModelNotice(model, False, f"{model} shuts down on {info.shutdown}, {left}. {instead}")
+    return ModelNotice(model, False, f"{model} shuts down on {end.day}, {left}{by}. {instead}")

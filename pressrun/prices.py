@@ -23,7 +23,7 @@ from pressrun.calls import Usage
 from pressrun.errors import UnknownPrice
 from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Tier, TierRates, load_price_table
 
-__all__ = ["PriceTable", "Tier", "UnitPrices", "load_price_table", "price", "unit_prices"]
+__all__ = ["PriceTable", "Tier", "UnitPrices", "known_tiers", "load_price_table", "price", "unit_prices"]
 
 CONTEXTS: Mapping[Tier, dict[str, str] | None] = {
     Tier.STANDARD: None,
@@ -88,6 +88,19 @@ def unit_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None =
     if entry:
         return _from_table(bundled, entry, model, tier)
     raise UnknownPrice(_message(model, tier, f"neither {GENAI_SOURCE} nor {bundled.name} knows the model"))
+
+
+def known_tiers(model: str, at: datetime, table: PriceTable | None = None) -> list[Tier]:
+    """The tiers on which a model has a price at a time; none for a model whose prices are unknown."""
+    return [tier for tier in Tier if _is_known(model, tier, at, table)]
+
+
+def _is_known(model: str, tier: Tier, at: datetime, table: PriceTable | None) -> bool:
+    try:
+        unit_prices(model, tier, at, table)
+    except UnknownPrice:
+        return False
+    return True
 
 
 def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -> UnitPrices:

@@ -5,18 +5,24 @@ is only ever stated against its baseline, the same usage at the standard real-ti
 """
 
 from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast, forecast_costs
-from pressrun.costs.ledger import CallStatus, LedgerRow, ledger_row
+from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
+from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 from pressrun.costs.money import percent, usd
 from pressrun.costs.render import to_csv, to_json, to_markdown, to_table
 from pressrun.costs.report import CostReport, cost_report
 
 __all__ = [
+    "CallEstimate",
     "CallStatus",
+    "Commitment",
     "CostReport",
     "Forecast",
     "ForecastLine",
+    "LedgerFile",
     "LedgerRow",
     "LineForecast",
+    "Origin",
+    "OverCap",
     "cost_report",
     "forecast_costs",
     "ledger_row",

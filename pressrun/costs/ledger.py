@@ -3,18 +3,21 @@
 Invariant: a row is priced by what the provider says it did (tokens, service tier), never by what was asked of it.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
 from typing import Protocol
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
 
 from pressrun.calls import Answer, Frozen, Route, StepName, Usage
 from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
+from pressrun.pricetable import Rates
 
-__all__ = ["Asked", "CallStatus", "LedgerRow", "ledger_row"]
+__all__ = ["Asked", "CallEstimate", "CallStatus", "LedgerRow", "Origin", "ledger_row"]
 
 ECHOED_TIERS = {"flex": Tier.FLEX, "priority": Tier.PRIORITY, "fast": Tier.PRIORITY}
 """`service_tier` of a real-time reply that is billed otherwise than standard (`fast` is an alias of priority)."""
@@ -30,13 +33,43 @@ class CallStatus(StrEnum):
     """There was no reply."""
 
 
+class Origin(Frozen):
+    """Whose books a call belongs in: what all rows of one site's run have in common."""
+
+    run_id: str
+    """The flow run that enters it, and pays for what no earlier one did."""
+    provider: str = ""
+    """`Provider.identity`."""
+    simulated: bool = False
+    language: str = ""
+    """BCP 47 tag of the site."""
+
+
+class CallEstimate(Frozen):
+    """What one call was expected to use, by heuristic, and to cost on the route planned for it."""
+
+    input_tokens: NonNegativeInt = 0
+    output_tokens: NonNegativeInt = 0
+    usd: Decimal = Decimal(0)
+    """Of the forecast, which may have learned from earlier runs; 0 for a call that nobody foresaw (a repair)."""
+
+
 class LedgerRow(Frozen):
     """One call in the books."""
 
+    entry_id: str
+    """What tells this payment from every other, so that it is entered once however often it is seen."""
+    provider: str
+    simulated: bool
+    language: str
     call_id: str
+    repairs: str | None
+    """Id of the call whose unfit reply this one asked to put right."""
     site: str
     step: StepName
     item: str
+    items: PositiveInt
+    """How many items were asked for in the one request."""
     route: Route
     """The route that served it."""
     tier: Tier
@@ -45,15 +78,22 @@ class LedgerRow(Frozen):
     status: CallStatus
     usage: Usage
     """Tokens; `cached` and the like are parts of `input`, `reasoning` and `output_image` of `output`."""
+    rates: Rates
+    """USD per 1M tokens that it was billed at: `cost_usd` is `rates.cost(usage)`."""
+    price_source: str
+    price_as_of: date
+    """The day on which the prices were read there."""
+    estimate: CallEstimate
     cost_usd: Decimal
     realtime_usd: Decimal
     """The baseline: the same usage at the standard tier."""
-    price_source: str
     run_id: str
     """The flow run that paid for it."""
     reused: bool
     """Whether an earlier run paid for it."""
     batch_id: str | None
+    asked_at: AwareDatetime | None
+    """When the request was sent or its batch created, if that is known."""
     answered_at: AwareDatetime
 
 
@@ -69,11 +109,22 @@ class Asked(Protocol):
     @property
     def item(self) -> str: ...
     @property
+    def items(self) -> tuple[str, ...]: ...
+    @property
+    def repairs(self) -> str | None: ...
+    @property
     def model(self) -> str: ...
 
 
 def ledger_row(
-    call: Asked, answer: Answer, *, valid: bool, run_id: str, at: datetime, table: PriceTable | None = None
+    call: Asked,
+    answer: Answer,
+    *,
+    valid: bool,
+    at: datetime,
+    origin: Origin,
+    table: PriceTable | None = None,
+    estimate: CallEstimate | None = None,
 ) -> LedgerRow:
     """Enter one call and its answer, priced at the time it was answered (`at` when the answer does not say).
 
@@ -85,26 +136,50 @@ def ledger_row(
     if answer.call_id != call.id:
         raise ValueError(f"the answer to {answer.call_id} was entered for {call.id}")
     answered_at = answer.answered_at or at
+    payer = answer.run_id or origin.run_id
     standard = unit_prices(call.model, Tier.STANDARD, answered_at, table)
     billed, source = _billed(call.model, answer, standard, table, answered_at)
+    usage = answer.usage
     return LedgerRow(
+        entry_id=_entry_id(origin.provider, answer, payer),
+        provider=origin.provider,
+        simulated=origin.simulated,
+        language=origin.language,
         call_id=call.id,
+        repairs=call.repairs,
         site=call.site,
         step=call.step,
         item=call.item,
+        items=len(call.items) or 1,
         route=answer.route,
         tier=billed.tier,
         model=call.model,
         status=_status(answer, valid),
-        usage=answer.usage,
-        cost_usd=billed.price(answer.usage),
-        realtime_usd=standard.price(answer.usage),
+        usage=usage,
+        rates=_plain(billed.at_length(usage.input)),
         price_source=source,
-        run_id=answer.run_id or run_id,
-        reused=answer.run_id is not None and answer.run_id != run_id,
+        price_as_of=billed.as_of,
+        estimate=estimate or CallEstimate(),
+        cost_usd=billed.price(usage),
+        realtime_usd=standard.price(usage),
+        run_id=payer,
+        reused=payer != origin.run_id,
         batch_id=answer.batch_id,
+        asked_at=answer.asked_at,
         answered_at=answered_at,
     )
+
+
+def _entry_id(provider: str, answer: Answer, payer: str) -> str:
+    """A batch answers a call once, whenever it is read; in real time each answer is one of its own."""
+    when = answer.batch_id or (answer.answered_at.isoformat() if answer.answered_at else payer)
+    return sha256(f"{provider} {answer.call_id} {when}".encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=64)
+def _plain(rates: Rates) -> Rates:
+    """The rates alone, without the model and source that `UnitPrices` has beside them."""
+    return Rates(**{name: getattr(rates, name) for name in Rates.model_fields})
 
 
 def _status(answer: Answer, valid: bool) -> CallStatus:

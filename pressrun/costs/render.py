@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from pressrun.calls import Usage
+from pressrun.calls import Frozen, Usage
 from pressrun.costs.chart import bar_chart, data_uri
-from pressrun.costs.ledger import LedgerRow
+from pressrun.costs.ledger import CallEstimate, LedgerRow
 from pressrun.costs.money import percent, share, usd
 from pressrun.costs.report import CostReport
+from pressrun.pricetable import Rates
 
 __all__ = ["to_csv", "to_json", "to_markdown", "to_table"]
 
@@ -165,16 +166,38 @@ def _table_row(step: str, values: dict[Any, Any]) -> dict[str, str | int]:
 
 
 def to_csv(rows: Iterable[LedgerRow]) -> str:
-    """One line for each call, money with every digit; the columns are `LedgerRow`'s, tokens as `tokens_...`."""
-    names = [name for name in LedgerRow.model_fields if name != "usage"]
-    tokens = list(Usage.model_fields)
+    """One line for each call, money with every digit.
+
+    The columns are `LedgerRow`'s; of its parts those of `usage` are `tokens_...`, of `rates` `usd_per_mtok_...`, and of
+    `estimate` `estimated_...`.
+    """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*names, *(f"tokens_{name}" for name in tokens)])
+    writer = csv.DictWriter(out, [name for _, names in COLUMNS for name in names], lineterminator="\n")
+    writer.writeheader()
     for row in rows:
-        own = [_exact(getattr(row, name)) for name in names]
-        writer.writerow([*own, *(getattr(row.usage, name) for name in tokens)])
+        writer.writerow(_flat(row))
     return out.getvalue()
+
+
+PARTS: dict[str, tuple[str, type[Frozen]]] = {
+    "usage": ("tokens_", Usage),
+    "rates": ("usd_per_mtok_", Rates),
+    "estimate": ("estimated_", CallEstimate),
+}
+COLUMNS = [
+    (name, [f"{PARTS[name][0]}{part}" for part in PARTS[name][1].model_fields] if name in PARTS else [name])
+    for name in LedgerRow.model_fields
+]
+"""The fields of a row with the columns that each fills."""
+
+
+def _flat(row: LedgerRow) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for field, names in COLUMNS:
+        value = getattr(row, field)
+        parts = dict(value).values() if field in PARTS else [value]
+        flat.update(zip(names, map(_exact, parts), strict=True))
+    return flat
 
 
 def _exact(value: Any) -> Any:

@@ -1,22 +1,31 @@
 """The provider behind a run: its address, whether it is our simulator, and whether it can serve the plan.
 
-Invariant: a `Provider` holds no key, so it may be logged, hashed and stored; the key goes from the settings straight
-into the client.
+Invariant: a `Provider` holds no key, so it may be logged and stored; the key goes from the settings straight into the
+client. What tells one provider from another is its `identity` alone, never what it says of its models today.
 """
 
+from datetime import date
 from typing import Any
 
 import httpx2
 import openai
 from openai import OpenAI
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import ProviderUnfit
 from pressrun.settings import Settings
 
-__all__ = ["SIMULATOR_OWNER", "Provider", "check_provider", "open_client"]
+__all__ = [
+    "SIMULATOR_OWNER",
+    "ModelList",
+    "Provider",
+    "check_batches",
+    "check_provider",
+    "list_models",
+    "open_client",
+]
 
 SIMULATOR_OWNER = "pressrun-simulator"
 """`owned_by` of every model that our simulator lists; how a run notices that it talks to one."""
@@ -30,11 +39,23 @@ class Provider(Frozen):
     """Whether it is one of our simulators, ours or someone else's."""
     built_in: bool = False
     """Whether it is the simulator that this very run started, on whatever port was free."""
+    shutdowns: dict[str, date] = Field(default_factory=dict)
+    """When its models end, by its own list; of the others it said nothing."""
 
     @property
     def identity(self) -> str:
         """What tells its answers from another provider's: the address, unless that is a port of the moment."""
         return "built-in simulator" if self.built_in else self.base_url
+
+
+class ModelList(Frozen):
+    """What a provider says of its models."""
+
+    names: frozenset[str] = frozenset()
+    """Empty when it has no such list."""
+    shutdowns: dict[str, date] = Field(default_factory=dict)
+    """Only those models that have a date."""
+    simulated: bool = False
 
 
 def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenAI:
@@ -56,19 +77,35 @@ def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provi
 
     Raises `ProviderUnfit` with the choice left. A server without `GET /v1/models` is tolerated.
     """
+    found = list_models(client, base_url)
+    if needs_batch:
+        check_batches(client, base_url)
+    return Provider(base_url=base_url, simulated=found.simulated, shutdowns=found.shutdowns)
+
+
+def list_models(client: OpenAI, base_url: str) -> ModelList:
+    """Ask for the models, which also tries the key. Raises `ProviderUnfit`; a server without the list is tolerated."""
     try:
-        simulated = any(map(_is_simulator, _list(client, "/models", base_url)))
+        listed = _list(client, "/models", base_url)
     except openai.NotFoundError:
-        simulated = False
+        return ModelList()
     except openai.OpenAIError as error:
         raise ProviderUnfit(_say(error, base_url)) from None
-    if needs_batch:
-        _check_batches(client, base_url)
-    return Provider(base_url=base_url, simulated=simulated)
+    models = [model for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
+    days = {model["id"]: _day(model.get("shutdown_date")) for model in models}
+    return ModelList(
+        names=frozenset(days),
+        shutdowns={name: day for name, day in days.items() if day},
+        simulated=any(model.get("owned_by") == SIMULATOR_OWNER for model in models),
+    )
 
 
-def _is_simulator(model: Any) -> bool:
-    return isinstance(model, dict) and model.get("owned_by") == SIMULATOR_OWNER
+def _day(text: Any) -> date | None:
+    """An ISO date. A server may send anything in a field that few have: what cannot be read says nothing."""
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def _list(client: OpenAI, path: str, base_url: str) -> list[Any]:
@@ -83,7 +120,8 @@ def _list(client: OpenAI, path: str, base_url: str) -> list[Any]:
     return data if isinstance(data, list) else []
 
 
-def _check_batches(client: OpenAI, base_url: str) -> None:
+def check_batches(client: OpenAI, base_url: str) -> None:
+    """Ask whether the batch endpoint is there. Raises `ProviderUnfit` with the choice left."""
     try:
         _list(client, "/batches?limit=1", base_url)
     except openai.APIStatusError as error:

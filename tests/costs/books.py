@@ -1,14 +1,15 @@
 """Builders for the books: a call, its answer, its ledger row; valid as they come, changed by keyword."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
 from pressrun.calls import Answer, Call, Endpoint, Route, StepName, Usage
-from pressrun.costs import CallStatus, ForecastLine, LedgerRow
+from pressrun.costs import CallEstimate, CallStatus, ForecastLine, LedgerRow
 from pressrun.prices import Tier
+from pressrun.pricetable import Rates
 
 __all__ = ["NOW", "a_call", "a_forecast_line", "a_reply", "a_row", "an_answer", "rows"]
 
@@ -44,21 +45,31 @@ def an_answer(call: Call, **changes: Any) -> Answer:
 
 def a_row(**changes: Any) -> LedgerRow:
     fields = {
+        "entry_id": "0" * 32,
+        "provider": "https://api.example/v1",
+        "simulated": False,
+        "language": "en-GB",
         "call_id": "harbour-bakery-articles-article-01-00000000",
+        "repairs": None,
         "site": "harbour-bakery",
         "step": StepName.ARTICLES,
         "item": "article-01",
+        "items": 1,
         "route": Route.BATCH,
         "tier": Tier.BATCH,
         "model": "gpt-6-luna",
         "status": CallStatus.ANSWERED,
         "usage": Usage(input=2000, cached=1000, output=2000, reasoning=300),
+        "rates": Rates(input=Decimal("0.05"), cached_input=Decimal("0.005"), output=Decimal("0.25")),
+        "price_source": "genai-prices 0.2.3",
+        "price_as_of": date(2026, 10, 14),
+        "estimate": CallEstimate(input_tokens=2000, output_tokens=2000, usd=Decimal("0.0006")),
         "cost_usd": Decimal("0.000555"),
         "realtime_usd": Decimal("0.00111"),
-        "price_source": "genai-prices 0.2.3",
         "run_id": "run-1",
         "reused": False,
         "batch_id": "batch_1",
+        "asked_at": NOW,
         "answered_at": NOW,
     }
     return LedgerRow(**{**fields, **changes})

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from pressrun.calls import Endpoint, Route, StepName
-from pressrun.costs import CallStatus, LedgerRow, ledger_row
+from pressrun.costs import CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier
 
@@ -15,7 +15,7 @@ REALTIME_COST = (1000 * Decimal("0.10") + 1000 * Decimal("0.01") + 2000 * Decima
 
 def entered(call=None, *, valid=True, table=None, **answer) -> LedgerRow:
     call = call or a_call()
-    return ledger_row(call, an_answer(call, **answer), valid=valid, run_id="run-1", at=NOW, table=table)
+    return ledger_row(call, an_answer(call, **answer), valid=valid, at=NOW, origin=Origin(run_id="run-1"), table=table)
 
 
 def test_a_real_time_answer_costs_what_its_baseline_costs():

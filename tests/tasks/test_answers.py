@@ -9,7 +9,7 @@ import pytest
 from prefect import flow
 
 from pressrun.calls import Answer, Call, Route
-from pressrun.costs import ledger_row
+from pressrun.costs import Origin, ledger_row
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Event, Note, listening
@@ -108,7 +108,7 @@ def test_without_capacity_the_standard_tier_answers_at_its_price_and_the_run_say
     assert again == answers[0]
     [note] = notes(events)
     assert "flex did not take the request (resource_unavailable), so the standard tier is asked" in note
-    row = ledger_row(calls[0], answers[0], valid=True, run_id="run-1", at=NOW)
+    row = ledger_row(calls[0], answers[0], valid=True, at=NOW, origin=Origin(run_id="run-1"))
     assert (row.route, row.tier, row.cost_usd) == (Route.REALTIME, Tier.STANDARD, row.realtime_usd)
 
 

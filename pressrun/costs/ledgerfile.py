@@ -1,0 +1,284 @@
+"""The ledger on disk, and the commitments that a cap is held against.
+
+Invariant: nothing in it is ever changed or deleted (the database itself refuses), a payment is in it once however often
+it is entered, and what is spent or committed is decided in one transaction, whatever else runs on this machine. A
+process may be killed at any moment: what it had entered stays, what it had asked for stays committed.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pressrun.calls import Frozen
+from pressrun.costs.ledger import CallStatus, LedgerRow
+
+__all__ = ["Commitment", "LedgerFile", "OverCap"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    id TEXT PRIMARY KEY, budget TEXT NOT NULL, call_id TEXT NOT NULL, site TEXT NOT NULL, answered_at TEXT NOT NULL,
+    simulated INTEGER NOT NULL, cost_usd TEXT NOT NULL, row TEXT NOT NULL, entered_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS entries_by_budget ON entries (budget, call_id);
+CREATE INDEX IF NOT EXISTS entries_by_call ON entries (call_id);
+CREATE INDEX IF NOT EXISTS entries_by_time ON entries (answered_at);
+CREATE TABLE IF NOT EXISTS unfit (entry_id TEXT PRIMARY KEY, judged_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS commitments (
+    id TEXT PRIMARY KEY, budget TEXT NOT NULL, call_id TEXT NOT NULL, usd TEXT NOT NULL, admission TEXT NOT NULL,
+    batch INTEGER NOT NULL, after TEXT NOT NULL, holder TEXT NOT NULL, made_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS commitments_by_budget ON commitments (budget, call_id);
+CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, settled_at TEXT NOT NULL);
+"""
+"""Amounts are text: SQLite's own numbers would round them. `row` is the `LedgerRow` as JSON."""
+TABLES = ("entries", "unfit", "commitments", "settled")
+IS_OPEN = "id NOT IN (SELECT id FROM settled)"
+PATIENCE = 60.0
+"""Seconds to wait for another process's transaction."""
+
+
+class OverCap(Exception):
+    """What was to be committed would break the cap. Never leaves the tasks; all amounts are USD."""
+
+    def __init__(self, *, cap: Decimal, committed: Decimal, wanted: Decimal) -> None:
+        super().__init__(f"{committed} of {cap} USD are spent or committed, and this may cost {wanted}")
+        self.cap = cap
+        self.committed = committed
+        self.wanted = wanted
+
+
+class Commitment(Frozen):
+    """The most that one call may cost, while it is not known what it does cost."""
+
+    call_id: str
+    usd: Decimal
+
+
+class LedgerFile:
+    """One SQLite file for all sites of an installation; safe for many processes of one machine at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.executescript(SCHEMA + "".join(map(_append_only, TABLES)))
+
+    def enter(self, rows: Iterable[LedgerRow], *, budget: str) -> None:
+        """Enter payments; one that is in the ledger already is left as it is."""
+        now = _now()
+        records = [
+            (
+                row.entry_id,
+                budget,
+                row.call_id,
+                row.site,
+                _utc(row.answered_at),
+                row.simulated,
+                f"{row.cost_usd:f}",
+                row.model_copy(update={"reused": False}).model_dump_json(),
+                now,
+            )
+            for row in rows
+        ]
+        with self._transaction() as database:
+            database.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
+
+    def judge_unfit(self, entry_ids: Iterable[str]) -> None:
+        """Note that replies were paid for but could not be used."""
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO unfit VALUES (?, ?)", [(entry_id, _now()) for entry_id in entry_ids]
+            )
+
+    def rows(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        simulated: bool | None = None,
+        budget: str | None = None,
+        calls: Collection[str] | None = None,
+        run_id: str | None = None,
+    ) -> Iterator[LedgerRow]:
+        """Payments by time of answer, from `since` up to (not including) `until`; None does not narrow.
+
+        `calls` are call ids. `run_id` is the run from whose point of view a row is `reused`.
+        """
+        wheres, values = ["1"], []
+        narrowed = {"answered_at >=": _utc(since), "answered_at <": _utc(until), "simulated =": simulated}
+        for test, value in {**narrowed, "budget =": budget}.items():
+            if value is not None:
+                wheres.append(f"{test} ?")
+                values.append(value)
+        query = (
+            "SELECT row, call_id, unfit.entry_id IS NOT NULL FROM entries LEFT JOIN unfit ON entry_id = id "
+            f"WHERE {' AND '.join(wheres)} ORDER BY answered_at, id"
+        )
+        wanted = None if calls is None else frozenset(calls)
+        with self._open() as database:
+            for text, call_id, is_unfit in database.execute(query, values):
+                if wanted is None or call_id in wanted:
+                    yield _row(text, is_unfit=bool(is_unfit), run_id=run_id)
+
+    def answered(self, call_ids: Iterable[str], *, budget: str) -> dict[str, str | None]:
+        """Of these calls those that have a paid reply, with the batch that it came in (None: in real time)."""
+        wanted = frozenset(call_ids)
+        found: dict[str, str | None] = {}
+        for row in self.rows(budget=budget, calls=wanted):
+            if row.status is not CallStatus.FAILED:
+                found[row.call_id] = row.batch_id
+        return found
+
+    def latest_budget(self, work: str) -> str:
+        """The budget that was last committed to for a piece of work: its own, or that of a run that paid anew."""
+        query = "SELECT budget FROM commitments WHERE substr(budget, 1, ?) = ? ORDER BY rowid DESC LIMIT 1"
+        with self._open() as database:
+            found = database.execute(query, (len(work), work)).fetchone()
+        return str(found[0]) if found else work
+
+    def spent(self, budget: str) -> Decimal:
+        """USD that have been billed against a budget."""
+        with self._open() as database:
+            return _spent(database, budget)
+
+    def committed(self, budget: str) -> Decimal:
+        """USD that are spent or may yet be billed for what is under way."""
+        with self._open() as database:
+            return _committed(database, budget)
+
+    def under_way(self, budget: str, holder: str) -> int:
+        """Real-time calls that a process has under way."""
+        query = f"SELECT count(*) FROM commitments WHERE budget = ? AND holder = ? AND NOT batch AND {IS_OPEN}"
+        with self._open() as database:
+            return int(database.execute(query, (budget, holder)).fetchone()[0])
+
+    def commit(self, commitment: Commitment, *, budget: str, cap: Decimal | None, holder: str) -> str:
+        """Commit to one real-time call before it is asked; returns the id to settle. Raises `OverCap`.
+
+        `holder` names the process that asks.
+        """
+        name = uuid4().hex
+        with self._transaction() as database:
+            committed = _committed(database, budget) if cap is not None else Decimal(0)
+            if cap is not None and committed + commitment.usd > cap:
+                raise OverCap(cap=cap, committed=committed, wanted=commitment.usd)
+            _insert(database, name, commitment, budget=budget, admission=name, batch=False, after="", holder=holder)
+        return name
+
+    def admit(
+        self, wanted: Sequence[Commitment], *, budget: str, cap: Decimal | None, after: str = ""
+    ) -> list[frozenset[str]]:
+        """Commit to the calls of a batch job, in their order as far as the cap allows; returns admissions (call ids).
+
+        Calls that were admitted before come back in the groups in which they were, whatever the cap is now: they may
+        be at the provider, and the same group makes the same batch. `after` is the batch that left them over.
+        """
+        with self._transaction() as database:
+            groups = _admissions(database, budget, after, frozenset(one.call_id for one in wanted))
+            known = frozenset().union(*groups.values())
+            room = None if cap is None else cap - _committed(database, budget)
+            admission = uuid4().hex
+            new = []
+            for commitment in wanted:
+                if commitment.call_id in known or (room is not None and commitment.usd > room):
+                    continue
+                room = None if room is None else room - commitment.usd
+                name = f"{admission} {commitment.call_id}"
+                columns = {"budget": budget, "admission": admission, "batch": True, "after": after, "holder": ""}
+                _insert(database, name, commitment, **columns)
+                new.append(commitment.call_id)
+        return [*groups.values(), *([frozenset(new)] if new else [])]
+
+    def settle(self, name: str) -> None:
+        """End a commitment: its call is in the ledger, or certain not to be billed."""
+        with self._transaction() as database:
+            database.execute("INSERT OR IGNORE INTO settled VALUES (?, ?)", (name, _now()))
+
+    def settle_batch(self, call_ids: Collection[str], *, budget: str, after: str = "") -> None:
+        """End the commitments of a batch's calls: it has ended and its answers are in the ledger."""
+        wanted = frozenset(call_ids)
+        query = f"SELECT id, call_id FROM commitments WHERE budget = ? AND batch AND after = ? AND {IS_OPEN}"
+        with self._transaction() as database:
+            names = [name for name, call_id in database.execute(query, (budget, after)) if call_id in wanted]
+            database.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?)", [(name, _now()) for name in names])
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as database:
+            # Durable before the next request goes out, not merely consistent.
+            database.execute("PRAGMA synchronous=FULL")
+            yield database
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+
+def _append_only(table: str) -> str:
+    return "".join(
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{verb.lower()} BEFORE {verb} ON {table} "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;\n"
+        for verb in ("UPDATE", "DELETE")
+    )
+
+
+def _insert(database: sqlite3.Connection, name: str, commitment: Commitment, **columns: object) -> None:
+    record = {"id": name, "call_id": commitment.call_id, "usd": f"{commitment.usd:f}", "made_at": _now(), **columns}
+    names = ", ".join(record)
+    database.execute(
+        f"INSERT INTO commitments ({names}) VALUES ({', '.join('?' * len(record))})", tuple(record.values())
+    )
+
+
+def _admissions(
+    database: sqlite3.Connection, budget: str, after: str, call_ids: frozenset[str]
+) -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    query = "SELECT admission, call_id FROM commitments WHERE budget = ? AND batch AND after = ? ORDER BY rowid"
+    for admission, call_id in database.execute(query, (budget, after)):
+        if call_id in call_ids:
+            groups.setdefault(admission, set()).add(call_id)
+    return {admission: frozenset(group) for admission, group in groups.items()}
+
+
+def _spent(database: sqlite3.Connection, budget: str) -> Decimal:
+    return _sum(database.execute("SELECT cost_usd FROM entries WHERE budget = ?", (budget,)))
+
+
+def _committed(database: sqlite3.Connection, budget: str) -> Decimal:
+    under_way = database.execute(f"SELECT usd FROM commitments WHERE budget = ? AND {IS_OPEN}", (budget,))
+    return _spent(database, budget) + _sum(under_way)
+
+
+def _sum(amounts: Iterable[tuple[str]]) -> Decimal:
+    return sum((Decimal(amount) for (amount,) in amounts), Decimal(0))
+
+
+def _row(text: str, *, is_unfit: bool, run_id: str | None) -> LedgerRow:
+    row = LedgerRow.model_validate_json(text)
+    changes: dict[str, Any] = {}
+    if is_unfit:
+        changes["status"] = CallStatus.INVALID
+    if run_id is not None and row.run_id != run_id:
+        changes["reused"] = True
+    return row.model_copy(update=changes) if changes else row
+
+
+def _utc(moment: datetime | None) -> str | None:
+    """One form for all times, so that they can be compared as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

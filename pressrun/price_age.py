@@ -1,0 +1,36 @@
+"""Whether prices are too old to be believed without a word.
+
+Invariant: age is a warning, never an error: an old price is still the best one known, and a model without any is
+refused elsewhere.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from pressrun.prices import PriceTable, Tier, known_tiers, unit_prices
+
+__all__ = ["STALE_AFTER", "price_notices"]
+
+STALE_AFTER = timedelta(days=90)
+"""A quarter. Prices of a running model change seldom, but they do: in the data of genai-prices 0.2.3 those of gpt-5.6
+on 2026-07-30 and 2026-08-21. Sooner would mostly be a false alarm; later, such a change would spoil every forecast and
+every saving of a whole quarter unseen."""
+
+
+def price_notices(models: Iterable[str], now: datetime, table: PriceTable | None = None) -> list[str]:
+    """A sentence for each model whose prices were read more than 90 days before `now` (aware), each model once."""
+    notices = (_notice(model, now.astimezone(UTC), table) for model in dict.fromkeys(models))
+    return [notice for notice in notices if notice]
+
+
+def _notice(model: str, now: datetime, table: PriceTable | None) -> str | None:
+    if Tier.STANDARD not in known_tiers(model, now, table):
+        return None
+    prices = unit_prices(model, Tier.STANDARD, now, table)
+    age = now.date() - prices.as_of
+    if age <= STALE_AFTER:
+        return None
+    return (
+        f"The prices of {model} were read on {prices.as_of}, {age.days} days ago, and may have changed since (source: "
+        f"{prices.source}): check them, and give newer ones in a table of your own (PRESSRUN_PRICES_FILE)."
+    )
