@@ -50,8 +50,10 @@ class CallEstimate(Frozen):
 
     input_tokens: NonNegativeInt = 0
     output_tokens: NonNegativeInt = 0
+    tier: Tier | None = None
+    """What the plan meant it to be billed at; None for a call that nobody foresaw (a repair)."""
     usd: Decimal = Decimal(0)
-    """Of the forecast, which may have learned from earlier runs; 0 for a call that nobody foresaw (a repair)."""
+    """Of the forecast, which may have learned from earlier runs; 0 for a call that nobody foresaw."""
 
 
 class LedgerRow(Frozen):
@@ -85,6 +87,8 @@ class LedgerRow(Frozen):
     """The day on which the prices were read there."""
     estimate: CallEstimate
     cost_usd: Decimal
+    planned_usd: Decimal
+    """The same usage at the tier that was planned: what of the cost is not due to another route."""
     realtime_usd: Decimal
     """The baseline: the same usage at the standard tier."""
     run_id: str
@@ -138,7 +142,9 @@ def ledger_row(
     answered_at = answer.answered_at or at
     payer = answer.run_id or origin.run_id
     standard = unit_prices(call.model, Tier.STANDARD, answered_at, table)
+    estimate = estimate or CallEstimate()
     billed, source = _billed(call.model, answer, standard, table, answered_at)
+    planned = unit_prices(call.model, estimate.tier, answered_at, table) if estimate.tier else billed
     usage = answer.usage
     return LedgerRow(
         entry_id=_entry_id(origin.provider, answer, payer),
@@ -159,8 +165,9 @@ def ledger_row(
         rates=_plain(billed.at_length(usage.input)),
         price_source=source,
         price_as_of=billed.as_of,
-        estimate=estimate or CallEstimate(),
+        estimate=estimate,
         cost_usd=billed.price(usage),
+        planned_usd=planned.price(usage),
         realtime_usd=standard.price(usage),
         run_id=payer,
         reused=payer != origin.run_id,

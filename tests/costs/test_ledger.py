@@ -1,10 +1,10 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from pressrun.calls import Endpoint, Route, StepName
-from pressrun.costs import CallStatus, LedgerRow, Origin, ledger_row
+from pressrun.costs import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier
 
@@ -13,9 +13,11 @@ from .books import NOW, a_call, a_reply, an_answer
 REALTIME_COST = (1000 * Decimal("0.10") + 1000 * Decimal("0.01") + 2000 * Decimal("0.50")) / 1_000_000
 
 
-def entered(call=None, *, valid=True, table=None, **answer) -> LedgerRow:
+def entered(call=None, *, valid=True, table=None, estimate=None, **answer) -> LedgerRow:
     call = call or a_call()
-    return ledger_row(call, an_answer(call, **answer), valid=valid, at=NOW, origin=Origin(run_id="run-1"), table=table)
+    origin = Origin(run_id="run-1", provider="p", language="en")
+    reply = an_answer(call, **answer)
+    return ledger_row(call, reply, valid=valid, at=NOW, origin=origin, table=table, estimate=estimate)
 
 
 def test_a_real_time_answer_costs_what_its_baseline_costs():
@@ -139,3 +141,31 @@ def test_an_image_is_billed_by_its_image_tokens():
     assert row.usage.output_image == 1056
     assert row.cost_usd == (40 * Decimal("2.5") + 1056 * 15) / 1_000_000
     assert row.realtime_usd == row.cost_usd * 2
+
+
+def test_what_a_call_cost_is_its_rates_times_its_tokens():
+    row = entered(route=Route.BATCH, batch_id="batch_7")
+    assert row.rates.cost(row.usage) == row.cost_usd
+    assert row.price_as_of <= NOW.date()
+
+
+def test_a_batch_answers_a_call_once_whenever_it_is_read():
+    first, second = (entered(batch_id="batch_7", answered_at=at) for at in (NOW, NOW + timedelta(hours=1)))
+    assert first.entry_id == second.entry_id
+    assert first.entry_id != entered(batch_id="batch_8").entry_id
+
+
+def test_each_answer_in_real_time_is_a_payment_of_its_own():
+    first, second = (entered(answered_at=at) for at in (NOW, NOW + timedelta(seconds=1)))
+    assert first.entry_id != second.entry_id
+
+
+def test_a_fallback_to_real_time_shows_beside_what_the_planned_route_would_have_cost():
+    row = entered(estimate=CallEstimate(tier=Tier.BATCH, usd=Decimal("0.0006")))
+    assert row.planned_usd == REALTIME_COST / 2
+    assert row.cost_usd == REALTIME_COST
+
+
+def test_a_call_that_nobody_foresaw_was_served_as_planned():
+    assert entered().planned_usd == entered().cost_usd
+    assert entered().estimate == CallEstimate()
