@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.errors import UnknownPrice
-from pressrun.models import EFFORTS, ModelKind, check_models, legal_effort, model_info, model_table, undated
+from pressrun.models import EFFORTS, ModelKind, check_models, legal_effort, model_info, model_table, shutdown, undated
 from pressrun.prices import Tier, unit_prices
 
 TODAY = date(2026, 11, 23)
@@ -87,6 +87,36 @@ def test_the_notice_begins_90_days_before_and_turns_into_a_refusal_on_the_day_it
 
 def test_an_unknown_model_gets_no_verdict():
     assert check_models(["qwen3-32b"], TODAY) == []
+
+
+def test_the_providers_own_date_wins_over_our_tables_and_says_so():
+    told = {"gpt-4o-mini": date(2026, 12, 24), "gpt-4.1-nano": date(2026, 12, 1)}
+    later, revived = check_models(["gpt-4o-mini", "gpt-4.1-nano"], TODAY, told)
+    assert later.text == (
+        "gpt-4o-mini shuts down on 2026-12-24, in 31 days, by the provider's own list. Use gpt-6-luna instead."
+    )
+    assert not revived.refused
+
+
+def test_a_model_that_the_provider_has_ended_is_refused_though_our_table_knows_of_no_end():
+    told = {"gpt-6-luna": TODAY, "qwen3-32b": TODAY}
+    known, unknown = check_models(["gpt-6-luna", "qwen3-32b"], TODAY, told)
+    assert known.refused
+    assert known.text.startswith("gpt-6-luna was shut down on 2026-11-23, by the provider's own list.")
+    assert unknown.refused
+    assert unknown.text.endswith("Choose a current model instead.")
+
+
+def test_a_provider_that_tells_no_date_leaves_our_tables_standing():
+    assert check_models(["dall-e-3"], TODAY, {"gpt-5.1": date(2027, 4, 1)}) == check_models(["dall-e-3"], TODAY)
+
+
+def test_a_dated_snapshot_ends_with_its_model_unless_the_provider_tells_its_own_day():
+    snapshot, of_model, of_snapshot = "gpt-6-luna-2026-09-01", date(2026, 12, 1), date(2026, 12, 2)
+    assert shutdown(snapshot, {"gpt-6-luna": of_model}) == (of_model, True)
+    assert shutdown(snapshot, {"gpt-6-luna": of_model, snapshot: of_snapshot}) == (of_snapshot, True)
+    assert shutdown("gpt-6-luna", {snapshot: of_snapshot}) is None
+    assert shutdown("gpt-4o-mini-2024-07-18") == (date(2027, 1, 14), False)
 
 
 def test_every_replacement_is_a_model_that_we_know_and_that_stays():

@@ -1,11 +1,12 @@
 """Checking a provider before anything is spent."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from pressrun.errors import ProviderUnfit
-from pressrun.routes.provider import Provider, check_provider
+from pressrun.routes.provider import ModelList, Provider, check_provider, list_models
 from tests.routes.driving import connect
 from tests.routes.raw_server import Asked, RawServer, Reply, serving
 
@@ -28,13 +29,44 @@ def check(models: Reply | None = EMPTY_LIST, batches: Reply | None = EMPTY_LIST,
 def test_our_simulator_is_noticed(base_url: str) -> None:
     with connect(base_url) as client:
         provider = check_provider(client, base_url, needs_batch=True)
-    assert provider == Provider(base_url=base_url, simulated=True)
+    assert provider.simulated
+    assert provider.base_url == base_url
+
+
+def test_the_shutdowns_that_our_simulator_lists_are_read(base_url: str) -> None:
+    with connect(base_url) as client:
+        provider = check_provider(client, base_url, needs_batch=False)
+        listed = list_models(client, base_url)
+    assert listed.shutdowns == provider.shutdowns
+    assert listed.names > set(listed.shutdowns)
+    assert "gpt-6-luna" in listed.names - set(listed.shutdowns)
 
 
 def test_another_server_is_not_taken_for_our_simulator() -> None:
     models = Reply({"object": "list", "data": [{"id": "gpt-6-luna", "owned_by": "openai"}, {"id": "bare"}]})
     provider, server = check(models)
     assert provider == Provider(base_url=server.base_url, simulated=False)
+
+
+def test_shutdowns_are_read_from_the_list_and_what_is_no_date_is_ignored() -> None:
+    strange = ["soon", "", 20261211, True, ["2026-12-11"], {"day": 1}, "2026-12-11T00:00:00Z", "2026-13-01"]
+    models: list[Any] = [{"id": f"strange-{number}", "shutdown_date": text} for number, text in enumerate(strange)]
+    models += [{"id": "gpt-5", "shutdown_date": "2026-12-11"}, {"id": "gpt-6-luna", "shutdown_date": None}]
+    models += [{"id": "bare"}, {"shutdown_date": "2026-12-11"}, {"id": 7, "shutdown_date": "2026-12-11"}, "gpt-4", None]
+    provider, _ = check(Reply({"object": "list", "data": models}))
+    assert provider.shutdowns == {"gpt-5": date(2026, 12, 11)}
+
+
+def test_what_a_provider_says_of_its_models_does_not_make_it_another_one() -> None:
+    address = "https://api.example.com/v1"
+    told = Provider(base_url=address, shutdowns={"gpt-5": date(2026, 12, 11)})
+    assert told.identity == Provider(base_url=address).identity
+    assert Provider.model_validate_json(told.model_dump_json()) == told
+
+
+def test_a_server_without_a_list_of_models_names_none() -> None:
+    with serving(lambda _asked: NOT_FOUND) as server, connect(server.base_url) as client:
+        assert list_models(client, server.base_url) == ModelList()
 
 
 def test_a_wrong_key_is_refused_with_where_to_look(base_url: str) -> None:
