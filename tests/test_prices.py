@@ -1,6 +1,5 @@
 """Prices against genai-prices itself, whose calculation is the oracle for ours."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +16,9 @@ from hypothesis import strategies as st
 
 from pressrun import prices
 from pressrun.calls import Usage
-from pressrun.errors import BadBrief, UnknownPrice
+from pressrun.errors import UnknownPrice
 from pressrun.models import model_table
-from pressrun.prices import CONTEXTS, GENAI_AS_OF, PriceTable, Tier, load_price_table, price, unit_prices
+from pressrun.prices import CONTEXTS, GENAI_AS_OF, Tier, known_tiers, price, unit_prices
 from pressrun.pricetable import Rates
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -28,16 +27,8 @@ TEXT_MODELS = ["gpt-4o-mini", "gpt-5.2", "gpt-5.4", "gpt-6-luna", "gpt-6.1-sol"]
 IMAGE_MODELS = ["gpt-image-1.5", "gpt-image-2", "gpt-image-2.5-flare"]
 
 
-def priced_tiers(model: str) -> list[Tier]:
-    return [tier for tier in Tier if is_priced(model, tier)]
-
-
-def is_priced(model: str, tier: Tier, at: datetime = NOW, table: PriceTable | None = None) -> bool:
-    try:
-        unit_prices(model, tier, at, table)
-    except UnknownPrice:
-        return False
-    return True
+def is_priced(model: str, tier: Tier, at: datetime = NOW) -> bool:
+    return tier in known_tiers(model, at)
 
 
 @st.composite
@@ -59,7 +50,7 @@ def usages(draw: st.DrawFn, image: bool = False) -> Usage:
 any_usage = st.builds(Usage, **dict.fromkeys(Usage.model_fields, st.integers(0, 3_000_000)))
 """Also what no sane server reports: parts above their totals."""
 
-model_and_tier = st.sampled_from([(m, t) for m in TEXT_MODELS + IMAGE_MODELS for t in priced_tiers(m)])
+model_and_tier = st.sampled_from([(m, t) for m in TEXT_MODELS + IMAGE_MODELS for t in known_tiers(m, NOW)])
 
 
 def oracle(usage: Usage, model: str, tier: Tier) -> Decimal:
@@ -195,6 +186,19 @@ def test_a_discount_that_the_data_does_not_confirm_is_an_error_and_not_the_stand
         unit_prices(model, tier, NOW)
 
 
+@pytest.mark.parametrize(
+    ("model", "tiers"),
+    [
+        ("gpt-6-luna", list(Tier)),
+        ("gpt-4o-mini", [Tier.STANDARD, Tier.BATCH, Tier.PRIORITY]),
+        ("gpt-image-2.6-flare", [Tier.STANDARD]),
+        ("qwen3-32b", []),
+    ],
+)
+def test_the_tiers_of_a_model_are_those_with_a_price(model, tiers):
+    assert known_tiers(model, NOW) == tiers
+
+
 def test_batch_prices_are_unknown_before_the_day_from_which_the_data_has_them():
     assert not is_priced("gpt-6-luna", Tier.BATCH, datetime(2026, 10, 13, 23, 59, tzinfo=UTC))
     assert is_priced("gpt-6-luna", Tier.BATCH, datetime(2026, 10, 14, tzinfo=UTC))
@@ -248,67 +252,6 @@ def test_prices_at_several_prompt_lengths_are_an_error_and_not_half_understood()
     finally:
         set_custom_snapshot(None)
     assert get_snapshot() is before
-
-
-TABLE = """
-models:
-  qwen3-32b:
-    source: our own server's electricity
-    as_of: 2026-11-01
-    standard: {input: 0.12, output: 0.4}
-    batch: {input: 0.06, output: 0.2}
-  gpt-6-luna:
-    source: contract 17
-    as_of: 2026-10-01
-    standard: {input: 0.09, output: 0.45}
-"""
-
-
-@pytest.fixture
-def table(tmp_path):
-    path = tmp_path / "prices.yaml"
-    path.write_text(TABLE)
-    return load_price_table(path)
-
-
-def test_the_users_table_prices_what_nobody_else_knows(table):
-    usage = Usage(input=1_000_000, cached=500_000, output=1_000_000)
-    assert price(usage, "qwen3-32b", Tier.STANDARD, NOW, table) == Decimal("0.52")
-    assert price(usage, "qwen3-32b", Tier.BATCH, NOW, table) == Decimal("0.26")
-
-
-def test_the_users_table_wins_also_for_dated_names_and_names_itself(table, tmp_path):
-    prices = unit_prices("gpt-6-luna-2026-09-01", Tier.STANDARD, NOW, table)
-    assert prices.input == Decimal("0.09")
-    assert prices.source == f"{tmp_path / 'prices.yaml'} (as of 2026-10-01: contract 17)"
-    assert prices.as_of == date(2026, 10, 1)
-
-
-def test_a_tier_that_the_users_table_leaves_out_is_not_taken_from_elsewhere(table):
-    with pytest.raises(UnknownPrice, match="gives the model no batch price"):
-        unit_prices("gpt-6-luna", Tier.BATCH, NOW, table)
-
-
-def test_a_model_that_the_users_table_does_not_name_is_priced_as_ever(table):
-    assert unit_prices("gpt-6-sol", Tier.BATCH, NOW, table) == unit_prices("gpt-6-sol", Tier.BATCH, NOW)
-
-
-def test_a_price_table_may_be_json(tmp_path):
-    rates = {"input": "0.10", "output": 1}
-    path = tmp_path / "prices.json"
-    path.write_text(json.dumps({"models": {"m": {"source": "s", "as_of": "2026-11-01", "standard": rates}}}))
-    assert unit_prices("m", Tier.STANDARD, NOW, load_price_table(path)).input == Decimal("0.10")
-
-
-def test_every_fault_of_a_price_table_is_reported_with_its_place(tmp_path):
-    path = tmp_path / "prices.yaml"
-    path.write_text(TABLE.replace("input: 0.12", "input: -1").replace("source: contract 17", "sauce: contract 17"))
-    with pytest.raises(BadBrief) as caught:
-        load_price_table(path)
-    text = str(caught.value)
-    assert "line 6: models.qwen3-32b.standard.input: should be at least 0" in text
-    assert "line 9: models.gpt-6-luna.sauce: unknown field" in text
-    assert "models.gpt-6-luna.source: required, but missing" in text
 
 
 def test_a_price_that_changes_is_never_served_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
