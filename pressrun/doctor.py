@@ -96,10 +96,11 @@ def _prefect() -> Finding:
 def _model(model: str, today: date, told: Mapping[str, date]) -> Finding:
     """How long a model will be there, and who says so."""
     end = shutdown(model, told)
-    by = "the provider's own list" if end and end.by_provider else f"our table of {model_table().as_of}"
+    by_provider = end is not None and end.by_provider
+    by = "the provider's own list" if by_provider else f"our table of {model_table().as_of}"
     notices = check_models([model], today, told)
     if notices:
-        text = notices[0].text if by in notices[0].text else f"{notices[0].text} (By {by}.)"
+        text = notices[0].text + ("" if by_provider else f" (By {by}.)")
         return Finding(level="bad" if notices[0].refused else "warn", subject=model, text=text)
     until = f"shuts down on {end.day}, by {by}" if end else f"no shutdown date announced, by {by}"
     info = model_info(model)

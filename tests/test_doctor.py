@@ -52,11 +52,11 @@ def test_a_refused_key_is_bad_and_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("model", "level", "text"),
     [
-        ("gpt-6-luna", "ok", "no shutdown date announced; can be batched"),
-        ("gpt-5.1", "ok", "shuts down on 2027-04-01; can be batched"),
-        ("gpt-4o-mini", "warn", "in 52 days. Use gpt-6-luna instead."),
-        ("dall-e-3", "bad", "Use gpt-image-2.5-flare instead."),
-        ("qwen3-32b", "warn", "its price must be in PRESSRUN_PRICES_FILE"),
+        ("gpt-6-luna", "ok", "no shutdown date announced, by our table of 2026-11-23; can be batched"),
+        ("gpt-5.1", "ok", "shuts down on 2027-04-01, by our table of 2026-11-23; can be batched"),
+        ("gpt-4o-mini", "warn", "in 52 days. Use gpt-6-luna instead. (By our table of 2026-11-23.)"),
+        ("dall-e-3", "bad", "Use gpt-image-2.5-flare instead. (By our table of 2026-11-23.)"),
+        ("qwen3-32b", "warn", "not in our table; whether it will shut down is not known"),
         ("gpt-image-2.6-flare", "ok", "cannot be batched"),
     ],
 )
@@ -64,3 +64,73 @@ def test_each_model_is_looked_up(model: str, level: str, text: str) -> None:
     found = findings(text_model=model)[model]
     assert found.level == level
     assert text in found.text
+
+
+def with_a_list(models: list[dict[str, object]], **settings: object) -> dict[str, Finding]:
+    """What is found at a provider that lists these models."""
+    with serving(lambda _asked: Reply({"data": models})) as server:
+        return findings(openai_api_key="sk-test", openai_base_url=server.base_url, **settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "day", "level", "text"),
+    [
+        ("gpt-6-luna", "2028-01-01", "ok", "shuts down on 2028-01-01, by the provider's own list; can be batched"),
+        ("gpt-6-luna", "2026-12-24", "warn", "in 31 days, by the provider's own list. Choose a current model instead."),
+        ("gpt-6-luna", "2026-11-23", "bad", "was shut down on 2026-11-23, by the provider's own list."),
+        ("qwen3-32b", "2028-01-01", "warn", "not in our table; shuts down on 2028-01-01, by the provider's own list"),
+        ("gpt-5.1", None, "ok", "shuts down on 2027-04-01, by our table of 2026-11-23"),
+    ],
+)
+def test_the_providers_own_dates_come_first(model: str, day: str | None, level: str, text: str) -> None:
+    found = with_a_list([{"id": model, "shutdown_date": day}], text_model=model)[model]
+    assert found.level == level
+    assert text in found.text
+
+
+def test_a_model_that_the_provider_does_not_list_is_a_warning() -> None:
+    found = with_a_list([{"id": "gpt-image-2.5-flare"}], text_model="gpt-6-lunar")
+    assert found["models"].level == "warn"
+    assert "does not list gpt-6-lunar; check the name" in found["models"].text
+
+
+@pytest.mark.parametrize("listed", [[], [{"id": "gpt-6-luna"}, {"id": "gpt-image-2.5-flare"}, {"id": "other"}]])
+def test_nothing_is_said_of_a_list_that_is_empty_or_has_both_models(listed: list[dict[str, object]]) -> None:
+    assert "models" not in with_a_list(listed)
+
+
+def test_prices_are_shown_with_their_tiers_their_day_and_their_source() -> None:
+    found = findings(image_model="gpt-image-2.6-flare")
+    luna, flare = found["prices of gpt-6-luna"], found["prices of gpt-image-2.6-flare"]
+    assert (luna.level, flare.level) == ("ok", "ok")
+    assert luna.text.startswith("standard, batch, flex, priority; read on 2026-10-14 (source: genai-prices ")
+    assert flare.text.startswith("standard; read on 2026-11-23 (source: Pressrun's own table ")
+
+
+def test_old_prices_are_a_warning_with_the_way_out() -> None:
+    found = findings(date(2027, 1, 13))["prices of gpt-6-luna"]
+    assert found.level == "warn"
+    assert found.text.startswith(
+        "standard, batch, flex, priority. The prices of gpt-6-luna were read on 2026-10-14, 91"
+    )
+    assert "PRESSRUN_PRICES_FILE" in found.text
+
+
+def test_a_model_without_a_price_is_bad_until_the_users_table_gives_one(tmp_path: Path) -> None:
+    missing = findings(text_model="qwen3-32b")["prices of qwen3-32b"]
+    assert missing.level == "bad"
+    assert "give its price in a table of your own (PRESSRUN_PRICES_FILE)" in missing.text
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(
+        "models: {qwen3-32b: {source: contract 17, as_of: 2026-11-01, standard: {input: 0.1, output: 0.4}}}"
+    )
+    given = findings(text_model="qwen3-32b", prices_file=prices)["prices of qwen3-32b"]
+    assert given.level == "ok"
+    assert given.text == f"standard; read on 2026-11-01 (source: {prices} (as of 2026-11-01: contract 17))"
+
+
+def test_a_faulty_price_table_is_bad_and_stops_nothing_else(tmp_path: Path) -> None:
+    found = findings(prices_file=tmp_path / "none.yaml")
+    assert found["prices"].level == "bad"
+    assert "there is no such file" in found["prices"].text
+    assert found["gpt-6-luna"].level == "ok"
