@@ -24,6 +24,9 @@ from tasks.answers import answer_now
 
 __all__ = ["answer_all", "produce"]
 
+Faults = dict[str, list[str]]
+"""What is wrong with the items of one reply, by item."""
+
 
 def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
     """Have calls answered and made into content, with one repair for each invalid reply; all of it goes into `work`.
@@ -34,15 +37,20 @@ def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
     invalid = _keep(order, calls, answers, desk, work)
     while invalid:
         repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
-        tell(Note(text=f"Sending {len(repairs)} invalid replies back: {', '.join(call.item for call in repairs)}"))
+        items = [item for call in repairs for item in call.covers]
+        tell(Note(text=f"Sending {len(items)} invalid replies back: {', '.join(items)}"))
         answers = _answer_repairs(repairs, desk, work)
         unrepaired = _keep(order, repairs, answers, desk, work)
         invalid = [(call, faults) for call, faults in unrepaired if desk.is_earlier(answers[call.id])]
-        work.missing += [_unrepaired(call, faults) for call, faults in unrepaired if (call, faults) not in invalid]
+        for call, faults in unrepaired:
+            if (call, faults) not in invalid:
+                work.missing += _missing(call, faults, "still invalid after one repair: ")
 
 
-def _declined(call: Call, faults: list[str]) -> MissingItem:
-    return MissingItem(step=call.step, item=call.item, reason="; ".join(faults))
+def _missing(call: Call, faults: Faults, why: str = "") -> list[MissingItem]:
+    return [
+        MissingItem(step=call.step, item=item, reason=f"{why}{'; '.join(reasons)}") for item, reasons in faults.items()
+    ]
 
 
 def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
@@ -54,14 +62,10 @@ def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, An
     return answers | _settle(_in_real_time(asked_now, desk))
 
 
-def _unrepaired(call: Call, faults: list[str]) -> MissingItem:
-    return MissingItem(step=call.step, item=call.item, reason=f"still invalid after one repair: {'; '.join(faults)}")
-
-
 def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     """One answer a call, by id: the merged batch, with the real-time calls under way beside it."""
-    for step, count in Counter(call.step for call in calls).items():
-        tell(StepStarted(step=step, calls=count))
+    for step, count in Counter(call.step for call in calls for _ in call.covers).items():
+        tell(StepStarted(step=step, items=count))
     batched = [call for call in calls if desk.plan.route(call.step) is Route.BATCH]
     under_way = _in_real_time((call for call in calls if desk.plan.route(call.step) is not Route.BATCH), desk)
     answers = answer_by_batch(batched, desk, work)
@@ -103,40 +107,45 @@ def _tell_reused(call: Call, answer: Answer) -> None:
 
 def _keep(
     order: Order, calls: list[Call], answers: dict[str, Answer], desk: Desk, work: Work
-) -> list[tuple[Call, list[str]]]:
-    """Put valid replies into `work.content`; returns the calls whose replies are to be sent back, with their faults."""
-    faults: dict[str, list[str]] = {}
-    declined: set[str] = set()
-    for call in calls:
-        answer = answers[call.id]
-        if answer.error is not None:
-            work.missing.append(MissingItem(step=call.step, item=call.item, reason=answer.error))
-            continue
-        try:
-            parsed = STEPS[call.step].parse(order, call, answer)
-        except InvalidReply as invalid:
-            faults[call.id] = invalid.faults
-            if invalid.refused and not desk.is_earlier(answer):
-                declined.add(call.id)
-            continue
-        work.content[call.step][call.item] = parsed.content
-        work.warnings += [f"{call.step} {call.item}: {warning}" for warning in parsed.warnings]
-    faults |= _clashes(calls, work)
-    work.rows += [_row(call, answers[call.id], call.id not in faults, desk) for call in calls]
-    work.missing += [_declined(call, faults[call.id]) for call in calls if call.id in declined]
-    return [(call, faults[call.id]) for call in calls if call.id in faults and call.id not in declined]
+) -> list[tuple[Call, Faults]]:
+    """Put what is fit into `work.content`; returns the calls that are to be sent back, each with its items' faults."""
+    faults = {call.id: _read(order, call, answers[call.id], desk, work) for call in calls}
+    _take_out_clashes(calls, faults, work)
+    work.rows += [_row(call, answers[call.id], _is_used(call, work), desk) for call in calls]
+    return [(call, faults[call.id]) for call in calls if faults[call.id]]
 
 
-def _clashes(calls: list[Call], work: Work) -> dict[str, list[str]]:
+def _read(order: Order, call: Call, answer: Answer, desk: Desk, work: Work) -> Faults:
+    """Take in one answer; returns the items that are to be sent back. What never came or was declined is missing."""
+    if answer.error is not None:
+        work.missing += _missing(call, {item: [answer.error] for item in call.covers})
+        return {}
+    try:
+        reading = STEPS[call.step].parse(order, call, answer)
+    except InvalidReply as invalid:
+        faults = dict.fromkeys(call.covers, invalid.faults)
+        if invalid.refused and not desk.is_earlier(answer):
+            work.missing += _missing(call, faults)
+            return {}
+        return faults
+    for item, parsed in reading.parsed.items():
+        work.content[call.step][item] = parsed.content
+        work.warnings += [f"{call.step} {item}: {warning}" for warning in parsed.warnings]
+    return dict(reading.faults)
+
+
+def _take_out_clashes(calls: list[Call], faults: dict[str, Faults], work: Work) -> None:
     """Faults that show only side by side (equal titles); what clashes is taken out of the content again."""
-    by_item = {(call.step, call.item): call.id for call in calls}
-    faults: dict[str, list[str]] = {}
+    call_of = {(call.step, item): call.id for call in calls for item in call.covers}
     for step in {call.step for call in calls}:
         for item, found in STEPS[step].check_together(work.content[step]).items():
-            if (step, item) in by_item:
-                faults[by_item[step, item]] = found
+            if (step, item) in call_of:
+                faults[call_of[step, item]][item] = found
                 del work.content[step][item]
-    return faults
+
+
+def _is_used(call: Call, work: Work) -> bool:
+    return any(item in work.content[call.step] for item in call.covers)
 
 
 def _row(call: Call, answer: Answer, valid: bool, desk: Desk) -> LedgerRow:

@@ -15,7 +15,7 @@ from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.models import check_models, model_info
 from pressrun.prices import PriceTable, Tier, load_price_table, unit_prices
 from pressrun.settings import Settings
-from pressrun.steps import CONFIG, STEPS, Order, Step
+from pressrun.steps import CONFIG, STEPS, Asking, Order, Step
 from pressrun.steps.config import specimen
 from pressrun.strategy import BatchStrategy, StepRoute
 from pressrun.tokens import estimate_tokens
@@ -64,6 +64,7 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
         text_model=settings.text_model,
         image_model=settings.image_model,
         image_quality=settings.image_quality,
+        asking=Asking(pack=strategy.pack_items, share_prefix=strategy.share_prefix, fit_effort=strategy.fit_effort),
     )
     warnings = _check_models(order, now.astimezone(UTC).date())
     table = price_table(settings)
@@ -121,7 +122,7 @@ def _forecast_lines(order: Order, routes: dict[StepName, StepRoute]) -> list[For
 
 def _forecast_line(step: Step, order: Order, route: StepRoute) -> ForecastLine:
     calls = step.calls(order)
-    output = len(calls) * step.output_tokens(order)
+    output = sum(len(call.covers) for call in calls) * step.output_tokens(order)
     return ForecastLine(
         step=step.name,
         route=route.route,

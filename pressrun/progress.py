@@ -24,7 +24,8 @@ class StepStarted(Frozen):
     """A step's calls are known and on their way."""
 
     step: StepName
-    calls: int
+    items: int
+    """What is asked for; a packed call asks for several."""
 
 
 class CallDone(Frozen):

@@ -75,8 +75,8 @@ class Screen:
                 routes = ", ".join(f"{route.step} {route.route}" for route in event.routes)
                 return f"{'SIMULATED: ' if event.simulated else ''}{routes}"
             case StepStarted():
-                self.steps.setdefault(event.step, StepLine()).total += event.calls
-                return f"{STEPS[event.step].title}: {event.calls} {'call' if event.calls == 1 else 'calls'}"
+                self.steps.setdefault(event.step, StepLine()).total += event.items
+                return f"{STEPS[event.step].title}: {event.items} {'item' if event.items == 1 else 'items'}"
             case CallDone():
                 return self._count(event)
             case BatchSeen():
@@ -94,9 +94,10 @@ class Screen:
         if event.answer.retryable:
             return None
         # A repair is one more call for an item that was counted when its first reply came.
-        line.done += event.call.repairs is None
-        line.reused += event.reused
-        line.failed += event.answer.error is not None
+        count = len(event.call.covers)
+        line.done += count if event.call.repairs is None else 0
+        line.reused += count if event.reused else 0
+        line.failed += count if event.answer.error is not None else 0
         if not event.reused:
             self.spent += self.cost(event.call, event.answer)
         if event.call.repairs or line.done != line.total:

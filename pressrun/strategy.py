@@ -119,6 +119,30 @@ class BatchStrategy(BaseModel):
         description="A batch job of more requests than this sends one request of each model first, so that one bad "
         "parameter cannot fail all of them.",
     )
+    pack_items: bool = Field(
+        True,
+        title="Pack small items",
+        description="Ask for all image descriptions, and for all pages' meta tags, in one request each: their context "
+        "is sent (and paid) once. Each item is still checked, and asked for again, on its own.",
+    )
+    share_prefix: bool = Field(
+        True,
+        title="Cacheable prompts",
+        description="Put what all calls of a site have in common first, so that the provider's prompt cache can serve "
+        "it at the cached price.",
+    )
+    fit_effort: bool = Field(
+        True,
+        title="Effort and caps by step",
+        description="Give each step the reasoning effort and the output cap that fit it. Off: the model's default "
+        "effort, and a cap that no step reaches.",
+    )
+    refined_prompts: bool = Field(
+        False,
+        title="Refined image prompts",
+        description="Make the images from the better prompts that the image descriptions bring. The images wait for "
+        "the descriptions, so this adds a second wave.",
+    )
     delete_files: bool = Field(
         False,
         title="Delete files",

@@ -63,7 +63,7 @@ def a_batch(status: str = "in_progress", completed: int = 1, failed: int = 0) ->
 
 
 CHOSEN = RoutesChosen(routes=ROUTES, simulated=True)
-STARTED = StepStarted(step=StepName.ARTICLES, calls=3)
+STARTED = StepStarted(step=StepName.ARTICLES, items=3)
 EXPIRED = {"error": "the batch expired", "code": "batch_expired", "retryable": True}
 
 
@@ -79,15 +79,15 @@ def test_a_pipe_is_told_each_thing_once_and_in_order() -> None:
     ]
     lines = told(*story).splitlines()
     assert lines[0].startswith("SIMULATED: config realtime, articles batch, images realtime")
-    assert lines[1] == "09 articles: 3 calls"
+    assert lines[1] == "09 articles: 3 items"
     assert lines[2].startswith("batch batch_1: in_progress, 0 of 3 done; real time in ")
     assert lines[3:] == ["batch batch_1: completed, 2 of 3 done", "09 articles: 3 of 3 done", "All is well"]
 
 
-def test_one_call_is_not_calls_and_a_real_provider_is_not_simulated() -> None:
-    text = told(RoutesChosen(routes=ROUTES, simulated=False), StepStarted(step=StepName.CONFIG, calls=1))
+def test_one_item_is_not_items_and_a_real_provider_is_not_simulated() -> None:
+    text = told(RoutesChosen(routes=ROUTES, simulated=False), StepStarted(step=StepName.CONFIG, items=1))
     assert "SIMULATED" not in text
-    assert "08 configuration: 1 call\n" in text
+    assert "08 configuration: 1 item\n" in text
 
 
 def test_before_the_routes_are_known_it_says_what_it_waits_for() -> None:

@@ -6,6 +6,7 @@ Pressrun's own calls get copy that reads like a small business's website; everyt
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pressrun.simulator.schema_filler import fill_schema
@@ -24,6 +25,8 @@ WRITERS: dict[str, Callable[[Words, Asked], dict[str, Any]]] = {
     "page_seo": write_seo,
 }
 """Writers by the name of the schema that they write for."""
+PACKED = "_pack"
+"""Ends the name of a schema that has a field for each of several items."""
 SMALL_TALK = (
     "This is the simulator speaking. No model was asked, and nothing was billed.",
     "Understood. This reply was written by the simulator, not by a model.",
@@ -41,7 +44,13 @@ def write_reply(body: dict[str, Any]) -> str:
 
 
 def _content(asked: Asked) -> Any:
-    writer = WRITERS.get(asked.name)
+    writer = WRITERS.get(asked.name.removesuffix(PACKED))
     if writer is None or asked.brief is None:
         return fill_schema(asked.schema, asked.rng)
-    return fill_schema(asked.schema, asked.rng, writer(Words.of(asked.brief), asked))
+    words = Words.of(asked.brief)
+    if not asked.name.endswith(PACKED):
+        return fill_schema(asked.schema, asked.rng, writer(words, asked))
+    # A repair asks for some of the items only; the schema has a field for each.
+    plans = {item: plan for item, plan in asked.items.items() if item in asked.schema.get("properties", {})}
+    drafts = {item: writer(words, replace(asked, item=plan)) for item, plan in plans.items() if isinstance(plan, dict)}
+    return fill_schema(asked.schema, asked.rng, drafts)

@@ -2,9 +2,10 @@
 
 from pressrun.calls import StepName
 from pressrun.steps import articles, config, descriptions, images, seo
-from pressrun.steps.base import InvalidReply, Order, Parsed, Step, repair_call
+from pressrun.steps.base import Asking, InvalidReply, Order, Parsed, Reading, Step
+from pressrun.steps.repairs import repair_call
 
-__all__ = ["CONFIG", "STEPS", "InvalidReply", "Order", "Parsed", "Step", "repair_call"]
+__all__ = ["CONFIG", "STEPS", "Asking", "InvalidReply", "Order", "Parsed", "Reading", "Step", "repair_call"]
 
 CONFIG = config.STEP
 """Step 08, which every other step waits for."""

@@ -9,7 +9,18 @@ from pydantic import Field
 
 from pressrun.calls import Answer, Call, Endpoint, StepName
 from pressrun.steps import checks, prompts
-from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+from pressrun.steps.base import (
+    InvalidReply,
+    Order,
+    Output,
+    Parsed,
+    Reading,
+    Step,
+    Wanted,
+    chat_call,
+    parse_chat,
+    reading,
+)
 from pressrun.steps.config import Section, article_item
 
 __all__ = ["STEP", "Article"]
@@ -55,6 +66,9 @@ Write article {number} of the site, from the plan below.
 {item}"""
 
 
+WANTED = Wanted(model=Article, max_tokens=8_000, effort="low", repeats=True)
+
+
 def calls(order: Order) -> list[Call]:
     """One call an article plan."""
     (least, most), unit = (CJK_CHARACTERS, "Chinese characters") if order.brief.is_chinese else (WORDS, "words")
@@ -63,22 +77,20 @@ def calls(order: Order) -> list[Call]:
             order,
             StepName.ARTICLES,
             article_item(number),
-            task=TASK.format(
+            TASK.format(
                 number=number,
                 least=least,
                 most=most,
                 unit=unit,
                 item=prompts.data("item", {"number": number, **plan.model_dump(mode="json")}),
             ),
-            model=Article,
-            max_tokens=8_000,
-            effort="low",
+            WANTED,
         )
         for number, plan in enumerate(order.config.articles, start=1)
     ]
 
 
-def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
+def parse(order: Order, call: Call, answer: Answer) -> Reading:
     """The article, with length, language and debris checked. Raises `InvalidReply`."""
     article = parse_chat(answer, Article)
     least = (CJK_CHARACTERS if order.brief.is_chinese else WORDS)[0]
@@ -92,7 +104,7 @@ def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
     warnings = [f"text {fault}" for fault in checks.too_short(article.text, least)]
     warnings += checks.width_outside("SEO title", article.seo_title, 30, 60)
     warnings += checks.width_outside("SEO description", article.seo_description, 120, 160)
-    return Parsed(content=article, warnings=tuple(warnings))
+    return reading(call, Parsed(content=article, warnings=tuple(warnings)))
 
 
 def _alike(articles: dict[str, Any]) -> dict[str, list[str]]:

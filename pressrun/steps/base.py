@@ -1,4 +1,4 @@
-"""What every step has in common: how a call is put together, how a reply is read, how a bad one is sent back.
+"""What every step has in common: how a call is put together and how a reply is read.
 
 Invariant: a reply becomes content only by passing its schema and its step's checks; everything else is a list of
 faults in words that both the model (in a repair) and the editor (in the report) can act on.
@@ -11,14 +11,31 @@ from functools import cached_property, lru_cache
 from typing import Any, Self, TypeVar
 
 import openai
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, Endpoint, Frozen, StepName
-from pressrun.models import legal_effort
+from pressrun.models import legal_effort, model_info
 from pressrun.steps import prompts
 
-__all__ = ["InvalidReply", "Order", "Output", "Parsed", "Step", "chat_call", "parse_chat", "repair_call"]
+__all__ = [
+    "Asking",
+    "InvalidReply",
+    "Order",
+    "Output",
+    "Parsed",
+    "Reading",
+    "Step",
+    "Wanted",
+    "chat_call",
+    "parse_chat",
+    "reading",
+    "reply_text",
+    "response_format",
+]
+
+GENEROUS = 32_000
+"""Output tokens that any text call may use when the caps that fit its step are switched off."""
 
 Content = TypeVar("Content", bound=BaseModel)
 
@@ -29,6 +46,17 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
+class Asking(Frozen):
+    """Ways of asking for the same content with fewer tokens; each can be switched off, to see what it is worth."""
+
+    pack: bool = True
+    """Small items that share a context go in one request."""
+    share_prefix: bool = True
+    """What is the same for all calls of a site comes first, so that the provider's prompt cache can serve it."""
+    fit_effort: bool = True
+    """Each step has its own reasoning effort and output cap; off: the model's default effort and a generous cap."""
+
+
 class Order(Frozen):
     """What a step works from: the brief, the models to ask and, after step 08, the configuration."""
 
@@ -36,8 +64,11 @@ class Order(Frozen):
     text_model: str
     image_model: str
     image_quality: str
+    asking: Asking = Asking()
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
+    refined_prompts: dict[str, str] = Field(default_factory=dict)
+    """Better prompts by image item, where the image descriptions have brought them and they are wanted."""
 
     @cached_property
     def opening(self) -> list[dict[str, str]]:
@@ -79,6 +110,32 @@ class Parsed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What one reply gave: content for some of its items, faults for the others."""
+
+    parsed: dict[str, Parsed]
+    faults: dict[str, list[str]]
+
+
+def reading(call: Call, parsed: Parsed) -> Reading:
+    """The reading of a reply that is about one item, and fit."""
+    return Reading(parsed={call.item: parsed}, faults={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a step wants written, and what that takes."""
+
+    model: type[BaseModel]
+    max_tokens: int
+    """Output tokens, reasoning included."""
+    effort: str
+    """Reasoning effort; sent only to a model that takes one."""
+    repeats: bool = False
+    """Whether several calls of a site begin alike, so that the prompt cache is worth addressing."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """A step of the pipeline: how it turns what is known into calls, and answers into content."""
 
@@ -87,43 +144,37 @@ class Step:
     """For people: `09 articles`."""
     endpoint: Endpoint
     calls: Callable[[Order], list[Call]]
-    parse: Callable[[Order, Call, Answer], Parsed]
-    """Raises `InvalidReply`."""
+    parse: Callable[[Order, Call, Answer], Reading]
+    """Raises `InvalidReply` when nothing of the reply can be used."""
     output_tokens: Callable[[Order], int]
-    """Output tokens that one call is expected to use, reasoning included, for the forecast."""
+    """Output tokens that one item is expected to take, reasoning included, for the forecast."""
     check_together: Callable[[dict[str, Any]], dict[str, list[str]]] = lambda _contents: {}
     """Faults by item that show only when all of the step's contents are side by side."""
 
 
 def chat_call(
-    order: Order,
-    step: StepName,
-    item: str,
-    *,
-    task: str,
-    model: type[BaseModel],
-    max_tokens: int,
-    effort: str,
+    order: Order, step: StepName, item: str, task: str, wanted: Wanted, *, items: tuple[str, ...] = ()
 ) -> Call:
-    """A Chat Completions call with strict structured output.
-
-    What is the same for every call of the site comes first, so that the provider's prompt cache can serve it.
-    `max_tokens` includes reasoning; `effort` is sent only when the model takes it.
-    """
+    """A Chat Completions call with strict structured output; `items` are those of a packed one."""
+    task_message = {"role": "user", "content": task}
+    asking = order.asking
     body: dict[str, Any] = {
         "model": order.text_model,
-        "messages": [*order.opening, {"role": "user", "content": task}],
-        "response_format": _response_format(model),
-        "max_completion_tokens": max_tokens,
+        "messages": [*order.opening, task_message] if asking.share_prefix else [task_message, *order.opening],
+        "response_format": response_format(wanted.model),
+        "max_completion_tokens": wanted.max_tokens if asking.fit_effort else GENEROUS,
     }
-    legal = legal_effort(order.text_model, effort)
+    legal = legal_effort(order.text_model, wanted.effort) if asking.fit_effort else None
     if legal is not None:
         body["reasoning_effort"] = legal
-    return Call(site=order.brief.slug, step=step, item=item, endpoint=Endpoint.CHAT, body=body)
+    # Not to a model that we do not know: a compatible server may refuse the parameter.
+    if wanted.repeats and asking.share_prefix and model_info(order.text_model):
+        body["prompt_cache_key"] = f"{order.brief.slug[:40]}-{step}"
+    return Call(site=order.brief.slug, step=step, item=item, items=items, endpoint=Endpoint.CHAT, body=body)
 
 
 @lru_cache(maxsize=64)
-def _response_format(model: type[BaseModel]) -> dict[str, Any]:
+def response_format(model: type[BaseModel]) -> dict[str, Any]:
     """Made once for a model; the bodies that share it are never changed, only copied."""
     schema = {"name": schema_name(model), "strict": True, "schema": strict_schema(model)}
     return {"type": "json_schema", "json_schema": schema}
@@ -143,21 +194,33 @@ def strict_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def parse_chat(answer: Answer, model: type[Content]) -> Content:
     """Read a Chat Completions reply as `model`. Raises `InvalidReply` for refusals, truncation and off-schema text."""
-    choice = _first_choice(answer.body or {})
+    text, cut_off = reply_text(answer)
+    if cut_off:
+        raise InvalidReply(["the reply was cut off at the token limit"])
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidReply(say_faults(error)) from None
+
+
+def reply_text(answer: Answer) -> tuple[str, bool]:
+    """The text of a reply, and whether it was cut off. Raises `InvalidReply` for a refusal or a filtered reply."""
+    choice = first_choice(answer.body or {})
     message = choice.get("message") or {}
     if message.get("refusal"):
         raise InvalidReply([f"the model refused: {str(message['refusal'])[:300]}"], refused=True)
-    if choice.get("finish_reason") == "length":
-        raise InvalidReply(["the reply was cut off at the token limit"])
     if choice.get("finish_reason") == "content_filter":
         raise InvalidReply(["the provider's content filter cut the reply"])
-    try:
-        return model.model_validate_json(message.get("content") or "")
-    except ValidationError as error:
-        raise InvalidReply([_say_fault(fault) for fault in error.errors()[:10]]) from None
+    return str(message.get("content") or ""), choice.get("finish_reason") == "length"
 
 
-def _first_choice(body: dict[str, Any]) -> dict[str, Any]:
+def say_faults(error: ValidationError) -> list[str]:
+    """A validation's faults, one sentence each."""
+    return [_say_fault(fault) for fault in error.errors()[:10]]
+
+
+def first_choice(body: dict[str, Any]) -> dict[str, Any]:
+    """The reply's choice. Raises `InvalidReply` when it has none."""
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise InvalidReply(["the reply has no choices"])
@@ -167,26 +230,3 @@ def _first_choice(body: dict[str, Any]) -> dict[str, Any]:
 def _say_fault(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "the reply"
     return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def repair_call(call: Call, answer: Answer, faults: list[str]) -> Call:
-    """The one call that asks to put an invalid reply right, telling what was wrong with it."""
-    if call.endpoint is Endpoint.IMAGES:
-        body = {**call.body, "prompt": f"{call.body['prompt']}\n\nAn earlier attempt failed: {'; '.join(faults)}."}
-    else:
-        body = _repair_chat(call.body, answer, faults)
-    # Not model_copy: it would carry the cached key and id of the first call along.
-    return Call(site=call.site, step=call.step, item=call.item, endpoint=call.endpoint, body=body, repairs=call.id)
-
-
-def _repair_chat(body: dict[str, Any], answer: Answer, faults: list[str]) -> dict[str, Any]:
-    choice = _first_choice(answer.body or {}) if (answer.body or {}).get("choices") else {}
-    cut_off = choice.get("finish_reason") == "length"
-    reply = (choice.get("message") or {}).get("content")
-    messages = list(body["messages"])
-    if reply and not cut_off:
-        messages.append({"role": "assistant", "content": reply})
-    messages.append({"role": "user", "content": prompts.repair(faults)})
-    # A reply that was cut off needs room, whatever else is said to it.
-    limit = body["max_completion_tokens"] * (2 if cut_off else 1)
-    return {**body, "messages": messages, "max_completion_tokens": limit}

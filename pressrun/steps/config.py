@@ -12,7 +12,18 @@ from slugify import slugify
 from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, Endpoint, StepName
 from pressrun.steps import checks
-from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+from pressrun.steps.base import (
+    InvalidReply,
+    Order,
+    Output,
+    Parsed,
+    Reading,
+    Step,
+    Wanted,
+    chat_call,
+    parse_chat,
+    reading,
+)
 
 __all__ = ["STEP", "ArticlePlan", "ImagePlan", "Page", "Palette", "Section", "SiteConfig", "article_item", "image_item"]
 
@@ -124,20 +135,11 @@ def calls(order: Order) -> list[Call]:
         article_count=brief.article_count,
         image_count=brief.image_count,
     )
-    return [
-        chat_call(
-            order,
-            StepName.CONFIG,
-            "site-config",
-            task=task,
-            model=_ordered_config(brief),
-            max_tokens=24_000,
-            effort="low",
-        )
-    ]
+    wanted = Wanted(model=_ordered_config(brief), max_tokens=24_000, effort="low")
+    return [chat_call(order, StepName.CONFIG, "site-config", task, wanted)]
 
 
-def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
+def parse(order: Order, call: Call, answer: Answer) -> Reading:
     """The configuration, with counts and uniqueness checked. Raises `InvalidReply`."""
     config = parse_chat(answer, _ordered_config(order.brief))
     faults = checks.text_faults(_prose(config), order.brief)
@@ -149,7 +151,8 @@ def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
         faults += [f"{item}: {fault}" for item, found in checks.duplicates(numbered, what).items() for fault in found]
     if faults:
         raise InvalidReply(faults)
-    return Parsed(content=SiteConfig.model_validate(config.model_dump()), warnings=_placement_warnings(config))
+    content = SiteConfig.model_validate(config.model_dump())
+    return reading(call, Parsed(content=content, warnings=_placement_warnings(config)))
 
 
 def _prose(config: SiteConfig) -> list[tuple[str, str]]:
@@ -174,7 +177,7 @@ def specimen(brief: SiteBrief) -> SiteConfig:
     words = "neighbourhood customers choose carefully because quality matters "
     section = Section(heading=words[:40], body=words * 16)
     page = Page(
-        slug="page",
+        slug="page-00",
         kind="other",
         nav_label="Page",
         headline=words[:50],
@@ -198,7 +201,7 @@ def specimen(brief: SiteBrief) -> SiteConfig:
         description=words * 3,
         voice=words * 5,
         palette=palette,
-        pages=[page] * len(brief.pages),
+        pages=[page.model_copy(update={"slug": f"page-{number:02d}"}) for number in range(len(brief.pages))],
         articles=[article] * brief.article_count,
         images=[image] * brief.image_count,
     )

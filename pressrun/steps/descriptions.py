@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import Field
 
 from pressrun.calls import Answer, Call, Endpoint, StepName
-from pressrun.steps import checks, prompts
-from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+from pressrun.steps import checks
+from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Reading, Step, Wanted
 from pressrun.steps.config import image_item
+from pressrun.steps.packing import item_calls, read_items
 
 __all__ = ["STEP", "ImageDescription"]
 
@@ -29,7 +30,7 @@ class ImageDescription(Output):
 
 
 TASK = """\
-Write the words for one image of the site, from its plan below.
+Write the words around images of the site, from the plan below, for {what}.
 
 - alt: what matters in the image for someone who cannot see it, in the site's language, at most 125 characters. Do not
   begin with "image of" or "photo of"; no file names, no lists of search terms.
@@ -37,28 +38,26 @@ Write the words for one image of the site, from its plan below.
 - refined_prompt: the image prompt made better, in English: one subject, one moment, light, lens, depth, mood, and the
   site's palette where it fits; no text, logos or recognisable people.
 
-{item}"""
+{plans}"""
+
+WANTED = Wanted(model=ImageDescription, max_tokens=1_500, effort="none", repeats=True)
 
 
 def calls(order: Order) -> list[Call]:
-    """One call an image plan."""
-    return [
-        chat_call(
-            order,
-            StepName.DESCRIPTIONS,
-            image_item(number),
-            task=TASK.format(item=prompts.data("item", {"number": number, **plan.model_dump(mode="json")})),
-            model=ImageDescription,
-            max_tokens=1_500,
-            effort="none",
-        )
+    """One call for all image plans, or one for each."""
+    plans = {
+        image_item(number): {"number": number, **plan.model_dump(mode="json")}
         for number, plan in enumerate(order.config.images, start=1)
-    ]
+    }
+    return item_calls(order, StepName.DESCRIPTIONS, plans, TASK, WANTED)
 
 
-def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
-    """The description, with the alternative text checked. Raises `InvalidReply`."""
-    description = parse_chat(answer, ImageDescription)
+def parse(order: Order, call: Call, answer: Answer) -> Reading:
+    """The descriptions, with the alternative text checked. Raises `InvalidReply`."""
+    return read_items(call, answer, ImageDescription, lambda description: _checked(order, description))
+
+
+def _checked(order: Order, description: ImageDescription) -> Parsed:
     faults = checks.text_faults([("alt", description.alt), ("caption", description.caption)], order.brief)
     if FILE_NAME.search(description.alt):
         faults.append("alt is a file name")

@@ -10,7 +10,7 @@ import io
 from PIL import Image, UnidentifiedImageError
 
 from pressrun.calls import Answer, Call, Endpoint, StepName
-from pressrun.steps.base import InvalidReply, Order, Parsed, Step
+from pressrun.steps.base import InvalidReply, Order, Parsed, Reading, Step, reading
 from pressrun.steps.config import image_item
 
 __all__ = ["STEP"]
@@ -42,7 +42,8 @@ def calls(order: Order) -> list[Call]:
             endpoint=Endpoint.IMAGES,
             body={
                 "model": order.image_model,
-                "prompt": f"{plan.prompt}\n\n{STYLE} Let {palette.primary} and {palette.accent} appear where natural.",
+                "prompt": f"{order.refined_prompts.get(image_item(number), plan.prompt)}\n\n{STYLE} "
+                f"Let {palette.primary} and {palette.accent} appear where natural.",
                 "n": 1,
                 "size": SIZES[plan.orientation],
                 "quality": order.image_quality,
@@ -54,7 +55,7 @@ def calls(order: Order) -> list[Call]:
     ]
 
 
-def parse(_order: Order, _call: Call, answer: Answer) -> Parsed:
+def parse(_order: Order, call: Call, answer: Answer) -> Reading:
     """The image's bytes. Raises `InvalidReply` for anything that is not an image."""
     data = ((answer.body or {}).get("data") or [{}])[0]
     encoded = data.get("b64_json") if isinstance(data, dict) else None
@@ -71,7 +72,7 @@ def parse(_order: Order, _call: Call, answer: Answer) -> Parsed:
         raise InvalidReply([f"the image is a {kind}, not a JPEG, PNG or WebP"])
     if min(size) < LEAST_PIXELS:
         raise InvalidReply([f"the image is only {size[0]} x {size[1]} pixels"])
-    return Parsed(content=raw)
+    return reading(call, Parsed(content=raw))
 
 
 def _output_tokens(order: Order) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pressrun.brief import SiteBrief
 
-__all__ = ["data", "repair", "site", "system"]
+__all__ = ["data", "each_of", "repair", "repair_items", "site", "system"]
 
 HOUSE_RULES = """\
 You are the senior editor of a small agency that builds websites for local businesses. You write copy that its owner
@@ -73,4 +73,21 @@ def repair(faults: list[str]) -> str:
     return (
         f"That reply cannot be used:\n{lines}\n\nGive the complete reply again, in the same JSON form, with every "
         "fault above put right and everything that was good kept."
+    )
+
+
+def each_of(count: int) -> str:
+    """What a packed request is about, in place of `the item`."""
+    return (
+        f"each of the {count} items below. Give each its own entry, under its id; write every entry as if it were the "
+        "only one, and let no two say the same"
+    )
+
+
+def repair_items(faults: dict[str, list[str]]) -> str:
+    """The message that sends the faulty items of a packed reply back."""
+    lines = "\n".join(f"- {item}: {fault}" for item, found in faults.items() for fault in found)
+    return (
+        f"Some items of that reply cannot be used:\n{lines}\n\nGive these items again, and only these, in the same "
+        "JSON form, with every fault above put right. The other items are kept: do not repeat what they say."
     )

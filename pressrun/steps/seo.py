@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import Field
 
 from pressrun.calls import Answer, Call, Endpoint, StepName
-from pressrun.steps import checks, prompts
-from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Step, chat_call, parse_chat
+from pressrun.steps import checks
+from pressrun.steps.base import InvalidReply, Order, Output, Parsed, Reading, Step, Wanted
+from pressrun.steps.packing import item_calls, read_items
 
 __all__ = ["STEP", "PageSeo"]
 
@@ -25,7 +26,7 @@ class PageSeo(Output):
 
 
 TASK = """\
-Write the meta tags of one page of the site.
+Write the meta tags of pages of the site, from the copy below, for {what}.
 
 - title: what the page is, then who; 30 to 60 characters wide (a Chinese character counts as two). Not the headline.
 - description: a complete sentence or two that a searcher would click, 120 to 160 wide, with the main search term in its
@@ -33,28 +34,26 @@ Write the meta tags of one page of the site.
 - og_title and og_description: for someone who sees the page shared by a friend; conversational.
 - focus_keyword: the one search term this page should be found by, which no other page of the site has.
 
-{item}"""
+{plans}"""
+
+WANTED = Wanted(model=PageSeo, max_tokens=1_500, effort="none", repeats=True)
 
 
 def calls(order: Order) -> list[Call]:
-    """One call a page of the configuration."""
-    return [
-        chat_call(
-            order,
-            StepName.SEO,
-            page.slug,
-            task=TASK.format(item=prompts.data("item", {"number": number, **page.model_dump(mode="json")})),
-            model=PageSeo,
-            max_tokens=1_500,
-            effort="none",
-        )
+    """One call for all pages of the configuration, or one for each."""
+    plans = {
+        page.slug: {"number": number, **page.model_dump(mode="json")}
         for number, page in enumerate(order.config.pages, start=1)
-    ]
+    }
+    return item_calls(order, StepName.SEO, plans, TASK, WANTED)
 
 
-def parse(order: Order, _call: Call, answer: Answer) -> Parsed:
+def parse(order: Order, call: Call, answer: Answer) -> Reading:
     """The meta tags; widths outside the usual are warnings. Raises `InvalidReply`."""
-    seo = parse_chat(answer, PageSeo)
+    return read_items(call, answer, PageSeo, lambda seo: _checked(order, seo))
+
+
+def _checked(order: Order, seo: PageSeo) -> Parsed:
     faults = checks.text_faults([("title", seo.title), ("description", seo.description)], order.brief)
     if faults:
         raise InvalidReply(faults)

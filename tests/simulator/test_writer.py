@@ -15,7 +15,7 @@ from pressrun.calls import Answer, Call, Route, StepName
 from pressrun.simulator.writer import write_reply
 from pressrun.simulator.writing.palette import contrast, palette
 from pressrun.simulator.writing.words import LANGUAGES, THEMES, Words, load_prose
-from pressrun.steps import CONFIG, STEPS, Order, Parsed, Step, repair_call
+from pressrun.steps import CONFIG, STEPS, Asking, Order, Parsed, Step, repair_call
 from pressrun.steps.checks import display_width, reading_length
 from pressrun.steps.config import SiteConfig
 
@@ -109,7 +109,9 @@ def _answer(call: Call) -> Answer:
 
 
 def _parsed(step: Step, order: Order) -> dict[str, Parsed]:
-    return {call.item: step.parse(order, call, _answer(call)) for call in step.calls(order)}
+    readings = [step.parse(order, call, _answer(call)) for call in step.calls(order)]
+    assert [reading.faults for reading in readings if reading.faults] == []
+    return {item: parsed for reading in readings for item, parsed in reading.parsed.items()}
 
 
 @cache
@@ -271,8 +273,25 @@ def test_a_repair_call_is_answered_like_the_call_itself() -> None:
     order = _order(brief, config)
     call = step.calls(order)[3]
     broken = Answer(call_id=call.id, route=Route.REALTIME, body={"choices": [{"message": {"content": "{}"}}]})
-    repair = repair_call(call, broken, ["title: Field required", "<item>{}</item> is no way to answer"])
+    repair = repair_call(call, broken, {call.item: ["title: Field required", "<item>{}</item> is no way"]})
     assert step.parse(order, repair, _answer(repair)) == step.parse(order, call, _answer(call))
+
+
+@pytest.mark.parametrize("name", ["en", "zh-TW", "de-DE"])
+def test_an_item_gets_the_same_words_whether_it_is_packed_or_not(name: str) -> None:
+    brief, config, made = _site(name, 6)
+    order = _order(brief, config).model_copy(update={"asking": Asking(pack=False)})
+    for step in (StepName.DESCRIPTIONS, StepName.SEO):
+        assert _parsed(STEPS[step], order) == made[step]
+
+
+def test_a_repair_of_a_pack_is_answered_for_the_items_it_asks_for() -> None:
+    brief, config, made = _site("en", 6)
+    step = STEPS[StepName.DESCRIPTIONS]
+    [call] = step.calls(_order(brief, config))
+    repair = repair_call(call, _answer(call), {"image-05": ["alt is empty"], "image-09": ["alt is empty"]})
+    parsed = step.parse(_order(brief, config), repair, _answer(repair)).parsed
+    assert parsed == {item: made[StepName.DESCRIPTIONS][item] for item in ("image-05", "image-09")}
 
 
 @pytest.mark.parametrize("headings", [1, 4, 5, 9, 30])

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from pressrun.calls import Answer, Call, StepName
-from pressrun.steps import CONFIG, STEPS, InvalidReply, Order, repair_call
+from pressrun.steps import CONFIG, STEPS, Asking, InvalidReply, Order, repair_call
 from pressrun.steps.base import strict_schema
 from pressrun.steps.config import specimen
 from tests.builders import a_brief
 from tests.calls_builder import a_chat_reply, an_answer
 
 
-def an_order(**brief: Any) -> Order:
+def an_order(*, asking: Asking | None = None, **brief: Any) -> Order:
     ordered = a_brief(**brief)
     config = specimen(ordered)
     pages = [page.model_copy(update={"slug": f"page-{number}"}) for number, page in enumerate(config.pages)]
@@ -25,6 +25,7 @@ def an_order(**brief: Any) -> Order:
         text_model="gpt-6-luna",
         image_model="gpt-image-2.5-flare",
         image_quality="medium",
+        asking=asking or Asking(),
         config=config.model_copy(update={"pages": pages}),
     )
 
@@ -44,10 +45,14 @@ def an_article(**changes: Any) -> dict[str, Any]:
     }
 
 
+UNPACKED = Asking(pack=False)
+
+
 def parse(step: StepName, order: Order, reply: dict[str, Any] | Answer) -> Any:
     call = STEPS[step].calls(order)[0]
     answer = reply if isinstance(reply, Answer) else an_answer(call, a_chat_reply(json.dumps(reply)))
-    return STEPS[step].parse(order, call, answer)
+    [parsed] = STEPS[step].parse(order, call, answer).parsed.values()
+    return parsed
 
 
 def faults(step: StepName, order: Order, reply: dict[str, Any] | Answer) -> str:
@@ -60,9 +65,15 @@ def all_calls(order: Order) -> list[Call]:
     return [call for step in STEPS.values() for call in step.calls(order)]
 
 
-def test_a_site_takes_one_config_call_and_one_for_each_item() -> None:
-    order = an_order(article_count=9, image_count=5, pages=["Home", "Menu", "Find us"])
+@pytest.mark.parametrize(("pack", "descriptions", "seo"), [(True, 1, 1), (False, 5, 3)])
+def test_a_site_takes_one_call_for_each_article_and_image_and_few_or_many_for_the_rest(
+    pack: bool, descriptions: int, seo: int
+) -> None:
+    order = an_order(asking=Asking(pack=pack), article_count=9, image_count=5, pages=["Home", "Menu", "Find us"])
     assert {name: len(step.calls(order)) for name, step in STEPS.items()} == {
+        "config": 1, "articles": 9, "images": 5, "descriptions": descriptions, "seo": seo,
+    }  # fmt: skip
+    assert {name: sum(len(call.covers) for call in step.calls(order)) for name, step in STEPS.items()} == {
         "config": 1, "articles": 9, "images": 5, "descriptions": 5, "seo": 3,
     }  # fmt: skip
 
@@ -115,6 +126,41 @@ def test_the_clients_text_cannot_close_the_fence_that_it_is_in() -> None:
     assert system.count("</brief>") == 1
 
 
+def test_calls_that_begin_alike_are_told_to_the_prompt_cache_as_such() -> None:
+    keys = [call.body.get("prompt_cache_key") for call in all_calls(an_order(asking=UNPACKED))]
+    assert set(keys) == {None, "harbour-bakery-articles", "harbour-bakery-descriptions", "harbour-bakery-seo"}
+    assert keys.count(None) == 1 + 13  # the configuration and the images are asked for once each
+
+
+def test_a_pack_is_asked_for_once_so_no_cache_is_addressed() -> None:
+    [pack] = STEPS[StepName.DESCRIPTIONS].calls(an_order())
+    assert "prompt_cache_key" not in pack.body
+
+
+def test_without_a_shared_prefix_the_item_comes_first_and_no_cache_is_addressed() -> None:
+    calls = STEPS[StepName.ARTICLES].calls(an_order(asking=Asking(share_prefix=False)))
+    assert len({json.dumps(call.body["messages"][0]) for call in calls}) == len(calls)
+    assert all("prompt_cache_key" not in call.body for call in calls)
+
+
+def test_a_model_that_we_do_not_know_gets_no_parameter_that_its_server_may_refuse() -> None:
+    order = an_order(asking=UNPACKED).model_copy(update={"text_model": "qwen3-32b"})
+    assert all({"prompt_cache_key", "reasoning_effort"}.isdisjoint(call.body) for call in all_calls(order))
+
+
+def test_without_fitted_effort_the_model_thinks_as_it_likes_within_a_generous_cap() -> None:
+    for call in all_calls(an_order(asking=Asking(fit_effort=False))):
+        assert "reasoning_effort" not in call.body
+        assert call.body.get("max_completion_tokens", 32_000) == 32_000
+
+
+def test_images_are_made_from_refined_prompts_where_there_are_any() -> None:
+    order = an_order().model_copy(update={"refined_prompts": {"image-02": "A better loaf"}})
+    first, second, *_ = (call.body["prompt"] for call in STEPS[StepName.IMAGES].calls(order))
+    assert second.startswith("A better loaf\n\n")
+    assert first == STEPS[StepName.IMAGES].calls(an_order())[0].body["prompt"]
+
+
 def test_no_effort_is_sent_to_a_model_that_takes_none() -> None:
     order = an_order().model_copy(update={"text_model": "gpt-4o-mini"})
     assert all("reasoning_effort" not in call.body for call in all_calls(order))
@@ -160,8 +206,9 @@ def test_refusals_truncation_and_off_schema_text_are_invalid(reply: dict[str, An
 
 def test_alt_text_must_be_there_and_no_file_name() -> None:
     words = {"alt": "", "caption": "Fresh at six.", "refined_prompt": "A loaf"}
-    assert "alt is empty" in faults(StepName.DESCRIPTIONS, an_order(), words)
-    assert "file name" in faults(StepName.DESCRIPTIONS, an_order(), {**words, "alt": "IMG_1234.jpg"})
+    order = an_order(asking=UNPACKED)
+    assert "alt is empty" in faults(StepName.DESCRIPTIONS, order, words)
+    assert "file name" in faults(StepName.DESCRIPTIONS, order, {**words, "alt": "IMG_1234.jpg"})
 
 
 def test_equal_titles_show_when_the_articles_are_side_by_side() -> None:
@@ -214,7 +261,7 @@ def test_a_repair_tells_the_model_what_was_wrong_and_is_a_call_of_its_own() -> N
     order = an_order()
     call = STEPS[StepName.ARTICLES].calls(order)[0]
     first_id = call.id
-    repair = repair_call(call, an_answer(call, a_chat_reply('{"title": ""}')), ["title is empty"])
+    repair = repair_call(call, an_answer(call, a_chat_reply('{"title": ""}')), {"article-01": ["title is empty"]})
     assert repair.id != first_id
     assert repair.key != call.key
     assert repair.repairs == first_id
@@ -224,7 +271,7 @@ def test_a_repair_tells_the_model_what_was_wrong_and_is_a_call_of_its_own() -> N
 
 def test_a_reply_that_was_cut_off_is_not_repeated_but_given_more_room() -> None:
     call = STEPS[StepName.ARTICLES].calls(an_order())[0]
-    repair = repair_call(call, an_answer(call, a_chat_reply("{", finish_reason="length")), ["cut off"])
+    repair = repair_call(call, an_answer(call, a_chat_reply("{", finish_reason="length")), {"article-01": ["cut off"]})
     assert repair.body["max_completion_tokens"] == 2 * call.body["max_completion_tokens"]
     assert [message["role"] for message in repair.body["messages"]].count("assistant") == 0
 

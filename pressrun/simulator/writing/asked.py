@@ -33,6 +33,8 @@ class Asked:
     """The essentials of the `SiteConfig`; empty before step 08 has run."""
     item: dict[str, Any]
     """The plan in hand; empty when the request is not about one."""
+    items: dict[str, Any]
+    """The plans of a packed request by their ids; empty when the request is not packed."""
     seed: int
 
     @property
@@ -56,6 +58,7 @@ def read_body(body: dict[str, Any]) -> Asked:
         brief=_brief(_block("brief", texts)),
         site=_block("site", texts),
         item=_block("item", texts),
+        items=_block("items", texts),
         seed=stable_number(canonical_json(body)),
     )
 

@@ -1,0 +1,130 @@
+"""Packing: small items that share a context are asked for in one request, each under its own id.
+
+Invariant: each item of a packed reply stands for itself: it is read, checked and, when it is not fit, asked for again
+without the others; the schema has a required field for each, so the provider sees to it that none is left out.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import from_json
+
+from pressrun.calls import Answer, Call, StepName
+from pressrun.steps import prompts
+from pressrun.steps.base import (
+    InvalidReply,
+    Order,
+    Parsed,
+    Reading,
+    Wanted,
+    chat_call,
+    parse_chat,
+    reading,
+    reply_text,
+    say_faults,
+)
+
+__all__ = ["item_calls", "narrowed", "pack_name", "read_items"]
+
+Content = TypeVar("Content", bound=BaseModel)
+
+MOST_ITEMS = 25
+"""Of one request: with more, the reply grows long enough for a model to become careless at its end."""
+ROOM = 400
+"""Output tokens for each item of a pack, beyond what a single request is given: an item takes about 200."""
+
+
+def item_calls(
+    order: Order, step: StepName, plans: Mapping[str, dict[str, Any]], task: str, wanted: Wanted
+) -> list[Call]:
+    """The calls for small items: one for all (up to 25), or one for each when packing is off or there is only one.
+
+    `plans` is each item's data by its id. `task` has the places {what} and {plans}.
+    """
+    if not order.asking.pack or len(plans) == 1:
+        return [_single(order, step, item, plan, task, wanted) for item, plan in plans.items()]
+    return [_pack(order, step, {item: plans[item] for item in part}, task, wanted) for part in _parts(list(plans))]
+
+
+def _single(order: Order, step: StepName, item: str, plan: dict[str, Any], task: str, wanted: Wanted) -> Call:
+    text = task.format(what="the item", plans=prompts.data("item", plan))
+    return chat_call(order, step, item, text, wanted)
+
+
+def _pack(order: Order, step: StepName, plans: Mapping[str, dict[str, Any]], task: str, wanted: Wanted) -> Call:
+    items = tuple(plans)
+    text = task.format(what=prompts.each_of(len(items)), plans=prompts.data("items", dict(plans)))
+    packed = Wanted(
+        model=_pack_model(wanted.model, items),
+        max_tokens=wanted.max_tokens + ROOM * len(items),
+        effort=wanted.effort,
+    )
+    return chat_call(order, step, pack_name(items), text, packed, items=items)
+
+
+def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As few parts as needed, as equal as can be."""
+    count = -(-len(items) // MOST_ITEMS)
+    for number in range(count):
+        yield items[number * len(items) // count : (number + 1) * len(items) // count]
+
+
+def pack_name(items: Sequence[str]) -> str:
+    """`image-01-and-12-more`, or the item itself when it is alone."""
+    return items[0] if len(items) == 1 else f"{items[0]}-and-{len(items) - 1}-more"
+
+
+@lru_cache(maxsize=64)
+def _pack_model(model: type[BaseModel], items: tuple[str, ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {f"item_{number}": (model, Field(alias=item)) for number, item in enumerate(items)}
+    return create_model(f"{model.__name__}Pack", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def narrowed(response_format: dict[str, Any], items: Collection[str]) -> dict[str, Any]:
+    """A pack's response format for some of its items."""
+    described = response_format["json_schema"]
+    schema = described["schema"]
+    kept = {item: part for item, part in schema["properties"].items() if item in items}
+    narrow = {**schema, "properties": kept, "required": list(kept)}
+    return {**response_format, "json_schema": {**described, "schema": narrow}}
+
+
+def read_items(call: Call, answer: Answer, model: type[Content], check: Callable[[Content], Parsed]) -> Reading:
+    """Read a reply that is about one item or a pack of them; `check` raises `InvalidReply` for one that is not fit.
+
+    Of a packed reply that was cut off, the items that came whole are kept. Raises `InvalidReply` when nothing of the
+    reply can be used.
+    """
+    if not call.items:
+        return reading(call, check(parse_chat(answer, model)))
+    replies = _replies(answer)
+    parsed: dict[str, Parsed] = {}
+    faults: dict[str, list[str]] = {}
+    for item in call.items:
+        try:
+            parsed[item] = check(_read_item(replies, item, model))
+        except InvalidReply as invalid:
+            faults[item] = invalid.faults
+    return Reading(parsed=parsed, faults=faults)
+
+
+def _replies(answer: Answer) -> dict[str, Any]:
+    text, cut_off = reply_text(answer)
+    try:
+        replies = from_json(text, allow_partial=cut_off)
+    except ValueError:
+        raise InvalidReply(["the reply is not JSON"]) from None
+    if not isinstance(replies, dict):
+        raise InvalidReply(["the reply is not a JSON object"])
+    return replies
+
+
+def _read_item(replies: dict[str, Any], item: str, model: type[Content]) -> Content:
+    if item not in replies:
+        raise InvalidReply(["it is missing from the reply"])
+    try:
+        return model.model_validate(replies[item])
+    except ValidationError as error:
+        raise InvalidReply(say_faults(error)) from None

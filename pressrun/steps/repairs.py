@@ -1,0 +1,52 @@
+"""How a reply that is not fit to use is sent back, once.
+
+Invariant: only what was faulty is asked for again: of a packed request the good items are kept, and not paid for twice.
+"""
+
+from typing import Any
+
+from pressrun.calls import Answer, Call, Endpoint
+from pressrun.steps import prompts
+from pressrun.steps.base import first_choice
+from pressrun.steps.packing import narrowed, pack_name
+
+__all__ = ["repair_call"]
+
+
+def repair_call(call: Call, answer: Answer, faults: dict[str, list[str]]) -> Call:
+    """The one call that asks to put the faulty items of a reply right, telling what was wrong with each."""
+    if call.endpoint is Endpoint.IMAGES:
+        [reasons] = faults.values()
+        body = {**call.body, "prompt": f"{call.body['prompt']}\n\nAn earlier attempt failed: {'; '.join(reasons)}."}
+    else:
+        body = _repair_chat(call, answer, faults)
+    items = tuple(item for item in call.items if item in faults)
+    # Not model_copy: it would carry the cached key and id of the first call along.
+    return Call(
+        site=call.site,
+        step=call.step,
+        item=pack_name(items) if items else call.item,
+        items=items,
+        endpoint=call.endpoint,
+        body=body,
+        repairs=call.id,
+    )
+
+
+def _repair_chat(call: Call, answer: Answer, faults: dict[str, list[str]]) -> dict[str, Any]:
+    choice = first_choice(answer.body or {}) if (answer.body or {}).get("choices") else {}
+    cut_off = choice.get("finish_reason") == "length"
+    reply = (choice.get("message") or {}).get("content")
+    messages = list(call.body["messages"])
+    if reply and not cut_off:
+        messages.append({"role": "assistant", "content": reply})
+    if call.items:
+        said = prompts.repair_items(faults)
+    else:
+        [reasons] = faults.values()
+        said = prompts.repair(reasons)
+    messages.append({"role": "user", "content": said})
+    # A reply that was cut off needs room, whatever else is said to it.
+    limit = call.body["max_completion_tokens"] * (2 if cut_off else 1)
+    body = {**call.body, "messages": messages, "max_completion_tokens": limit}
+    return {**body, "response_format": narrowed(body["response_format"], faults)} if call.items else body
