@@ -245,11 +245,11 @@ def test_all_faulty_lines_are_told_at_once_with_their_numbers():
     assert text.splitlines() == [
         "export.csv is faulty, so nothing was compared. Export it again.",
         "  line 3: batch 'perhaps' is neither true nor false",
-        "  line 3: num_model_requests 'two' is not a count (0, 1, 2 ...)",
+        "  line 3: num_model_requests 'two' is not a number",
         "  line 4: input_tokens '-5' is not a count (0, 1, 2 ...)",
         "  line 4: output_tokens '1.5' is not a count (0, 1, 2 ...)",
         "  line 5: start_time 'yesterday' is not a time (seconds since 1970, or 2026-11-23T00:00:00)",
-        "  line 6: input_tokens '' is not a count (0, 1, 2 ...)",
+        "  line 6: input_tokens '' is not a number",
         "  line 7: 3 cells, where the first line has 16",
         "  line 8: a bucket that is not within one day (UTC)",
     ]
