@@ -4,14 +4,17 @@ Invariant: every figure is a `Decimal` sum of ledger rows (or forecast lines) an
 is only ever stated against its baseline, the same usage at the standard real-time price.
 """
 
+from pressrun.costs.books import Books
+from pressrun.costs.export import to_csv, to_json
 from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast, forecast_costs
 from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 from pressrun.costs.money import percent, usd
-from pressrun.costs.render import to_csv, to_json, to_markdown, to_table
+from pressrun.costs.render import to_markdown, to_table
 from pressrun.costs.report import CostReport, cost_report
 
 __all__ = [
+    "Books",
     "CallEstimate",
     "CallStatus",
     "Commitment",

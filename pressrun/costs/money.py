@@ -3,16 +3,28 @@
 Invariant: a sum that is not zero is never shown as zero, however small it is.
 """
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["percent", "share", "usd"]
+__all__ = ["all_places", "common_places", "percent", "share", "usd"]
 
 SIGNIFICANT_DIGITS = 3
+CENTS = 2
+MOST_PLACES = 6
+"""Of a column of sums: to the millionth of a dollar."""
 
 
-def usd(amount: Decimal) -> str:
-    """`$1,234.50`, `$0.536`, `$0.00166`: cents from a dollar up, three significant digits below."""
+def usd(amount: Decimal, places: int | None = None) -> str:
+    """`$1,234.50`, `$0.536`, `$0.00166`: cents from a dollar up, three significant digits below.
+
+    With `places` it has that many decimals, as the other sums of its column do; `<$0.01` when they show nothing of it.
+    """
     sign = "-" if amount < 0 else ""
+    if places is not None:
+        rounded = _rounded(abs(amount), places)
+        if amount and not rounded:
+            return f"{'>' if sign else '<'}{sign}${Decimal(1).scaleb(-places):f}"
+        return f"{sign}${rounded:,f}"
     size = abs(amount)
     if size == 0 or _rounded(size, SIGNIFICANT_DIGITS) >= 1:
         return f"{sign}${_rounded(size, 2):,f}"
@@ -22,6 +34,20 @@ def usd(amount: Decimal) -> str:
     # Zeros that stand for nothing are dropped; those that a rounding left are digits like the others.
     fraction = fraction.rstrip("0") if rounded == size else fraction
     return f"{sign}${whole}.{fraction.ljust(2, '0')}"
+
+
+def common_places(amounts: Iterable[Decimal]) -> int:
+    """How many decimals let a column of sums stand point under point, the smallest with three digits: 2 to 6."""
+    there = [amount for amount in amounts if amount]
+    if not there:
+        return CENTS
+    legible = SIGNIFICANT_DIGITS - 1 - min(map(abs, there)).adjusted()
+    return max(min(legible, all_places(there), MOST_PLACES), CENTS)
+
+
+def all_places(amounts: Iterable[Decimal]) -> int:
+    """How many decimals show every digit of a column of sums."""
+    return max((-int(amount.normalize().as_tuple().exponent) for amount in amounts), default=0)
 
 
 def _rounded(amount: Decimal, places: int) -> Decimal:

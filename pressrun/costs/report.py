@@ -1,11 +1,11 @@
-"""The report: ledger rows summed by step, beside what was forecast.
+"""The report: ledger rows summed by step, route and model, beside what was forecast.
 
 Invariant: totals are sums of `Decimal` objects and equal the rows exactly; no float and no blended rate comes near.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
@@ -15,23 +15,36 @@ from pressrun.calls import StepName
 from pressrun.costs.forecast import Forecast
 from pressrun.costs.ledger import CallStatus, LedgerRow
 from pressrun.costs.money import share
+from pressrun.costs.variance import SERVED, StepVariance, count_words, variance_table
 from pressrun.prices import Tier
 
-__all__ = ["CostReport", "cost_report"]
+__all__ = ["LINE", "CostReport", "cost_report"]
 
 COUNTS = ["calls", "failed", "invalid", "reused", "input", "cached", "output"]
 MONEY = ["usd", "realtime_usd"]
+LINE = ["step", "route", "model"]
+Line = tuple[StepName, Tier, str]
+"""What is summed apart: a step by a route on a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostReport:
-    """What the calls of one or more sites cost, in USD."""
+    """What the calls of one or more sites cost, in USD.
+
+    The frames that break it up have the columns calls, failed, invalid, reused (calls), input, cached, output (tokens),
+    usd, realtime_usd, saving_usd, saving_percent (Decimal).
+    """
 
     by_step: pd.DataFrame
-    """A row for each step that made calls, in the pipeline's order. Columns: calls, failed, invalid, reused (calls),
-    input, cached, output (tokens), usd, realtime_usd, saving_usd, saving_percent (Decimal), served (text)."""
+    """A row for each step that made calls, in the pipeline's order; also served (text: by which routes)."""
+    by_route: pd.DataFrame
+    """A row for each route that served calls: batch, flex, real time, priority."""
+    by_model: pd.DataFrame
+    """A row for each model, the dearest first."""
+    by_line: pd.DataFrame
+    """A row for each step, route and model that occur together, the dearest first."""
     variance: pd.DataFrame
-    """Forecast beside actual by step: forecast_usd, actual_usd, variance_usd, variance_percent; empty without a
+    """Forecast beside actual by step with the causes of the difference (see `variance_table`); empty without a
     forecast."""
     total: Decimal
     """What all calls cost, whichever run paid."""
@@ -76,22 +89,27 @@ def cost_report(
 
     Rows that an earlier run paid for count in every figure and are told apart in `reused`.
     """
-    sums: dict[StepName, StepSums] = defaultdict(StepSums)
+    lines: dict[Line, Sums] = defaultdict(Sums)
+    variances: dict[StepName, StepVariance] = defaultdict(StepVariance)
     sites: set[str] = set()
     sources: set[str] = set()
     for row in rows:
-        sums[row.step].add(row)
+        lines[row.step, row.tier, row.model].add(row)
+        variances[row.step].add(row)
         sites.add(row.site)
         sources.add(row.price_source)
-    by_step = _by_step(sums)
+    every = list(lines.values())
     return CostReport(
-        by_step=by_step,
-        variance=_variance(by_step, forecast),
-        total=_sum(by_step["usd"]),
-        realtime_total=_sum(by_step["realtime_usd"]),
-        reused=_sum(step.reused_usd for step in sums.values()),
-        reused_calls=sum(step.reused for step in sums.values()),
-        invalid=_sum(step.invalid_usd for step in sums.values()),
+        by_step=_by_step(lines),
+        by_route=_by_route(lines),
+        by_model=_by_model(lines),
+        by_line=_by_line(lines),
+        variance=variance_table(variances, forecast),
+        total=_sum(one.usd for one in every),
+        realtime_total=_sum(one.realtime_usd for one in every),
+        reused=_sum(one.reused_usd for one in every),
+        reused_calls=sum(one.reused for one in every),
+        invalid=_sum(one.invalid_usd for one in every),
         sites=len(sites),
         sites_per_year=sites_per_year,
         price_sources=sorted(sources),
@@ -99,8 +117,8 @@ def cost_report(
 
 
 @dataclass
-class StepSums:
-    """The rows of one step, added up."""
+class Sums:
+    """Some of the rows, added up."""
 
     calls: int = 0
     failed: int = 0
@@ -113,7 +131,6 @@ class StepSums:
     realtime_usd: Decimal = Decimal(0)
     reused_usd: Decimal = Decimal(0)
     invalid_usd: Decimal = Decimal(0)
-    served: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: LedgerRow) -> None:
         self.calls += 1
@@ -123,7 +140,6 @@ class StepSums:
         self.output += row.usage.output
         self.usd += row.cost_usd
         self.realtime_usd += row.realtime_usd
-        self.served["real time" if row.tier is Tier.STANDARD else row.tier.value] += 1
         if row.status is CallStatus.INVALID:
             self.invalid += 1
             self.invalid_usd += row.cost_usd
@@ -136,39 +152,59 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
 
 
-def _by_step(sums: Mapping[StepName, StepSums]) -> pd.DataFrame:
-    steps = [step for step in StepName if step in sums]
-    table = pd.DataFrame(index=pd.Index([step.value for step in steps], name="step"))
-    for name in COUNTS:
-        table[name] = pd.Series([getattr(sums[step], name) for step in steps], index=table.index, dtype="int64")
-    for name in MONEY:
-        table[name] = pd.Series([getattr(sums[step], name) for step in steps], index=table.index, dtype=object)
-    table["saving_usd"] = table["realtime_usd"] - table["usd"]
-    table["saving_percent"] = _shares(table, "saving_usd", "realtime_usd")
-    table["served"] = [_count_words(sums[step].served) for step in steps]
+def _by_step(lines: Mapping[Line, Sums]) -> pd.DataFrame:
+    groups = _grouped(lines, 0)
+    steps = [step for step in StepName if step in groups]
+    table = _frame(pd.Index([step.value for step in steps], name="step"), [groups[step] for step in steps])
+    table["served"] = [_served(lines, step) for step in steps]
     return table
 
 
-def _count_words(counts: Counter[str]) -> str:
-    """`batch`, or `batch 9, real time 1` when a step was served in more than one way."""
-    if len(counts) == 1:
-        return next(iter(counts))
-    return ", ".join(f"{word} {count}" for word, count in counts.most_common())
+def _by_route(lines: Mapping[Line, Sums]) -> pd.DataFrame:
+    groups = _grouped(lines, 1)
+    tiers = [tier for tier in SERVED if tier in groups]
+    return _frame(pd.Index([SERVED[tier] for tier in tiers], name="route"), [groups[tier] for tier in tiers])
 
 
-def _shares(table: pd.DataFrame, part: str, whole: str) -> "pd.Series[Any]":
-    shares = [share(one, other) for one, other in zip(table[part], table[whole], strict=True)]
-    return pd.Series(shares, index=table.index, dtype=object)
+def _by_model(lines: Mapping[Line, Sums]) -> pd.DataFrame:
+    groups = _grouped(lines, 2)
+    dearest = sorted(groups, key=lambda model: (-groups[model].usd, model))
+    return _frame(pd.Index(dearest, name="model"), [groups[model] for model in dearest])
 
 
-def _variance(by_step: pd.DataFrame, forecast: Forecast | None) -> pd.DataFrame:
-    """Steps that were forecast or made calls; a step missing on one side counts as 0 there."""
-    expected = {step.value: amount for step, amount in forecast.by_step.items()} if forecast else {}
-    actual = dict(by_step["usd"])
-    steps = [step.value for step in StepName if step in expected or step in actual] if forecast else []
-    table = pd.DataFrame(index=pd.Index(steps, name="step"))
-    table["forecast_usd"] = pd.Series([expected.get(step, Decimal(0)) for step in steps], index=steps, dtype=object)
-    table["actual_usd"] = pd.Series([actual.get(step, Decimal(0)) for step in steps], index=steps, dtype=object)
-    table["variance_usd"] = table["actual_usd"] - table["forecast_usd"]
-    table["variance_percent"] = _shares(table, "variance_usd", "forecast_usd")
+def _by_line(lines: Mapping[Line, Sums]) -> pd.DataFrame:
+    dearest = sorted(lines, key=lambda line: (-lines[line].usd, *map(str, line)))
+    names = [[step.value for step, _, _ in dearest], [SERVED[tier] for _, tier, _ in dearest], [m for *_, m in dearest]]
+    return _frame(pd.MultiIndex.from_arrays(names, names=LINE), [lines[line] for line in dearest])
+
+
+def _grouped(lines: Mapping[Line, Sums], part: int) -> dict[Any, Sums]:
+    """The sums of the lines that have the same step (part 0), route (1) or model (2)."""
+    groups: dict[Any, list[Sums]] = defaultdict(list)
+    for line, sums in lines.items():
+        groups[line[part]].append(sums)
+    return {name: _together(group) for name, group in groups.items()}
+
+
+def _together(parts: Sequence[Sums]) -> Sums:
+    return Sums(**{one.name: sum(getattr(part, one.name) for part in parts) for one in fields(Sums)})
+
+
+def _served(lines: Mapping[Line, Sums], step: StepName) -> str:
+    counts: Counter[Tier] = Counter()
+    for (its_step, tier, _), sums in lines.items():
+        if its_step is step:
+            counts[tier] += sums.calls
+    return count_words(counts)
+
+
+def _frame(index: "pd.Index[Any]", sums: Sequence[Sums]) -> pd.DataFrame:
+    table = pd.DataFrame(index=index)
+    for name in COUNTS:
+        table[name] = pd.Series([getattr(one, name) for one in sums], index=index, dtype="int64")
+    for name in MONEY:
+        table[name] = pd.Series([getattr(one, name) for one in sums], index=index, dtype=object)
+    table["saving_usd"] = table["realtime_usd"] - table["usd"]
+    shares = [share(saving, whole) for saving, whole in zip(table["saving_usd"], table["realtime_usd"], strict=True)]
+    table["saving_percent"] = pd.Series(shares, index=index, dtype=object)
     return table

@@ -7,10 +7,25 @@ from decimal import Decimal
 from xml.etree import ElementTree
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pressrun.calls import Route, StepName, Usage
-from pressrun.costs import CallStatus, cost_report, forecast_costs, to_csv, to_json, to_markdown, to_table
+from pressrun.costs import (
+    CallEstimate,
+    CallStatus,
+    Forecast,
+    LineForecast,
+    cost_report,
+    forecast_costs,
+    to_csv,
+    to_json,
+    to_markdown,
+    to_table,
+    usd,
+)
+from pressrun.costs.money import common_places
+from pressrun.costs.variance import CAUSES
 from pressrun.prices import Tier
 
 from .books import NOW, a_forecast_line, a_row, rows
@@ -37,7 +52,7 @@ def html(text):
 def test_the_report_leads_with_what_was_spent_what_was_saved_and_against_what():
     text = markdown(a_row(), IMAGE)
     head = text.split("![")[0]
-    assert "| **$0.0166** | **$0.0166** (50.0%) | $0.0333 |" in head
+    assert "| **$0.0166** | **$0.0166** (50.0%) | **$0.0333** |" in head
     assert "Saved, against asking the same in real time" in head
 
 
@@ -48,8 +63,18 @@ def test_a_simulated_report_says_at_once_that_no_money_was_spent():
 
 def test_each_step_has_a_line_and_the_total_is_the_last():
     text = markdown(a_row(), IMAGE)
-    assert "| articles | batch | 1 | 2,000 | 1,000 | 2,000 | $0.000555 | $0.00111 | $0.000555 | 50.0% |" in text
-    assert "| Total |  | 2 | 2,100 | 1,000 | 3,056 | $0.0166 | $0.0333 | $0.0166 | 50.0% |" in text
+    assert "| articles | batch | 1 | $0.000555 | $0.001110 | $0.000555 | 50.0% |" in text
+    assert "| images | batch | 1 | $0.016090 | $0.032180 | $0.016090 | 50.0% |" in text
+    assert "| **Total** |  | **2** | **$0.016645** | **$0.033290** | **$0.016645** | **50.0%** |" in text
+
+
+def test_each_route_and_each_model_has_a_line_and_a_model_its_tokens():
+    now = {"tier": Tier.STANDARD, "cost_usd": Decimal("0.2"), "realtime_usd": Decimal("0.2")}
+    text = markdown(a_row(cost_usd=Decimal("0.1"), realtime_usd=Decimal("0.2")), a_row(**now, model="gpt-6-sol"))
+    assert "| batch | 1 | $0.10 | $0.20 | $0.10 | 50.0% |" in text
+    assert "| real time | 1 | $0.20 | $0.20 | $0.00 | 0.0% |" in text
+    assert "| gpt-6-sol | 1 | $0.20 | $0.20 | $0.00 | 0.0% |" in text
+    assert "| gpt-6-sol | 2,000 | 1,000 | 2,000 |" in text
 
 
 def test_what_was_reused_is_told_apart_from_what_this_run_paid():
@@ -61,8 +86,23 @@ def test_what_was_reused_is_told_apart_from_what_this_run_paid():
 def test_the_forecast_stands_beside_the_actual():
     text = markdown(a_row(cost_usd=Decimal("0.0045")), forecast=forecast_costs([a_forecast_line()], NOW))
     assert "| articles | $0.0036 | $0.0045 | +$0.0009 | +25.0% |" in text
-    assert "| **Total** | $0.0036 | $0.0045 | +$0.0009 | +25.0% |" in text
+    assert "| **Total** | **$0.0036** | **$0.0045** | **+$0.0009** | **+25.0%** |" in text
     assert "Forecast" not in markdown(a_row())
+
+
+def test_the_difference_is_explained_by_the_causes_that_there_are_and_by_a_sentence():
+    estimate = CallEstimate(tier=Tier.BATCH, usd=Decimal("0.01"))
+    planned = {"estimate": estimate, "cost_usd": Decimal("0.01"), "planned_usd": Decimal("0.01")}
+    fallen = {**planned, "cost_usd": Decimal("0.02"), "tier": Tier.STANDARD}
+    line = a_forecast_line(calls=2)
+    forecast = Forecast(lines=[LineForecast(line=line, usd=Decimal("0.02"), usd_by_tier={}, price_source="s")])
+    text = markdown(a_row(**planned), a_row(**fallen), forecast=forecast)
+    assert "Articles came to 50.0% more than forecast, because 1 call fell back to real time." in text
+    assert "| Why | Other route | Off by |" in text
+    assert "| articles | +$0.01 | +$0.01 |" in text
+    as_planned = markdown(a_row(**planned), a_row(**planned), forecast=forecast)
+    assert "| **Total** | **$0.02** | **$0.02** | **$0.00** | **0.0%** |" in as_planned
+    assert "Why" not in as_planned
 
 
 def test_failed_and_invalid_calls_are_mentioned_with_what_they_cost():
@@ -74,7 +114,8 @@ def test_failed_and_invalid_calls_are_mentioned_with_what_they_cost():
 
 def test_a_year_names_its_number_of_sites_and_its_saving():
     text = to_markdown(cost_report([IMAGE], sites_per_year=1200), simulated=False, title="t")
-    assert "1,200 sites like this one come to **$19.31**; in real time, to $38.62. Saved: $19.31." in text
+    assert "1,200 sites like this one come to $19.31; in real time, to $38.62." in text
+    assert "Saved, against asking the same in real time: $19.31." in text
 
 
 def test_the_prices_source_is_named():
@@ -83,23 +124,26 @@ def test_the_prices_source_is_named():
 
 def test_the_report_is_well_formed_markdown_with_its_tables():
     page = html(markdown(a_row(), IMAGE, forecast=forecast_costs([a_forecast_line()], NOW)))
-    assert page.count("<table>") == 3
-    assert page.count("<h2>") == 4
-    assert "<td>Total</td>" in page
+    assert page.count("<table>") == 7
+    assert page.count("<h2>") == 6
+    assert "<td><strong>Total</strong></td>" in page
 
 
-def test_the_chart_is_a_well_formed_svg_picture_with_the_figures_in_it():
-    [data] = re.findall(r"!\[[^\]]+\]\(data:image/svg\+xml;base64,([^)]+)\)", markdown(a_row(), IMAGE))
-    picture = ElementTree.fromstring(base64.b64decode(data))
-    texts = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"articles", "images", "$0.000555", "$0.00111", "$0.0161", "$0.0322"} <= set(texts)
+def test_its_charts_are_pictures_in_data_addresses_that_hold_the_figures():
+    text = markdown(a_row(), IMAGE, forecast=forecast_costs([a_forecast_line()], NOW))
+    pictures = [base64.b64decode(data).decode() for data in re.findall(r"\(data:image/svg\+xml;base64,([^)]+)\)", text)]
+    assert [text_of(picture)[0] for picture in pictures] == [
+        "Cost by step, spent and in real time",
+        "Shares of the cost by step and by route",
+        "Cost by step, spent and forecast",
+    ]
+    assert {"articles", "images", "$0.000555", "$0.00111", "$0.0161", "$0.0322"} <= set(text_of(pictures[0]))
+    assert {"batch", "$0.0166", "100.0%", "96.7%", "3.3%"} <= set(text_of(pictures[1]))
+    assert {"spent", "forecast", "$0.0036"} <= set(text_of(pictures[2]))
 
 
-def test_the_smallest_bar_is_still_seen_beside_the_largest():
-    [data] = re.findall(r"base64,([^)]+)\)", markdown(a_row(cost_usd=Decimal("0.000001")), IMAGE))
-    bars = re.findall(r'x="110" y="\d+" width="(\d+)" height="13"', base64.b64decode(data).decode())
-    assert len(bars) == 4
-    assert min(map(int, bars)) >= 1
+def text_of(picture):
+    return [element.text for element in ElementTree.fromstring(picture).iter() if element.text]
 
 
 def test_a_title_in_any_language_means_nothing_but_itself():
@@ -108,10 +152,29 @@ def test_a_title_in_any_language_means_nothing_but_itself():
     assert "<script>" not in page
 
 
+def test_a_model_that_calls_itself_markdown_means_nothing_but_itself():
+    page = html(markdown(a_row(model="a|b <img src=x> [c](d)"), a_row(price_source="![e](https://f.example/)")))
+    assert "<td>a|b &lt;img src=x&gt; [c](d)</td>" in page
+    assert "![e](https://f.example/)" in page
+
+
 def test_a_report_of_nothing_still_reads():
     page = html(markdown())
     assert "$0.00" in page
     assert "<img" not in page
+
+
+@given(st.lists(st.decimals(-(10**4), 10**4, places=12), min_size=1, max_size=8))
+def test_the_sums_of_a_column_stand_point_under_point_and_none_is_shown_as_nothing(amounts):
+    places = common_places(amounts)
+    shown = [usd(amount, places) for amount in amounts]
+    assert 2 <= places <= 6
+    assert {len(text.partition(".")[2]) for text in shown} == {places}
+    for amount, text in zip(amounts, shown, strict=True):
+        at_least_it = text[0] in "<>"
+        value = Decimal(re.sub("[<>$,]", "", text))
+        assert bool(value) == bool(amount)
+        assert at_least_it or abs(value - amount) <= Decimal(5).scaleb(-places - 1)
 
 
 @settings(max_examples=30)
@@ -120,6 +183,37 @@ def test_the_table_is_plain_json_and_ends_in_the_total(rows):
     table = json.loads(json.dumps(to_table(cost_report(rows))))
     assert table[-1]["step"] == "Total"
     assert table[-1]["calls"] == sum(row["calls"] for row in table[:-1]) == len(rows)
+    assert len({(row["step"], row["route"], row["model"]) for row in table}) == len(table)
+
+
+@settings(max_examples=30)
+@given(rows)
+def test_the_table_has_every_digit_of_its_sums_and_they_sort_as_text(rows):
+    *lines, total = to_table(cost_report(rows))
+    for name, field in (("cost USD", "cost_usd"), ("in real time USD", "realtime_usd")):
+        assert sum(Decimal(line[name]) for line in lines) == Decimal(total[name])
+        assert Decimal(total[name]) == sum(getattr(row, field) for row in rows)
+        texts = [line[name] for line in lines]
+        assert sorted(texts) == sorted(texts, key=Decimal)
+    assert [line["cost USD"] for line in lines] == sorted((line["cost USD"] for line in lines), reverse=True)
+
+
+def test_a_line_of_the_table_has_its_route_its_model_and_its_share_saved():
+    [line, total] = to_table(cost_report([IMAGE]))
+    assert line == {
+        "step": "images",
+        "route": "batch",
+        "model": "gpt-image-2.5-flare",
+        "calls": 1,
+        "tokens in": 100,
+        "cached": 0,
+        "tokens out": 1056,
+        "cost USD": "0.016090",
+        "in real time USD": "0.032180",
+        "saved USD": "0.016090",
+        "saved %": "50.0",
+    }
+    assert total == {**line, "step": "Total", "route": "", "model": ""}
 
 
 @settings(max_examples=30)
@@ -146,6 +240,9 @@ def test_the_json_has_every_digit_of_every_figure(rows):
     report = cost_report(rows, forecast_costs([a_forecast_line()], NOW))
     data = json.loads(to_json(report, rows))
     assert Decimal(data["total"]) == report.total
-    assert sum(Decimal(step["usd"]) for step in data["by_step"].values()) == report.total
     assert sum(Decimal(call["cost_usd"]) for call in data["calls"]) == report.total
+    for group in ("by_step", "by_route", "by_model"):
+        assert sum(Decimal(part["usd"]) for part in data[group].values()) == report.total
     assert Decimal(data["forecast_by_step"]["articles"]["forecast_usd"]) == Decimal("0.0036")
+    for step in data["forecast_by_step"].values():
+        assert sum(Decimal(step[cause]) for cause in CAUSES) == Decimal(step["variance_usd"])

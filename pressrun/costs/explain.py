@@ -1,0 +1,112 @@
+"""Why a site did not cost what was forecast, in one sentence.
+
+Invariant: the sentence names the step that is furthest off and that step's largest cause in the same direction; it
+says "mostly" only of a cause that accounts for at least half.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from pressrun.costs.money import percent, usd
+
+__all__ = ["CAUSES", "Cause", "explanation", "say_calls"]
+
+NAMES = {"config": "The configuration", "seo": "The SEO tags"}
+"""What a sentence calls a step, where that is not its name."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A column of `variance_table`: the head it has in a report, what it means, and how a sentence gives it."""
+
+    head: str
+    note: str
+    because: Callable[[Mapping[Any, Any]], str]
+
+
+def explanation(table: pd.DataFrame) -> list[str]:
+    """One sentence on a `variance_table`, or none when everything cost what was forecast."""
+    steps = {str(step): row for step, row in table.to_dict("index").items()}
+    furthest = max(steps, key=lambda step: abs(steps[step]["variance_usd"]), default=None)
+    if furthest is None or not steps[furthest]["variance_usd"]:
+        return []
+    row = steps[furthest]
+    name = NAMES.get(furthest, furthest.capitalize())
+    return [f"{name} came to {_how_far(row)}, {_because(row)}."]
+
+
+def _how_far(row: Mapping[Any, Any]) -> str:
+    if row["variance_percent"] is None:
+        return f"{usd(row['actual_usd'])}, though nothing was forecast"
+    return f"{percent(abs(row['variance_percent']))} {_more(row['variance_usd'])} than forecast"
+
+
+def _because(row: Mapping[Any, Any]) -> str:
+    off = row["variance_usd"]
+    causes = {name: row[name] for name in CAUSES if row[name]}
+    largest = max(causes, key=lambda name: causes[name] if off > 0 else -causes[name])
+    if len(causes) == 1:
+        how = "because"
+    else:
+        how = "mostly because" if abs(causes[largest]) * 2 >= abs(off) else "above all because"
+    return f"{how} {CAUSES[largest].because(row)}"
+
+
+def _unforeseen(row: Mapping[Any, Any]) -> str:
+    return f"{say_calls(row['unforeseen_calls'])} had to be made that nobody foresaw"
+
+
+def _usage(row: Mapping[Any, Any]) -> str:
+    return f"the tokens that were used cost {_more(row['usage_usd'])} than expected"
+
+
+def _route(row: Mapping[Any, Any]) -> str:
+    calls = say_calls(row["rerouted_calls"])
+    if row["rerouted"] == "real time":
+        return f"{calls} fell back to real time"
+    return f"{calls} {_were(row['rerouted_calls'])} served by another route ({row['rerouted']})"
+
+
+def _number(row: Mapping[Any, Any]) -> str:
+    unanswered, off = row["unanswered_calls"], row["number_usd"]
+    if unanswered > 0 and off < 0:
+        return f"{say_calls(unanswered)} of the plan {_were(unanswered)} not answered"
+    if unanswered < 0 < off:
+        return f"there {_were(-unanswered)} {say_calls(-unanswered)} more than planned"
+    return f"each call was expected to cost {_more(off)} when it was made than in the forecast"
+
+
+def _more(amount: Decimal) -> str:
+    return "more" if amount > 0 else "less"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def say_calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
+
+
+CAUSES = {
+    "unforeseen_usd": Cause(
+        "Not foreseen",
+        "calls that the plan did not have, such as repairs of unfit replies, at their whole cost.",
+        _unforeseen,
+    ),
+    "usage_usd": Cause(
+        "Other usage", "planned calls used tokens that cost more or less than expected, on the planned route.", _usage
+    ),
+    "route_usd": Cause(
+        "Other route",
+        "what the same tokens cost more or less on the route that served them than on the planned one.",
+        _route,
+    ),
+    "number_usd": Cause(
+        "Other number", "planned calls that were not answered (below zero), or more calls than planned.", _number
+    ),
+}

@@ -1,0 +1,108 @@
+"""Why a step did not cost what was forecast, by the rows themselves.
+
+Invariant: the causes of a step add up to its actual cost less its forecast, to the last digit.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from typing import Any
+
+import pandas as pd
+
+from pressrun.calls import StepName
+from pressrun.costs.forecast import Forecast
+from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.costs.money import share
+from pressrun.prices import Tier
+
+__all__ = ["CAUSES", "EXACT", "SERVED", "StepVariance", "count_words", "variance_table"]
+
+CAUSES = ["unforeseen_usd", "usage_usd", "route_usd", "number_usd"]
+EXACT = Context(prec=100)
+"""What was expected of a call can be the thirteenth part of a sum, whose digits the usual context would round."""
+SERVED = {Tier.BATCH: "batch", Tier.FLEX: "flex", Tier.STANDARD: "real time", Tier.PRIORITY: "priority"}
+"""What can have served a call, as a person reads it and in the order of the report."""
+COUNTS = ["unforeseen_calls", "rerouted_calls", "unanswered_calls"]
+COLUMNS = ["forecast_usd", "actual_usd", "variance_usd", "variance_percent", *CAUSES, *COUNTS, "rerouted"]
+
+
+@dataclass
+class StepVariance:
+    """The rows of one step, added up by what explains their cost."""
+
+    actual_usd: Decimal = Decimal(0)
+    unforeseen_calls: int = 0
+    unforeseen_usd: Decimal = Decimal(0)
+    answered_calls: int = 0
+    """Calls that the plan foresaw and that were answered."""
+    expected_usd: Decimal = Decimal(0)
+    """What those calls were expected to cost."""
+    planned_usd: Decimal = Decimal(0)
+    """What they would have cost on the route planned for them."""
+    rerouted: Counter[Tier] = field(default_factory=Counter)
+    """Of those calls the ones that another tier served than was planned."""
+
+    def add(self, row: LedgerRow) -> None:
+        self.actual_usd += row.cost_usd
+        planned = row.estimate.tier
+        if planned is None:
+            self.unforeseen_calls += 1
+            self.unforeseen_usd += row.cost_usd
+            return
+        self.planned_usd += row.planned_usd
+        if row.status is CallStatus.FAILED:
+            return
+        self.answered_calls += 1
+        self.expected_usd = EXACT.add(self.expected_usd, row.estimate.usd)
+        if row.tier is not planned:
+            self.rerouted[row.tier] += 1
+
+
+def variance_table(sums: Mapping[StepName, StepVariance], forecast: Forecast | None) -> pd.DataFrame:
+    """A row for each step that was forecast or made calls; a step missing on one side counts as 0 there.
+
+    Columns: forecast_usd, actual_usd, variance_usd, variance_percent; the causes, which add up to variance_usd:
+    unforeseen_usd (calls that nobody foresaw, such as repairs), usage_usd (other usage than expected), route_usd
+    (other routes than planned), number_usd (foreseen calls that were not answered; above zero when there were more);
+    and how many calls are behind them: unforeseen_calls, rerouted (text) and rerouted_calls, unanswered_calls.
+    """
+    if forecast is None:
+        return pd.DataFrame(columns=COLUMNS)
+    expected = forecast.by_step
+    calls: Counter[StepName] = Counter()
+    for one in forecast.lines:
+        calls[one.line.step] += one.line.calls
+    steps = [step for step in StepName if step in expected or step in sums]
+    rows = [_row(sums.get(step, StepVariance()), expected.get(step, Decimal(0)), calls[step]) for step in steps]
+    table = pd.DataFrame(index=pd.Index([step.value for step in steps], name="step"))
+    for name in COLUMNS:
+        kind = "int64" if name in COUNTS else object
+        table[name] = pd.Series([row[name] for row in rows], index=table.index, dtype=kind)
+    return table
+
+
+def _row(sums: StepVariance, expected: Decimal, calls: int) -> dict[str, Any]:
+    off = EXACT.subtract(sums.actual_usd, expected)
+    return {
+        "forecast_usd": expected,
+        "actual_usd": sums.actual_usd,
+        "variance_usd": off,
+        "variance_percent": share(off, expected),
+        "unforeseen_usd": sums.unforeseen_usd,
+        "usage_usd": EXACT.subtract(sums.planned_usd, sums.expected_usd),
+        "route_usd": sums.actual_usd - sums.unforeseen_usd - sums.planned_usd,
+        "number_usd": EXACT.subtract(sums.expected_usd, expected),
+        "unforeseen_calls": sums.unforeseen_calls,
+        "rerouted_calls": sums.rerouted.total(),
+        "unanswered_calls": calls - sums.answered_calls,
+        "rerouted": count_words(sums.rerouted),
+    }
+
+
+def count_words(counts: Counter[Tier]) -> str:
+    """`batch`, or `batch 9, real time 1` when there was more than one way."""
+    if len(counts) == 1:
+        return SERVED[next(iter(counts))]
+    return ", ".join(f"{SERVED[tier]} {count}" for tier, count in counts.most_common())
