@@ -10,6 +10,7 @@ from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast, foreca
 from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 from pressrun.costs.money import percent, usd
+from pressrun.costs.page import to_html
 from pressrun.costs.render import to_markdown, to_table
 from pressrun.costs.report import CostReport, cost_report
 
@@ -31,6 +32,7 @@ __all__ = [
     "ledger_row",
     "percent",
     "to_csv",
+    "to_html",
     "to_json",
     "to_markdown",
     "to_table",
