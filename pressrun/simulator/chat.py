@@ -13,7 +13,7 @@ from typing import Any
 from pressrun.simulator.chat_parameters import check_chat, effort_of, tier_of
 from pressrun.simulator.models import Model
 from pressrun.simulator.prompt_cache import PromptCache
-from pressrun.simulator.tokens import count_tokens, first_tokens
+from pressrun.simulator.tokens import count_tokens, first_tokens, stand_in
 from pressrun.simulator.writer import write_reply
 
 __all__ = ["complete_chat"]
@@ -35,7 +35,7 @@ def complete_chat(body: Mapping[str, Any], cache: PromptCache, *, in_batch: bool
     """
     now = datetime.now(UTC)
     model = check_chat(body, now.date())
-    prompt = _prompt_text(body)
+    prompt = _prompt_text(body, model)
     cached, written = cache.visit(model.id, prompt)
     content = write_reply(dict(body))
     choices, text_tokens, reasoning_tokens = _choices(body, model, content)
@@ -91,16 +91,20 @@ def _reasoning_tokens(text_tokens: int, effort: str | None) -> int:
     return steps * REASONING_STEP
 
 
-def _prompt_text(body: Mapping[str, Any]) -> str:
-    """All that the model reads: the schema of the reply first, then the messages."""
+def _prompt_text(body: Mapping[str, Any], model: Model) -> str:
+    """All that the model reads: the schema of the reply first, then the messages; an image is its worth in tokens."""
     schema = (body.get("response_format") or {}).get("json_schema")
     parts = [json.dumps(schema, ensure_ascii=False)] if schema else []
-    parts += [f"{message['role']}\n{_content_text(message['content'])}\n" for message in body["messages"]]
+    parts += [f"{message['role']}\n{_content_text(message['content'], model)}\n" for message in body["messages"]]
     return "".join(parts)
 
 
-def _content_text(content: str | list[dict[str, str]]) -> str:
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+def _content_text(content: str | list[dict[str, Any]], model: Model) -> str:
+    return content if isinstance(content, str) else "".join(_part_text(part, model) for part in content)
+
+
+def _part_text(part: dict[str, Any], model: Model) -> str:
+    return part["text"] if part["type"] == "text" else stand_in(part["image_url"]["url"], model.image_tokens)
 
 
 def _fingerprint(body: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from pressrun.simulator import fields
+from pressrun.simulator.content_parts import check_content, content_texts
 from pressrun.simulator.errors import ApiError, invalid_value, missing, not_simulated
 from pressrun.simulator.json_schemas import check_response_format
 from pressrun.simulator.models import Model, find_model, require_kind
@@ -108,13 +109,7 @@ def _check_message(message: Any, where: str) -> None:
     fields.choice(message, "role", ("developer", "system", "user", "assistant"), param=f"{where}.role")
     for name in sorted(set(message) - {"role", "content", "name"}):
         raise invalid_value(f"{where}.{name}", f"Unknown parameter: '{where}.{name}'.", code="unknown_parameter")
-    content = message.get("content")
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not isinstance(parts, list) or not parts:
-        raise invalid_value(f"{where}.content", f"Invalid value for '{where}.content': expected text or parts.")
-    for part in parts:
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            raise not_simulated(f"{where}.content", "A message part that is not text")
+    check_content(message, where)
 
 
 def _check_reasoning(body: Mapping[str, Any], model: Model) -> None:
@@ -188,7 +183,8 @@ def _stop_fault(model: Model) -> ApiError:
 
 
 def _check_json_is_named(body: Mapping[str, Any]) -> None:
-    if body["response_format"]["type"] == "json_object" and "json" not in str(body["messages"]).lower():
+    texts = [text for message in body["messages"] for text in content_texts(message)]
+    if body["response_format"]["type"] == "json_object" and "json" not in "".join(texts).lower():
         message = "'messages' must contain the word 'json' to use 'response_format' of type 'json_object'."
         raise ApiError(400, message, param="messages")
 

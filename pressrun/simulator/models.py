@@ -42,6 +42,9 @@ class Model(BaseModel):
     max_output_tokens: int = 0
     bills_cache_writes: bool = False
     """Whether tokens written to the prompt cache are reported (and billed) apart; so since gpt-5.6."""
+    image_tokens: int = 308
+    """Input tokens of an image at detail `low`. 308 is 256 patches of 32 x 32 pixels at 1.2 tokens each, as measured on
+    gpt-5.2 and gpt-5.6-sol; the data has what OpenAI's guide "Images and vision" tells of single models."""
     any_size: bool = False
     """Whether images of any size within the limits are made, or only the three standard sizes."""
     qualities: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ Rates: about 1 token for a CJK character and 0.25 for any other, as measured wit
 from collections.abc import Iterator
 from hashlib import sha256
 
-__all__ = ["count_tokens", "first_tokens", "prefix_digests"]
+__all__ = ["count_tokens", "first_tokens", "prefix_digests", "stand_in"]
 
 QUARTERS = 4
 """Counting is done in quarters of a token, to stay with whole numbers."""
@@ -26,6 +26,13 @@ def first_tokens(text: str, limit: int) -> str:
         if used > limit * QUARTERS:
             return text[:position]
     return text
+
+
+def stand_in(for_what: str, tokens: int) -> str:
+    """A text of exactly so many tokens for something that is not read as text: the same for the same thing only."""
+    digest = sha256(for_what.encode("utf-8", "surrogatepass")).hexdigest()
+    length = tokens * QUARTERS
+    return (digest * (length // len(digest) + 1))[:length]
 
 
 def prefix_digests(text: str, start: int, step: int) -> Iterator[tuple[int, bytes]]:

@@ -12,6 +12,7 @@ from typing import Any
 from pressrun.simulator.schema_filler import fill_schema
 from pressrun.simulator.writing.article import write_article
 from pressrun.simulator.writing.asked import Asked, read_body
+from pressrun.simulator.writing.looks import write_review
 from pressrun.simulator.writing.meta import write_description, write_seo
 from pressrun.simulator.writing.site import write_site
 from pressrun.simulator.writing.words import Words
@@ -22,6 +23,7 @@ WRITERS: dict[str, Callable[[Words, Asked], dict[str, Any]]] = {
     "site_config": write_site,
     "article": write_article,
     "image_description": write_description,
+    "image_review": write_review,
     "page_seo": write_seo,
 }
 """Writers by the name of the schema that they write for."""
