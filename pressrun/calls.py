@@ -48,6 +48,7 @@ class StepName(StrEnum):
     IMAGES = "images"
     DESCRIPTIONS = "descriptions"
     SEO = "seo"
+    REVIEW = "review"
 
 
 class Endpoint(StrEnum):

@@ -7,7 +7,7 @@ asked for always carries the reason, and a policy that cannot be kept is refused
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
@@ -87,6 +87,7 @@ class BatchStrategy(BaseModel):
     images: Policy = Field(Policy.USER_CHOICE, title="10 images")
     descriptions: Policy = Field(Policy.USER_CHOICE, title="10 image descriptions")
     seo: Policy = Field(Policy.USER_CHOICE, title="10 SEO meta tags")
+    review: Policy = Field(Policy.NEVER_BATCH, title="Visual feedback")
     realtime_tier: RealtimeTier = Field(
         RealtimeTier.STANDARD,
         title="Real-time tier",
@@ -143,6 +144,21 @@ class BatchStrategy(BaseModel):
         description="Make the images from the better prompts that the image descriptions bring. The images wait for "
         "the descriptions, so this adds a second wave.",
     )
+    review_images: int = Field(
+        0,
+        ge=0,
+        title="Images to look at",
+        description="How many finished images a model looks at and scores against the brand: the hero first, then in "
+        "the order of the plan. Every image looked at costs one call of the text model. 0: none.",
+    )
+    regenerate_below: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        title="Make again below",
+        description="Images that were looked at and scored less than this (1 to 100) are made once more, from the "
+        "better prompt that came with the score. Each costs an image more. Empty: none.",
+    )
     delete_files: bool = Field(
         False,
         title="Delete files",
@@ -167,6 +183,12 @@ class BatchStrategy(BaseModel):
         if isinstance(data, dict) and set(data) == {"batch_strategy"}:
             return data["batch_strategy"]
         return data
+
+    @model_validator(mode="after")
+    def _makes_again_what_was_looked_at(self) -> Self:
+        if self.regenerate_below is not None and not self.review_images:
+            raise ValueError("regenerate_below needs scores: say with review_images how many images are looked at")
+        return self
 
     def policy(self, step: StepName) -> Policy:
         policy: Policy = getattr(self, step)

@@ -53,6 +53,7 @@ def test_balanced_is_the_default_and_the_briefs_hybrid() -> None:
         "images": Route.REALTIME,
         "descriptions": Route.BATCH,
         "seo": Route.BATCH,
+        "review": Route.REALTIME,
     }
 
 
@@ -63,7 +64,7 @@ def test_speed_takes_everything_real_time_but_what_must_be_batched() -> None:
 
 def test_cost_takes_everything_to_batch_but_what_must_not_be_and_cannot_be() -> None:
     strategy = BatchStrategy(preference=Preference.COST, config=Policy.NEVER_BATCH)
-    assert [step for step, route in routes(strategy).items() if route is Route.REALTIME] == ["config"]
+    assert [step for step, route in routes(strategy).items() if route is Route.REALTIME] == ["config", "review"]
     chosen = strategy.resolve(StepName.IMAGES, "gpt-image-2.6-flare", batchable=False)
     assert chosen.route is Route.REALTIME
     assert "gpt-image-2.6-flare cannot be batched" in chosen.reason
@@ -72,6 +73,30 @@ def test_cost_takes_everything_to_batch_but_what_must_not_be_and_cannot_be() -> 
 def test_a_step_that_must_be_batched_on_a_model_that_cannot_is_refused() -> None:
     with pytest.raises(ProviderUnfit, match=r"images.*always_batch.*Nothing was spent"):
         BatchStrategy(images=Policy.ALWAYS_BATCH).resolve(StepName.IMAGES, "m", batchable=False)
+
+
+def test_visual_feedback_is_off_and_never_batched_unless_it_is_asked_for() -> None:
+    strategy = BatchStrategy()
+    assert (strategy.review_images, strategy.regenerate_below) == (0, None)
+    assert strategy.resolve(StepName.REVIEW, "m", batchable=True).reason == "policy never_batch"
+    by_batch = BatchStrategy(review="user_choice", preference="cost", review_images=3, regenerate_below=60)
+    assert by_batch.resolve(StepName.REVIEW, "m", batchable=True).route is Route.BATCH
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"review_images": -1}, "greater than or equal to 0"),
+        ({"review_images": 3, "regenerate_below": 0}, "greater than or equal to 1"),
+        ({"review_images": 3, "regenerate_below": 101}, "less than or equal to 100"),
+        ({"regenerate_below": 60}, "say with review_images how many images are looked at"),
+    ],
+)
+def test_images_that_nobody_looks_at_or_scores_that_nobody_gives_are_refused(
+    fields: dict[str, int], fault: str
+) -> None:
+    with pytest.raises(ValueError, match=fault):
+        BatchStrategy.model_validate(fields)
 
 
 def test_real_time_is_paid_at_the_standard_tier_unless_flex_is_asked_for() -> None:
@@ -86,6 +111,7 @@ def test_flex_takes_the_steps_that_would_go_in_real_time_and_no_others() -> None
         "images": Route.REALTIME,
         "descriptions": Route.BATCH,
         "seo": Route.BATCH,
+        "review": Route.FLEX,
     }
     everything_now = routes(BatchStrategy(realtime_tier="flex", preference=Preference.SPEED))
     assert [step for step, route in everything_now.items() if route is not Route.FLEX] == ["images"]
