@@ -1,16 +1,18 @@
 """The pipeline's steps, one file each; a new step is a new file and a line here."""
 
 from pressrun.calls import StepName
-from pressrun.steps import articles, config, descriptions, images, seo
+from pressrun.steps import articles, config, descriptions, images, review, seo
 from pressrun.steps.base import Asking, InvalidReply, Order, Parsed, Reading, Step
 from pressrun.steps.repairs import repair_call
 
-__all__ = ["CONFIG", "STEPS", "Asking", "InvalidReply", "Order", "Parsed", "Reading", "Step", "repair_call"]
+__all__ = ["CONFIG", "REVIEW", "STEPS", "Asking", "InvalidReply", "Order", "Parsed", "Reading", "Step", "repair_call"]
 
 CONFIG = config.STEP
 """Step 08, which every other step waits for."""
+REVIEW = review.STEP
+"""Visual feedback, which is asked for only when it is wanted, once the images are there."""
 
 STEPS: dict[StepName, Step] = {
     step.name: step for step in (config.STEP, articles.STEP, images.STEP, descriptions.STEP, seo.STEP)
 }
-"""All steps by name, in the order in which people read them."""
+"""The steps of every site by name, in the order in which people read them."""

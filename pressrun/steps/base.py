@@ -69,6 +69,8 @@ class Order(Frozen):
     """The `SiteConfig`; None only for step 08 itself."""
     refined_prompts: dict[str, str] = Field(default_factory=dict)
     """Better prompts by image item, where the image descriptions have brought them and they are wanted."""
+    images: dict[str, bytes] = Field(default_factory=dict, repr=False)
+    """The finished images that are to be looked at, by item; empty for every step but that one."""
 
     @cached_property
     def opening(self) -> list[dict[str, str]]:
@@ -153,9 +155,18 @@ class Step:
 
 
 def chat_call(
-    order: Order, step: StepName, item: str, task: str, wanted: Wanted, *, items: tuple[str, ...] = ()
+    order: Order,
+    step: StepName,
+    item: str,
+    task: str | list[dict[str, Any]],
+    wanted: Wanted,
+    *,
+    items: tuple[str, ...] = (),
 ) -> Call:
-    """A Chat Completions call with strict structured output; `items` are those of a packed one."""
+    """A Chat Completions call with strict structured output; `items` are those of a packed one.
+
+    `task` is text, or content parts where there is an image to look at.
+    """
     task_message = {"role": "user", "content": task}
     asking = order.asking
     body: dict[str, Any] = {
