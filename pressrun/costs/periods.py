@@ -1,0 +1,299 @@
+"""What was spent over a time, across runs: by site, by step, by model and route, with the trend.
+
+Invariant: every figure is a sum of ledger rows and equals them to the last digit; simulated rows and real ones are
+never in one sum; a row outside the time is in none.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html import escape
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from pressrun.calls import StepName
+from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.costs.money import percent, share, usd
+from pressrun.prices import Tier
+
+__all__ = ["HEAD", "PeriodReport", "month_markdown", "period_json", "period_report", "remarks", "sections"]
+
+BASELINE = "against asking the same in real time"
+SIMULATED = "> **SIMULATED: no money was spent.** The figures are what the simulated usage would have cost."
+HEAD = ("Calls", "Cost", "In real time", "Saved", "Saved %")
+"""What the cells of a section's line are, after its label."""
+SHORT = ((timedelta(days=14), "day"), (timedelta(days=92), "week"))
+"""Up to which length the trend goes by what; beyond, by the month."""
+
+
+class Group(NamedTuple):
+    """What rows have in common that are added up before anything else."""
+
+    site: str
+    step: StepName
+    model: str
+    served: str
+    day: date
+
+
+@dataclass
+class Sums:
+    """Rows, added up."""
+
+    calls: int = 0
+    failed: int = 0
+    invalid: int = 0
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    usd: Decimal = Decimal(0)
+    realtime_usd: Decimal = Decimal(0)
+    invalid_usd: Decimal = Decimal(0)
+    """The part of `usd` that was paid for replies not fit to use."""
+
+    def add(self, other: "Sums") -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodReport:
+    """What the calls of a time cost, in USD; either the real ones or the simulated ones."""
+
+    since: datetime
+    until: datetime
+    """Not itself in the time."""
+    by_site: pd.DataFrame
+    """The dearest first. Columns of this and the others: calls, failed, invalid (calls), input, cached, output
+    (tokens), usd, realtime_usd, invalid_usd, saving_usd, saving_percent (Decimal)."""
+    by_step: pd.DataFrame
+    """In the pipeline's order."""
+    by_route: pd.DataFrame
+    """By model and how it was served, the dearest first; the index has both."""
+    trend: pd.DataFrame
+    """By the day (UTC) on which each part begins, without gaps."""
+    trend_unit: str
+    """`day`, `week` or `month`."""
+    calls: int
+    failed: int
+    invalid_calls: int
+    total: Decimal
+    realtime_total: Decimal
+    """The baseline: the same usage at the standard real-time price."""
+    invalid: Decimal
+    """The part of `total` that was paid for replies not fit to use."""
+    other_calls: int
+    """Calls of the time that were of the other kind (simulated or real): in no sum."""
+
+    @property
+    def saving(self) -> Decimal:
+        """Against asking the same in real time."""
+        return self.realtime_total - self.total
+
+    @property
+    def saving_percent(self) -> Decimal | None:
+        return share(self.saving, self.realtime_total)
+
+    @property
+    def last_day(self) -> date:
+        return (self.until - timedelta(microseconds=1)).astimezone(UTC).date()
+
+
+def period_report(
+    rows: Iterable[LedgerRow], *, since: datetime, until: datetime, simulated: bool = False
+) -> PeriodReport:
+    """Sum the payments from `since` up to (not including) `until`, going through the rows once."""
+    groups: dict[Group, Sums] = {}
+    other_calls = 0
+    for row in rows:
+        if not since <= row.answered_at < until:
+            continue
+        if row.simulated != simulated:
+            other_calls += 1
+            continue
+        groups.setdefault(_group(row), Sums()).add(_one(row))
+    total = Sums()
+    for sums in groups.values():
+        total.add(sums)
+    unit, parts = _parts(groups, since.astimezone(UTC).date())
+    return PeriodReport(
+        since=since,
+        until=until,
+        by_site=_frame(_dearest_first(_grouped(groups, lambda group: (group.site,))), ["site"]),
+        by_step=_frame(_in_order(_grouped(groups, lambda group: (group.step,))), ["step"]),
+        by_route=_frame(
+            _dearest_first(_grouped(groups, lambda group: (group.model, group.served))), ["model", "served"]
+        ),
+        trend=_frame(parts, [unit]),
+        trend_unit=unit,
+        calls=total.calls,
+        failed=total.failed,
+        invalid_calls=total.invalid,
+        total=total.usd,
+        realtime_total=total.realtime_usd,
+        invalid=total.invalid_usd,
+        other_calls=other_calls,
+    )
+
+
+def _group(row: LedgerRow) -> Group:
+    served = "real time" if row.tier is Tier.STANDARD else row.tier.value
+    return Group(row.site, row.step, row.model, served, row.answered_at.astimezone(UTC).date())
+
+
+def _one(row: LedgerRow) -> Sums:
+    is_invalid = row.status is CallStatus.INVALID
+    return Sums(
+        calls=1,
+        failed=int(row.status is CallStatus.FAILED),
+        invalid=int(is_invalid),
+        input=row.usage.input,
+        cached=row.usage.cached,
+        output=row.usage.output,
+        usd=row.cost_usd,
+        realtime_usd=row.realtime_usd,
+        invalid_usd=row.cost_usd if is_invalid else Decimal(0),
+    )
+
+
+Parts = dict[tuple[str, ...], Sums]
+
+
+def _grouped(groups: Mapping[Group, Sums], key: Callable[[Group], tuple[str, ...]]) -> Parts:
+    parts: Parts = {}
+    for group, sums in groups.items():
+        parts.setdefault(key(group), Sums()).add(sums)
+    return parts
+
+
+def _dearest_first(parts: Parts) -> Parts:
+    return dict(sorted(parts.items(), key=lambda part: (-part[1].usd, part[0])))
+
+
+def _in_order(parts: Parts) -> Parts:
+    return {(step.value,): parts[step,] for step in StepName if (step,) in parts}
+
+
+def _parts(groups: Mapping[Group, Sums], since: date) -> tuple[str, Parts]:
+    """The trend, from the first day with a call to the last; a part that began before `since` begins there."""
+    days = sorted({group.day for group in groups}) or [since]
+    span = days[-1] - days[0] + timedelta(days=1)
+    unit = next((unit for length, unit in SHORT if span <= length), "month")
+    parts: Parts = {}
+    for number in range(span.days):
+        # Every day, so that a part without calls is there, with nothing in it.
+        parts.setdefault(_part(days[0] + timedelta(days=number), unit, since), Sums())
+    for group, sums in groups.items():
+        parts[_part(group.day, unit, since)].add(sums)
+    return unit, parts if groups else {}
+
+
+def _part(day: date, unit: str, since: date) -> tuple[str]:
+    starts = {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}
+    return (max(starts[unit], since).isoformat(),)
+
+
+def _frame(parts: Parts, names: list[str]) -> pd.DataFrame:
+    keys = list(parts)
+    index = pd.MultiIndex.from_tuples(keys, names=names) if len(names) > 1 else pd.Index([key for (key,) in keys])
+    frame = pd.DataFrame(index=index.set_names(names))
+    for field in fields(Sums):
+        values = [getattr(sums, field.name) for sums in parts.values()]
+        frame[field.name] = pd.Series(values, index=index, dtype="int64" if field.type is int else object)
+    frame["saving_usd"] = frame["realtime_usd"] - frame["usd"]
+    shares = [share(sums.realtime_usd - sums.usd, sums.realtime_usd) for sums in parts.values()]
+    frame["saving_percent"] = pd.Series(shares, index=index, dtype=object)
+    return frame
+
+
+def sections(report: PeriodReport) -> list[tuple[str, str, list[list[str]]]]:
+    """Title, name of the first column, and lines of each table for people (label, then `HEAD`), a total last."""
+    from_day = "Day" if report.trend_unit == "day" else f"{report.trend_unit} from".capitalize()
+    frames = [
+        ("By site", "Site", report.by_site),
+        ("By step", "Step", report.by_step),
+        ("By model and route", "Model, route", report.by_route),
+        (f"By {report.trend_unit}", from_day, report.trend),
+    ]
+    total = ["Total", f"{report.calls:,}", *_money(report.total, report.realtime_total)]
+    return [(title, name, [*_lines(frame), total]) for title, name, frame in frames]
+
+
+def _lines(frame: pd.DataFrame) -> list[list[str]]:
+    keys = [", ".join(key) if isinstance(key, tuple) else str(key) for key in frame.index]
+    figures = zip(keys, frame["calls"], frame["usd"], frame["realtime_usd"], strict=True)
+    return [[key, f"{calls:,}", *_money(spent, realtime)] for key, calls, spent, realtime in figures]
+
+
+def _money(spent: Decimal, realtime: Decimal) -> list[str]:
+    saving = realtime - spent
+    return [usd(spent), usd(realtime), usd(saving), percent(share(saving, realtime))]
+
+
+def remarks(report: PeriodReport) -> list[str]:
+    """What the tables do not show."""
+    if not report.calls:
+        return ["There is no call in this time."]
+    said = [f"{_calls(report.calls)} in all. Figures are rounded for reading; the CSV and JSON have every digit."]
+    if report.invalid_calls:
+        unfit = f"{_calls(report.invalid_calls)} came back unfit to use and had to be paid for"
+        said.append(f"{unfit}: {usd(report.invalid)}.")
+    if report.failed:
+        said.append(f"{_calls(report.failed)} failed; the provider does not bill these.")
+    return said
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
+
+
+def month_markdown(report: PeriodReport, month: date, *, simulated: bool) -> str:
+    """The report of a month (any day of it) for a person, as a Prefect artifact: three numbers first."""
+    saved = f"**{usd(report.saving)}** ({percent(report.saving_percent)})"
+    tables = [f"## {title}\n\n{_table(name, lines)}" for title, name, lines in sections(report) if report.calls]
+    parts = [
+        f"# Costs of {month:%B %Y}",
+        SIMULATED if simulated else "",
+        f"| Spent | Saved, {BASELINE} | The same in real time |\n| ---: | ---: | ---: |\n"
+        f"| **{usd(report.total)}** | {saved} | {usd(report.realtime_total)} |",
+        *tables,
+        "## Notes\n\n" + "\n".join(f"- {remark}" for remark in remarks(report)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(name: str, lines: list[list[str]]) -> str:
+    """A Markdown table; all but the first column are figures, to the right."""
+    safe = [[_plain(label), *cells] for label, *cells in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [[name, *HEAD], ["---", *["---:"] * len(HEAD)], *safe])
+
+
+def _plain(text: str) -> str:
+    """A person's text as Markdown that means nothing but itself, on one line."""
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", escape(" ".join(text.split()), quote=False))
+
+
+def period_json(report: PeriodReport, *, simulated: bool) -> str:
+    """All of it for programs; money is text with every digit."""
+    frames = {"by_site": report.by_site, "by_step": report.by_step, "by_route": report.by_route, "trend": report.trend}
+    data: dict[str, Any] = {
+        "currency": "USD",
+        "baseline": "the same usage at the standard real-time price",
+        "since": report.since.isoformat(),
+        "until": report.until.isoformat(),
+        "simulated": simulated,
+        "calls": report.calls,
+        "failed": report.failed,
+        "invalid": report.invalid_calls,
+        "total": report.total,
+        "realtime_total": report.realtime_total,
+        "saving": report.saving,
+        "paid_for_invalid_replies": report.invalid,
+        "other_calls": report.other_calls,
+        **{name: frame.reset_index().to_dict("records") for name, frame in frames.items()},
+    }
+    return json.dumps(data, default=lambda amount: f"{amount:f}", ensure_ascii=False, indent=2)
