@@ -1,0 +1,297 @@
+"""`pressrun costs` and `pressrun reconcile`: what the ledger of this installation says, alone and beside the provider.
+
+Invariant: nobody is asked and nothing is written but the file that was named; real and simulated calls are never in one
+sum. Exit codes: 0 ok (`reconcile`: both sides agree over the whole period), 1 they do not, 2 refused or bad input.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pressrun.batches_screen import counted, plain, wide_console
+from pressrun.costs import LedgerFile, percent, to_csv, usd
+from pressrun.costs.periods import BASELINE, HEAD, PeriodReport, period_json, period_report, remarks, sections
+from pressrun.costs.reconcile import SIMULATED, Figures, Line, Outcome, Reconciliation, read_export
+from pressrun.costs.reconcile import reconcile as compare
+from pressrun.durations import parse_duration
+from pressrun.errors import Refused
+from pressrun.settings import Settings
+
+__all__ = ["costs", "reconcile"]
+
+AGREES, DIFFERS = 0, 1
+LEDGER = "ledger.sqlite"
+HEADS = {"requests": "calls", "input": "in", "cached": "cached", "output": "out", "usd": "cost"}
+UNITS = {
+    "requests": ("call", "calls"),
+    "input": ("token in", "tokens in"),
+    "cached": ("cached token", "cached tokens"),
+    "output": ("token out", "tokens out"),
+}
+FOUND = {
+    Outcome.MATCHED: "matched",
+    Outcome.DIFFERENT: "with a difference",
+    Outcome.ONLY_LEDGER: "only in the ledger",
+    Outcome.ONLY_EXPORT: "only in the export",
+}
+STYLES = {Outcome.MATCHED: "dim", Outcome.DIFFERENT: "yellow"}
+
+
+def costs(
+    since: Annotated[str, typer.Option(help="How far back, or the first day (UTC): 30d, 2026-11-01.")] = "30d",
+    until: Annotated[str | None, typer.Option(help="The last day (UTC), included.", metavar="DATE")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the calls, one a line.", metavar="FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="The simulated calls instead of the real ones.")
+    ] = False,
+) -> None:
+    """Show what was spent across runs: by site, step, model and route, with the trend."""
+    begin, end = _time(since, until, datetime.now(UTC))
+    with _ledger(Settings()) as ledger:
+        rows = ledger.rows(since=begin, until=end)
+        # The file has the very calls that were summed, whatever is entered meanwhile.
+        calls = list(rows) if csv else rows
+        report = period_report(calls, since=begin, until=end, simulated=simulated)
+        if csv:
+            _write(csv, to_csv(row for row in calls if row.simulated == simulated))
+    if as_json:
+        typer.echo(period_json(report, simulated=simulated))
+        return
+    _draw(report, simulated=simulated)
+    if csv:
+        _say(f"{counted(report.calls, 'call', 'calls')} written to {csv}.")
+
+
+def reconcile(
+    file: Annotated[Path, typer.Argument(help="A usage or costs export of the provider's (CSV).", metavar="FILE")],
+) -> None:
+    """Compare the ledger with the provider's own export: matched, unmatched, difference."""
+    settings = Settings()
+    export = read_export(_read(file), str(file))
+    with _ledger(settings) as ledger:
+        rows = ledger.rows(since=export.since, until=export.until)
+        result = compare(export, rows, provider=settings.openai_base_url)
+    if result.days:
+        wide_console().print(_comparison(result), crop=False)
+    for text in [_verdict(result), *_advice(result, settings.openai_base_url)]:
+        _say(text)
+    raise typer.Exit(AGREES if result.agrees else DIFFERS)
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[LedgerFile]:
+    """The ledger, which must be there already: looking at it makes none."""
+    path = settings.state_dir / LEDGER
+    if not path.is_file():
+        raise Refused(
+            f"There is no ledger at {path}: no run of this installation has paid for a call yet, or it keeps its state "
+            "elsewhere. Go to the folder where it runs, or set PRESSRUN_STATE_DIR."
+        )
+    try:
+        yield LedgerFile(path)
+    except sqlite3.Error as error:
+        raise Refused(f"{path} cannot be read as a ledger ({error}). Nothing was changed in it.") from None
+
+
+def _time(since: str, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    try:
+        end = _day(until, "--until") + timedelta(days=1) if until else now
+        try:
+            begin = end - parse_duration(since)
+        except ValueError:
+            begin = _day(since, "--since")
+    except OverflowError:
+        raise typer.BadParameter("this is beyond the calendar", param_hint="--since or --until") from None
+    if begin >= end:
+        raise typer.BadParameter("this leaves no time: --since is not before --until", param_hint="--since")
+    return begin, end
+
+
+def _day(text: str, option: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        kinds = "a date such as 2026-11-01" + (" or a duration such as 30d or 12h" if option == "--since" else "")
+        raise typer.BadParameter(f"{text!r} is not {kinds}", param_hint=option) from None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise Refused(f"{file}: {error.strerror}; nothing was compared.") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{file} is not text in UTF-8; nothing was compared. Export it as CSV, and give that.") from None
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8", newline="")
+    except OSError as error:
+        raise Refused(f"{file} could not be written: {error.strerror}. The ledger is as it was.") from None
+
+
+def _say(text: str) -> None:
+    Console().print(plain(text), highlight=False, markup=False, soft_wrap=True)
+
+
+def _draw(report: PeriodReport, *, simulated: bool) -> None:
+    when = f"{_said(report.since)} to {_said(report.until, report.last_day)} (UTC)"
+    kind, other = ("simulated", "real") if simulated else ("real", "simulated")
+    if report.calls:
+        Console().print(f"[bold]Costs from {when}[/]", highlight=False, soft_wrap=True)
+        if simulated:
+            _say("SIMULATED: no money was spent. The figures are what the simulated usage would have cost.")
+        _draw_sums(report)
+        _say("\n".join(remarks(report)))
+    else:
+        _say(f"The ledger has no {kind} call from {when}.")
+    if report.other_calls:
+        calls = counted(report.other_calls, f"{other} call", f"{other} calls")
+        command = "pressrun costs" if simulated else "pressrun costs --simulated"
+        _say(f"Besides, there are {calls} of this time, in no sum here: `{command}` shows them.")
+
+
+def _said(moment: datetime, day: date | None = None) -> str:
+    """The day of a midnight (its own, or the one given), or the minute."""
+    return f"{day or moment.date()}" if moment.time() == time() else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _draw_sums(report: PeriodReport) -> None:
+    console = wide_console()
+    head = _grid(["Spent", f"Saved, {BASELINE}", "The same in real time"], right=0)
+    saved = f"{usd(report.saving)} ({percent(report.saving_percent)})"
+    head.add_row(usd(report.total), saved, usd(report.realtime_total), style="bold")
+    console.print(head)
+    for title, name, lines in sections(report):
+        table = _grid([name, *HEAD], right=1)
+        table.title, table.title_justify, table.title_style = title, "left", "bold"
+        for label, *cells in lines[:-1]:
+            table.add_row(Text(plain(label)), *cells)
+        table.add_section()
+        table.add_row(*lines[-1], style="bold")
+        console.print(table)
+
+
+def _grid(names: Iterable[str], *, right: int) -> Table:
+    """A table whose columns are figures from number `right` on; where there is no room, words are broken first."""
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, name in enumerate(names):
+        is_figure = place >= right
+        table.add_column(name, overflow="fold", justify="right" if is_figure else "left", no_wrap=is_figure)
+    return table
+
+
+def _comparison(result: Reconciliation) -> Table:
+    """Each day, then the whole period; three lines where both sides have figures that are not equal."""
+    names = result.export.measures
+    table = _grid(["UTC day", "model, route", "outcome", "side", *(HEADS[name] for name in names)], right=4)
+    for line in result.days:
+        _add_line(table, str(line.key.day), line, names, evens_out=result.evens_out(line))
+    table.add_section()
+    for line in result.period:
+        _add_line(table, "all days", line, names)
+    if len(result.period) > 1:
+        table.add_section()
+        _add_line(table, "total", result.total, names)
+    for place, column in enumerate(table.columns):
+        # Of a figure nothing may be lost; of words, what is longer than these is broken.
+        words = ("2026-11-23", "gpt-6-luna,", "difference,", "ledger")[place : place + 1]
+        column.min_width = max(len(str(cell)) for cell in words or column.cells)
+    return table
+
+
+def _add_line(table: Table, when: str, line: Line, names: Iterable[str], *, evens_out: bool = False) -> None:
+    word = line.outcome.value.partition(":")[0]
+    label: list[str | Text] = [when, Text(plain(_what(line))), f"{word}, evens out" if evens_out else word]
+    sides: dict[str, Figures] = {"ledger": line.ledger, "export": line.export, "off": line.off}
+    shown = {
+        Outcome.MATCHED: {"both": line.export},
+        Outcome.DIFFERENT: sides,
+        Outcome.ONLY_LEDGER: {"ledger": line.ledger},
+        Outcome.ONLY_EXPORT: {"export": line.export},
+    }[line.outcome]
+    for by, figures in shown.items():
+        cells = [_figure(name, figures.get(name, Decimal(0)), signed=by == "off") for name in names]
+        table.add_row(*label, by, *cells, style=STYLES.get(line.outcome, "red"))
+        label = ["", "", ""]
+
+
+def _what(line: Line) -> str:
+    route = {None: "", True: "batch", False: "real time"}[line.key.batch]
+    return ", ".join(part for part in (line.key.model, route) if part) or "all"
+
+
+def _figure(name: str, amount: Decimal, *, signed: bool = False) -> str:
+    text = usd(amount) if name == "usd" else f"{amount:,f}".partition(".")[0]
+    return f"+{text}" if signed and amount > 0 else text
+
+
+def _verdict(result: Reconciliation) -> str:
+    """One sentence: whether both sides agree over the whole period, and by how much they are off."""
+    until = (result.export.until - timedelta(microseconds=1)).date()
+    when = f"over the whole period, {result.export.since.date()} to {until} (UTC)"
+    if not result.agrees:
+        count = Counter(line.outcome for line in result.period)
+        found = ", ".join(f"{count[outcome]} {words}" for outcome, words in FOUND.items() if count[outcome])
+        return f"The ledger and the export do not agree {when}: {found}; in all, {_off(result.total.off)}."
+    evened = sum(result.evens_out(line) for line in result.days)
+    days = (
+        "1 line of a single day differs and evens" if evened == 1 else f"{evened} lines of single days differ and even"
+    )
+    why = (
+        f"; {days} out, because the provider counts a batch on the day on which it ran, and the ledger on the day on "
+        "which its answers were collected"
+    )
+    return f"The ledger and the export agree {when}: {_amounts(result.total.export)}{why if evened else ''}."
+
+
+def _amounts(figures: Figures) -> str:
+    sizes = {name: abs(amount) for name, amount in figures.items()}
+    said = [counted(int(size), *UNITS[name]) if name in UNITS else usd(size) for name, size in sizes.items()]
+    return ", ".join(said) or "neither has anything"
+
+
+def _off(off: Figures) -> str:
+    sides = {
+        "more": {name: amount for name, amount in off.items() if amount > 0},
+        "less": {name: amount for name, amount in off.items() if amount < 0},
+    }
+    said = [f"{_amounts(figures)} {word}" for word, figures in sides.items() if figures]
+    return f"the ledger has {' and '.join(said)} than the export" if said else "they come to the same"
+
+
+def _advice(result: Reconciliation, provider: str) -> Iterator[str]:
+    """What was not compared, and what a difference may come from."""
+    found = {line.outcome for line in result.period}
+    if "usd" in result.export.measures and result.export.blind:
+        yield "The costs are not told apart by line item; export them so to compare models and routes."
+    elif result.export.blind:
+        yield f"The export does not tell apart by {' or '.join(result.export.blind)}, so all were compared together."
+    if Outcome.ONLY_EXPORT in found:
+        yield (
+            "Only in the export: calls of another program, machine or project. Export the project of this "
+            "installation's key alone."
+        )
+    if Outcome.ONLY_LEDGER in found:
+        yield "Only in the ledger: the export is of another project, or not all is counted yet; export it again later."
+    if any(line.key.batch is not False and line.outcome is not Outcome.MATCHED for line in result.period):
+        yield "A batch that ran before the period's edge and was collected after it is on one side; export more days."
+    if "usd" in result.export.measures and Outcome.DIFFERENT in found:
+        yield "Free allowances, regional surcharges and agreed prices are in the provider's amounts only."
+    for whose, count in result.left_out.items():
+        calls = counted(count, "call", "calls")
+        why = "simulated" if whose == SIMULATED else f"made to {whose}; OPENAI_BASE_URL is {provider}"
+        yield f"Not compared: {calls} ({why})."
