@@ -238,7 +238,7 @@ def remarks(report: PeriodReport) -> list[str]:
     """What the tables do not show."""
     if not report.calls:
         return ["There is no call in this time."]
-    said = [f"{_calls(report.calls)} in all. Figures are rounded for reading; the CSV and JSON have every digit."]
+    said = [f"{_calls(report.calls)} in all. Figures are rounded; `pressrun costs --json` has every digit."]
     if report.invalid_calls:
         unfit = f"{_calls(report.invalid_calls)} came back unfit to use and had to be paid for"
         said.append(f"{unfit}: {usd(report.invalid)}.")
