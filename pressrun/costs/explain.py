@@ -71,13 +71,13 @@ def _route(row: Mapping[Any, Any]) -> str:
     return f"{calls} {_were(row['rerouted_calls'])} served by another route ({row['rerouted']})"
 
 
-def _number(row: Mapping[Any, Any]) -> str:
-    unanswered, off = row["unanswered_calls"], row["number_usd"]
+def _calls(row: Mapping[Any, Any]) -> str:
+    unanswered, off = row["unanswered_calls"], row["calls_usd"]
     if unanswered > 0 and off < 0:
         return f"{say_calls(unanswered)} of the plan {_were(unanswered)} not answered"
     if unanswered < 0 < off:
         return f"there {_were(-unanswered)} {say_calls(-unanswered)} more than planned"
-    return f"each call was expected to cost {_more(off)} when it was made than in the forecast"
+    return f"the calls as they were made were expected to cost {_more(off)} than those of the forecast"
 
 
 def _more(amount: Decimal) -> str:
@@ -106,7 +106,10 @@ CAUSES = {
         "what the same tokens cost more or less on the route that served them than on the planned one.",
         _route,
     ),
-    "number_usd": Cause(
-        "Other number", "planned calls that were not answered (below zero), or more calls than planned.", _number
+    "calls_usd": Cause(
+        "Other calls",
+        "planned calls that were not answered, more calls than planned, or calls that were expected to cost another "
+        "sum when they were made than in the forecast.",
+        _calls,
     ),
 }

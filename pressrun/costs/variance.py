@@ -19,7 +19,7 @@ from pressrun.prices import Tier
 
 __all__ = ["CAUSES", "EXACT", "SERVED", "StepVariance", "count_words", "variance_table"]
 
-CAUSES = ["unforeseen_usd", "usage_usd", "route_usd", "number_usd"]
+CAUSES = ["unforeseen_usd", "usage_usd", "route_usd", "calls_usd"]
 EXACT = Context(prec=100)
 """What was expected of a call can be the thirteenth part of a sum, whose digits the usual context would round."""
 SERVED = {Tier.BATCH: "batch", Tier.FLEX: "flex", Tier.STANDARD: "real time", Tier.PRIORITY: "priority"}
@@ -65,8 +65,9 @@ def variance_table(sums: Mapping[StepName, StepVariance], forecast: Forecast | N
 
     Columns: forecast_usd, actual_usd, variance_usd, variance_percent; the causes, which add up to variance_usd:
     unforeseen_usd (calls that nobody foresaw, such as repairs), usage_usd (other usage than expected), route_usd
-    (other routes than planned), number_usd (foreseen calls that were not answered; above zero when there were more);
-    and how many calls are behind them: unforeseen_calls, rerouted (text) and rerouted_calls, unanswered_calls.
+    (other routes than planned), calls_usd (foreseen calls that were not answered, or were more, or were expected to
+    cost another sum when they were made than in the forecast); and how many calls are behind them: unforeseen_calls,
+    rerouted_calls with rerouted (text: by what), unanswered_calls.
     """
     if forecast is None:
         return pd.DataFrame(columns=COLUMNS)
@@ -93,7 +94,7 @@ def _row(sums: StepVariance, expected: Decimal, calls: int) -> dict[str, Any]:
         "unforeseen_usd": sums.unforeseen_usd,
         "usage_usd": EXACT.subtract(sums.planned_usd, sums.expected_usd),
         "route_usd": sums.actual_usd - sums.unforeseen_usd - sums.planned_usd,
-        "number_usd": EXACT.subtract(sums.expected_usd, expected),
+        "calls_usd": EXACT.subtract(sums.expected_usd, expected),
         "unforeseen_calls": sums.unforeseen_calls,
         "rerouted_calls": sums.rerouted.total(),
         "unanswered_calls": calls - sums.answered_calls,

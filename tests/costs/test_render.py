@@ -15,7 +15,6 @@ from pressrun.costs import (
     CallEstimate,
     CallStatus,
     Forecast,
-    LineForecast,
     cost_report,
     forecast_costs,
     to_csv,
@@ -94,8 +93,8 @@ def test_the_difference_is_explained_by_the_causes_that_there_are_and_by_a_sente
     estimate = CallEstimate(tier=Tier.BATCH, usd=Decimal("0.01"))
     planned = {"estimate": estimate, "cost_usd": Decimal("0.01"), "planned_usd": Decimal("0.01")}
     fallen = {**planned, "cost_usd": Decimal("0.02"), "tier": Tier.STANDARD}
-    line = a_forecast_line(calls=2)
-    forecast = Forecast(lines=[LineForecast(line=line, usd=Decimal("0.02"), usd_by_tier={}, price_source="s")])
+    [line] = forecast_costs([a_forecast_line(calls=2)], NOW).lines
+    forecast = Forecast(lines=[line.model_copy(update={"usd": Decimal("0.02")})])
     text = markdown(a_row(**planned), a_row(**fallen), forecast=forecast)
     assert "Articles came to 50.0% more than forecast, because 1 call fell back to real time." in text
     assert "| Why | Other route | Off by |" in text
