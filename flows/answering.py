@@ -6,7 +6,6 @@ missing with the reason.
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
@@ -14,13 +13,13 @@ from prefect.runtime import flow_run
 from flows.batching import answer_by_batch
 from flows.desk import Desk, Work
 from pressrun.calls import Answer, Call, MissingItem, Route
-from pressrun.costs import LedgerRow, ledger_row
 from pressrun.errors import CallFailed
 from pressrun.progress import CallDone, Note, StepStarted, tell
 from pressrun.routes.realtime import TemporaryFailure
 from pressrun.steps import STEPS, InvalidReply, Order, repair_call
 from pressrun.strategy import Leftover
-from tasks.answers import answer_now
+from tasks.answers import OVER_CAP, answer_now
+from tasks.kept import answer_of_batch, opened, was_answered
 
 __all__ = ["answer_all", "produce"]
 
@@ -55,31 +54,66 @@ def _missing(call: Call, faults: Faults, why: str = "") -> list[MissingItem]:
 
 def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     """Invalid replies to batched calls are lines that may succeed, and go the way that the strategy has for those."""
+    work.expect(repairs, desk.plan)
     resubmit = desk.strategy.on_retryable is Leftover.RESUBMIT
-    batched = [call for call in repairs if resubmit and desk.plan.route(call.step) is Route.BATCH]
+    batched = [call for call in repairs if resubmit and desk.is_batched(call)]
     answers = answer_by_batch(batched, desk, work)
     asked_now = [call for call in repairs if call not in batched or desk.asks_again(answers[call.id])]
-    return answers | _settle(_in_real_time(asked_now, desk))
+    return answers | _settle(_in_real_time(asked_now, desk, work))
 
 
 def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     """One answer a call, by id: the merged batch, with the real-time calls under way beside it."""
+    work.expect(calls, desk.plan)
     for step, count in Counter(call.step for call in calls for _ in call.covers).items():
         tell(StepStarted(step=step, items=count))
-    batched = [call for call in calls if desk.plan.route(call.step) is Route.BATCH]
-    under_way = _in_real_time((call for call in calls if desk.plan.route(call.step) is not Route.BATCH), desk)
-    answers = answer_by_batch(batched, desk, work)
+    answers = _paid_by_batch(calls, desk)
+    batched = _to_be_batched([call for call in calls if call.id not in answers], desk)
+    asked_now = [call for call in calls if call.id not in answers and call not in batched]
+    under_way = _in_real_time(asked_now, desk, work)
+    answers |= answer_by_batch(batched, desk, work)
     leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
     if leftovers:
         tell(Note(text=f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time"))
     answers |= _settle(under_way)
-    answers |= _settle(_in_real_time(leftovers, desk))
+    answers |= _settle(_in_real_time(leftovers, desk, work))
+    # What a batch might have cost has become what it did cost, which may have made room.
+    turned_away = [call for call in asked_now if answers[call.id].code == OVER_CAP and batched]
+    answers |= _settle(_in_real_time(turned_away, desk, work))
     return answers
 
 
-def _in_real_time(calls: Iterable[Call], desk: Desk) -> list[tuple[Call, PrefectFuture[Answer]]]:
+def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
+    """Of calls that go in real time now, the answers that a batch has brought before."""
+    answers = {}
+    for call_id, batch_id in desk.books.answered(call for call in calls if not desk.is_batched(call)).items():
+        answer = answer_of_batch(batch_id, call_id, desk.provider) if batch_id else None
+        if answer is not None:
+            answers[call_id] = answer
+    for call in calls:
+        if call.id in answers:
+            _tell_reused(call, answers[call.id])
+    return answers
+
+
+def _to_be_batched(calls: list[Call], desk: Desk) -> list[Call]:
+    """The calls that go by batch, without those that were answered in real time before.
+
+    Those that were admitted to a batch stay in its company, whatever became of it: only the same calls find it again.
+    """
+    batched = [call for call in calls if desk.is_batched(call)]
+    admitted, answered = desk.books.admitted(), desk.books.answered(batched)
+    free = [call for call in batched if call.id not in admitted and answered.get(call.id, "") is None]
+    paid = {call.id for call in free if was_answered(call, desk.provider)}
+    return [call for call in batched if call.id not in paid]
+
+
+def _in_real_time(calls: Iterable[Call], desk: Desk, work: Work) -> list[tuple[Call, PrefectFuture[Answer]]]:
     task = answer_now.with_options(refresh_cache=desk.fresh and not desk.replay)
-    return [(call, task.submit(call, desk.provider, desk.plan.realtime_route(call.step))) for call in calls]
+    return [
+        (call, task.submit(call, desk.provider, desk.plan.realtime_route(call.step), desk.books, estimate))
+        for call, estimate in ((call, work.estimates[call.id]) for call in calls)
+    ]
 
 
 def _settle(under_way: list[tuple[Call, PrefectFuture[Answer]]]) -> dict[str, Answer]:
@@ -111,7 +145,7 @@ def _keep(
     """Put what is fit into `work.content`; returns the calls that are to be sent back, each with its items' faults."""
     faults = {call.id: _read(order, call, answers[call.id], desk, work) for call in calls}
     _take_out_clashes(calls, faults, work)
-    work.rows += [_row(call, answers[call.id], _is_used(call, work), desk) for call in calls]
+    _enter(calls, answers, desk, work)
     return [(call, faults[call.id]) for call in calls if faults[call.id]]
 
 
@@ -121,7 +155,7 @@ def _read(order: Order, call: Call, answer: Answer, desk: Desk, work: Work) -> F
         work.missing += _missing(call, {item: [answer.error] for item in call.covers})
         return {}
     try:
-        reading = STEPS[call.step].parse(order, call, answer)
+        reading = STEPS[call.step].parse(order, call, opened(answer))
     except InvalidReply as invalid:
         faults = dict.fromkeys(call.covers, invalid.faults)
         if invalid.refused and not desk.is_earlier(answer):
@@ -144,9 +178,12 @@ def _take_out_clashes(calls: list[Call], faults: dict[str, Faults], work: Work) 
                 del work.content[step][item]
 
 
-def _is_used(call: Call, work: Work) -> bool:
-    return any(item in work.content[call.step] for item in call.covers)
-
-
-def _row(call: Call, answer: Answer, valid: bool, desk: Desk) -> LedgerRow:
-    return ledger_row(call, answer, valid=valid, at=datetime.now(UTC), origin=desk.origin, table=desk.plan.price_table)
+def _enter(calls: list[Call], answers: dict[str, Answer], desk: Desk, work: Work) -> None:
+    """See to it that every answer is in the ledger, with the verdict on those that could not be used."""
+    rows = [desk.books.enter(call, answers[call.id], work.estimates[call.id]) for call in calls]
+    unused = [
+        row.entry_id
+        for call, row in zip(calls, rows, strict=True)
+        if answers[call.id].error is None and not any(item in work.content[call.step] for item in call.covers)
+    ]
+    desk.books.file.judge_unfit(unused)

@@ -18,14 +18,18 @@ from prefect.runtime import flow_run
 
 from flows.desk import Desk, Work
 from pressrun.calls import Answer, Call, Route
+from pressrun.costs import OverCap
 from pressrun.errors import BatchRejected
 from pressrun.manifest import BatchRecord
+from pressrun.prices import Tier
 from pressrun.progress import CallDone, Note, tell
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, admitted, refusal_pause
 from pressrun.settings import Settings
 from pressrun.sharding import Limits, Shard, shards
 from pressrun.strategy import Leftover
+from tasks.answers import OVER_CAP, say_over
 from tasks.batches import UnderWay, adopt_batch, collect_answers, delete_files, submit_batch, wait_for_batches
+from tasks.kept import is_kept
 
 __all__ = ["answer_by_batch"]
 
@@ -100,8 +104,8 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
 
 def _run(calls: list[Call], desk: Desk, work: Work, folder: Path) -> dict[str, Answer]:
     limits = Limits(tokens=Settings().enqueued_tokens)
-    jobs = [Job(shard=shard) for shard in shards(calls, folder, limits)]
-    batch = MergedBatch(desk, work, folder, limits, {call.id: call for call in calls}, waiting=jobs)
+    batch = MergedBatch(desk, work, folder, limits, {call.id: call for call in calls})
+    batch.waiting += [Job(shard=shard) for shard in _shards(calls, batch)]
     while batch.waiting or batch.under_way:
         _submit(batch)
         if batch.under_way:
@@ -111,6 +115,31 @@ def _run(calls: list[Call], desk: Desk, work: Work, folder: Path) -> dict[str, A
         elif batch.waiting:
             _sleep_until(min(job.not_before for job in batch.waiting if job.not_before))
     return batch.answers
+
+
+def _shards(calls: list[Call], batch: MergedBatch, after: str | None = None) -> list[Shard]:
+    """Input files for the calls that the cap has room for; the others are answered with the reason.
+
+    Calls that were admitted together once stay together, so that their batch is found again.
+    """
+    groups = batch.desk.books.admit(calls, after=after)
+    admitted_now = frozenset().union(*groups)
+    left_out = [call for call in calls if call.id not in admitted_now]
+    if left_out:
+        _say(f"{len(left_out)} of {len(calls)} calls do not fit under the cap and are not submitted")
+    batch.answers |= {call.id: _over_cap(call, batch.desk) for call in left_out}
+    return [
+        shard
+        for group in groups
+        for shard in shards([call for call in calls if call.id in group], batch.folder, batch.limits, after=after)
+    ]
+
+
+def _over_cap(call: Call, desk: Desk) -> Answer:
+    most, committed = desk.books.most_usd(call, Tier.BATCH), desk.books.file.committed(desk.books.budget)
+    assert desk.books.cap is not None
+    reason = say_over(OverCap(cap=desk.books.cap, committed=committed, wanted=most))
+    return Answer(call_id=call.id, route=Route.BATCH, run_id=flow_run.id, error=reason, code=OVER_CAP)
 
 
 def _submit(batch: MergedBatch) -> None:
@@ -160,11 +189,31 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
     assert job.ticket is not None
     if view.is_refused and _may_go_again(job, view, batch):
         return
-    harvested = collect_answers(view, job.ticket, job.shard, batch.desk.provider)
+    harvested = _collect(job, view, batch)
     if batch.desk.strategy.delete_files:
         delete_files(view, batch.desk.provider)
     batch.work.batches.append(_record(job, view, harvested))
     _take(job, view, harvested, batch)
+
+
+def _collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
+    """The answers of a batch, in the ledger; a batch that was refused has none, and its calls are free again."""
+    assert job.ticket is not None
+    books, provider = batch.desk.books, batch.desk.provider
+    try:
+        harvested = collect_answers(view, job.ticket, job.shard, provider)
+        if not all(map(is_kept, harvested.answers)):
+            anew = collect_answers.with_options(refresh_cache=True)
+            harvested = anew(view, job.ticket, job.shard, provider)
+    except BatchRejected:
+        books.settle_batch(job.shard.ids, after=job.shard.after, withdrawn=True)
+        raise
+    paid = [answer for answer in harvested.answers if answer.error is None]
+    books.enter_all(batch.calls, paid, batch.work.estimates)
+    # One that was given up while it was running may still answer, and be billed.
+    if view.is_terminal:
+        books.settle_batch(job.shard.ids, after=job.shard.after)
+    return harvested
 
 
 def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
@@ -204,6 +253,7 @@ def _give_up(job: Job, batch: MergedBatch) -> None:
         for call_id in job.shard.ids
     ]
     _say(f"{job.shard.title}: {error}")
+    batch.desk.books.settle_batch(job.shard.ids, after=job.shard.after, withdrawn=True)
     for answer in answers:
         batch.answers[answer.call_id] = _failed(answer) if batch.desk.strategy.on_timeout is Leftover.FAIL else answer
 
@@ -225,8 +275,7 @@ def _take(job: Job, view: BatchView, harvested: Harvested, batch: MergedBatch) -
         _say(f"{len(again)} of {job.shard.title} came back unanswered from {view.batch_id}: submitting them again")
         since = None if batch.desk.strategy.on_timeout is Leftover.FAIL else job.since
         batch.waiting += [
-            Job(shard=shard, round=job.round + 1, since=since)
-            for shard in shards(again, batch.folder, batch.limits, after=view.batch_id)
+            Job(shard=shard, round=job.round + 1, since=since) for shard in _shards(again, batch, after=view.batch_id)
         ]
 
 

@@ -19,21 +19,24 @@ from pydantic import Field, WithJsonSchema
 
 from flows.answering import produce
 from flows.desk import Desk, Work
+from flows.review import review_images
 from pressrun.brief import SiteBrief
-from pressrun.calls import StepName
+from pressrun.calls import Call, StepName
 from pressrun.costs import cost_report, to_csv, to_json, to_markdown, to_table, usd
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.manifest import manifest
-from pressrun.plan import Plan, describe_plan, make_plan
+from pressrun.plan import Plan, make_plan, model_warnings, past_lessons
+from pressrun.planreport import describe_plan
 from pressrun.progress import RoutesChosen, tell
 from pressrun.result import BuildResult, build_result
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
 from pressrun.site import Site
-from pressrun.steps import CONFIG, STEPS
+from pressrun.steps import CONFIG, IMAGES, PIPELINE, Order
 from pressrun.strategy import BatchStrategy, Preference
 from tasks.access import provider_for
+from tasks.books import books_for
 from tasks.delivery import deliver
 from tasks.reports import publish_markdown, publish_table, tag_run
 
@@ -123,21 +126,36 @@ def _build(
     poll: float,
 ) -> BuildResult:
     settings = Settings()
-    plan = make_plan(brief, strategy, settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    plan = make_plan(brief, strategy, settings, now, past_lessons(settings, now, simulate=simulate))
     _announce(plan)
     plan.stay_within(max_cost_usd)
     with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
+        # The provider's own list may know of an end that our table does not.
+        for warning in model_warnings(plan.order, now.date(), provider.shutdowns):
+            get_run_logger().warning(warning)
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
+        books = books_for(plan, provider, cap=max_cost_usd, fresh=fresh)
         desk = Desk(
-            plan=plan, strategy=strategy, provider=provider, fresh=fresh, first_poll=poll, started=datetime.now(UTC)
+            plan=plan,
+            books=books,
+            strategy=strategy,
+            provider=provider,
+            fresh=fresh,
+            first_poll=poll,
+            started=datetime.now(UTC),
         )
         work = Work()
         config = _configure(desk, work)
         order = plan.order.model_copy(update={"config": config})
-        calls = [call for step in STEPS.values() if step is not CONFIG for call in step.calls(order)]
-        produce(order, calls, desk, work)
+        produce(order, _calls(order, strategy), desk, work)
+        if strategy.refined_prompts:
+            order = _with_refined_prompts(order, work)
+            produce(order, IMAGES.calls(order), desk, work)
+        if strategy.review_images:
+            review_images(order, desk, work)
     site = _assemble(brief, config, work, provider)
-    return _deliver(site, plan, work, settings, out)
+    return _deliver(site, desk, work, settings, out)
 
 
 def _announce(plan: Plan) -> None:
@@ -161,6 +179,18 @@ def _configure(desk: Desk, work: Work) -> Any:
     )
 
 
+def _calls(order: Order, strategy: BatchStrategy) -> list[Call]:
+    """All that the configuration orders; images wait for the descriptions when they are to have their prompts."""
+    later = [CONFIG, IMAGES] if strategy.refined_prompts else [CONFIG]
+    return [call for step in PIPELINE if step not in later for call in step.calls(order)]
+
+
+def _with_refined_prompts(order: Order, work: Work) -> Order:
+    descriptions = work.content[StepName.DESCRIPTIONS]
+    refined = {item: description.refined_prompt for item, description in descriptions.items()}
+    return order.model_copy(update={"refined_prompts": refined})
+
+
 def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> Site:
     return Site(
         brief=brief,
@@ -175,17 +205,18 @@ def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> 
     )
 
 
-def _deliver(site: Site, plan: Plan, work: Work, settings: Settings, out: Path) -> BuildResult:
+def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) -> BuildResult:
     """Bundle and cost report: as files for whoever has no Prefect, and as artifacts of the run."""
-    report = cost_report(work.rows, plan.forecast, sites_per_year=settings.sites_per_year)
+    rows = desk.books.rows(work.calls)
+    report = cost_report(rows, desk.plan.forecast, sites_per_year=settings.sites_per_year)
     made_at = datetime.now(UTC)
-    account = manifest(site, work.rows, work.batches, run_id=flow_run.id or "", made_at=made_at)
+    account = manifest(site, rows, work.batches, run_id=flow_run.id or "", made_at=made_at)
     title = f"Cost of {site.brief.name}"
     markdown = to_markdown(report, simulated=site.simulated, title=title)
     files = {
         "manifest.json": json.dumps(account, ensure_ascii=False, indent=2),
-        "costs.csv": to_csv(work.rows),
-        "costs.json": to_json(report, work.rows),
+        "costs.csv": to_csv(rows),
+        "costs.json": to_json(report, rows),
         "costs.md": markdown,
     }
     bundle = deliver(site, out, files, made_at)

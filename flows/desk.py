@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect.runtime import flow_run
 
-from pressrun.calls import Answer, MissingItem, StepName
-from pressrun.costs import LedgerRow, Origin
+from pressrun.calls import Answer, Call, MissingItem, Route, StepName
+from pressrun.costs import Books, CallEstimate
 from pressrun.manifest import BatchRecord
 from pressrun.plan import Plan
 from pressrun.routes.provider import Provider
@@ -21,6 +21,7 @@ class Desk:
     """How calls are answered in this run."""
 
     plan: Plan
+    books: Books
     strategy: BatchStrategy
     provider: Provider
     fresh: bool
@@ -35,15 +36,9 @@ class Desk:
         """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
         return bool(flow_run.run_count and flow_run.run_count > 1)
 
-    @property
-    def origin(self) -> Origin:
-        """Whose books this run's calls belong in."""
-        return Origin(
-            run_id=flow_run.id or "",
-            provider=self.provider.identity,
-            simulated=self.provider.simulated,
-            language=self.plan.order.brief.language,
-        )
+    def is_batched(self, call: Call) -> bool:
+        """Whether the plan sends a call by batch."""
+        return self.plan.route(call.step) is Route.BATCH
 
     def is_earlier(self, answer: Answer) -> bool:
         """Whether an answer is from another run, or from an earlier attempt at this one."""
@@ -59,7 +54,15 @@ class Work:
     """What has been made so far, and what it took."""
 
     content: dict[StepName, dict[str, Any]] = field(default_factory=lambda: {step: {} for step in StepName})
-    rows: list[LedgerRow] = field(default_factory=list)
+    calls: dict[str, Call] = field(default_factory=dict)
+    """Every call that was made or meant to be, by id."""
+    estimates: dict[str, CallEstimate] = field(default_factory=dict)
+    """What was expected of each, by id."""
     missing: list[MissingItem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     batches: list[BatchRecord] = field(default_factory=list)
+
+    def expect(self, calls: list[Call], plan: Plan) -> None:
+        """Take note of calls that are to be made, and of what the plan expects of them."""
+        self.calls |= {call.id: call for call in calls}
+        self.estimates |= plan.expect(calls)

@@ -69,6 +69,8 @@ class Harvest:
     run_id: str
     """The flow run that paid for the batch."""
     at: datetime
+    asked_at: datetime | None = None
+    """When the batch was created."""
     answered: int = 0
     failed: int = 0
     unanswered: int = 0
@@ -126,6 +128,7 @@ class Harvest:
             route=Route.BATCH,
             batch_id=self.batch_id,
             run_id=self.run_id,
+            asked_at=self.asked_at,
             answered_at=self.at,
             **fields,
         )

@@ -150,7 +150,11 @@ class Answer(Frozen):
     route: Route
     """The route that truly served it, which is the one it is billed at."""
     body: dict[str, Any] | None = None
-    """The reply's JSON body, or None when the call failed."""
+    """The reply's JSON body; None when the call failed, or the body is kept elsewhere."""
+    kept: str | None = None
+    """Key under which the body is kept in the result storage: an image's is too large to be carried along."""
+    usage: Usage = Usage()
+    """What the provider says the reply used; zero for a call that failed."""
     error: str | None = None
     """Why there is no reply, in words for a person; None when there is one."""
     code: str | None = None
@@ -164,16 +168,18 @@ class Answer(Frozen):
     """The flow run that paid for it; a later run that reuses the answer sees another run's id here."""
     batch_id: str | None = None
 
-    @model_validator(mode="after")
-    def _has_body_or_error(self) -> Self:
-        if (self.body is None) == (self.error is None):
-            raise ValueError("an answer has either a body or an error")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _read_usage(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("body") and "usage" not in data:
+            return {**data, "usage": Usage.from_body(data["body"])}
+        return data
 
-    @cached_property
-    def usage(self) -> Usage:
-        """What the provider says the reply used; zero for a call that failed."""
-        return Usage.from_body(self.body or {})
+    @model_validator(mode="after")
+    def _has_reply_or_error(self) -> Self:
+        if sum(part is not None for part in (self.body, self.kept, self.error)) != 1:
+            raise ValueError("an answer has either a body, here or kept elsewhere, or an error")
+        return self
 
 
 class MissingItem(Frozen):

@@ -20,17 +20,18 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from pressrun import __version__, batches_cli
-from pressrun.brief import SiteBrief, load_brief
+from pressrun import __version__, batches_cli, costs_cli, forecast_cli
+from pressrun.brief import SiteBrief
+from pressrun.briefs import load_briefs
 from pressrun.calls import Answer, Call
-from pressrun.costs import Origin, ledger_row, usd
+from pressrun.costs import Origin, ledger_row
 from pressrun.durations import parse_duration
-from pressrun.errors import BadBrief, PressrunError, Refused
+from pressrun.errors import PressrunError
 from pressrun.files import load_model
-from pressrun.plan import make_plan, price_table
+from pressrun.plan import price_table
 from pressrun.progress import listening
 from pressrun.result import BuildResult
-from pressrun.screen import Screen, plan_table, summary
+from pressrun.screen import Screen, summary
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
@@ -51,6 +52,9 @@ app = typer.Typer(
 )
 
 app.add_typer(batches_cli.app, name="batches")
+app.command()(forecast_cli.forecast)
+app.command()(costs_cli.costs)
+app.command()(costs_cli.reconcile)
 
 
 @batches_cli.app.command()
@@ -67,7 +71,9 @@ def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     raise typer.Exit(COMPLETE if state.is_completed() else REFUSED if refused else INCOMPLETE)
 
 
-Briefs = Annotated[list[Path], typer.Argument(help="Brief files (YAML or JSON), one a site.", metavar="BRIEF...")]
+Briefs = Annotated[
+    list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders of them.", metavar="BRIEF...")
+]
 StrategyFile = Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")]
 Prefer = Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")]
 MaxWait = Annotated[
@@ -127,7 +133,7 @@ def build(
     fresh: Annotated[bool, typer.Option("--fresh", help="Pay for everything again.")] = False,
 ) -> None:
     """Build one site for each brief; run it again to go on where it was stopped."""
-    sites = _load_all(briefs)
+    sites = load_briefs(briefs)
     chosen = load_strategy(strategy) if strategy else BatchStrategy()
     options = {
         "preference": prefer,
@@ -142,25 +148,6 @@ def build(
     console = Console()
     codes = [_build_one(brief, options, console) for brief in sites]
     raise typer.Exit(max(codes))
-
-
-@app.command()
-def forecast(briefs: Briefs, strategy: StrategyFile = None, prefer: Prefer = None) -> None:
-    """Show the route and the price of every step; spends nothing and needs no key."""
-    chosen = load_strategy(strategy) if strategy else BatchStrategy()
-    if prefer:
-        chosen = chosen.model_copy(update={"preference": prefer})
-    console = Console()
-    plans = [make_plan(brief, chosen, Settings(), datetime.now(UTC)) for brief in _load_all(briefs)]
-    for plan in plans:
-        console.print(plan_table(plan))
-    total = sum((plan.forecast.total for plan in plans), Decimal(0))
-    saving = sum((plan.forecast.saving for plan in plans), Decimal(0))
-    sites = Settings().sites_per_year
-    yearly = f"{sites} such sites a year: {usd(total * sites / len(plans))}, saving {usd(saving * sites / len(plans))}"
-    console.print(
-        f"Forecast {usd(total)}; saves {usd(saving)} against the same in real time. {yearly}.", highlight=False
-    )
 
 
 @app.command()
@@ -209,25 +196,6 @@ def doctor() -> None:
         mark = {"ok": "[green]ok[/]  ", "warn": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.level]
         console.print(f"{mark}  [bold]{finding.subject}[/]: {escape(finding.text)}", highlight=False, soft_wrap=True)
     raise typer.Exit(REFUSED if any(finding.level == "bad" for finding in findings) else COMPLETE)
-
-
-def _load_all(paths: list[Path]) -> list[SiteBrief]:
-    """Read every brief, or raise `BadBrief` with the faults of all files; two sites may not share a slug."""
-    briefs: list[SiteBrief] = []
-    faulty: list[BadBrief] = []
-    for path in paths:
-        try:
-            briefs.append(load_brief(path))
-        except BadBrief as error:
-            faulty.append(error)
-    if faulty:
-        raise Refused("\n".join(str(error) for error in faulty))
-    doubles = {brief.slug for brief in briefs if sum(other.slug == brief.slug for other in briefs) > 1}
-    if doubles:
-        raise Refused(
-            f"Several briefs have the slug {', '.join(sorted(doubles))}. Nothing was spent. Give each its own."
-        )
-    return briefs
 
 
 def _duration(text: str | None) -> timedelta | None:

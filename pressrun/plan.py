@@ -4,26 +4,33 @@ Invariant: a plan that was made can be paid for: its models exist, every step ha
 model has a price on its route.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from pressrun.brief import SiteBrief
-from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, canonical_json
-from pressrun.costs import Forecast, ForecastLine, LineForecast, forecast_costs, percent, usd
-from pressrun.durations import say_duration
+from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, Usage
+from pressrun.costs import CallEstimate, Forecast, ForecastLine, LedgerFile, forecast_costs, usd
+from pressrun.costs.forecast import ROUTE_TIERS
+from pressrun.costs.lessons import NO_LESSONS, Lessons, learn
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
+from pressrun.estimates import estimated_usage
 from pressrun.models import check_models, model_info
+from pressrun.price_age import price_notices
 from pressrun.prices import PriceTable, Tier, load_price_table, unit_prices
+from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
-from pressrun.steps import CONFIG, STEPS, Asking, Order, Step
+from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
 from pressrun.steps.config import specimen
+from pressrun.steps.review import specimen_images
 from pressrun.strategy import BatchStrategy, StepRoute
-from pressrun.tokens import estimate_tokens
 
-__all__ = ["Plan", "describe_plan", "make_plan", "price_table"]
+__all__ = ["Plan", "make_plan", "model_warnings", "past_lessons", "price_table"]
 
-SAID = {Route.BATCH: "batch", Route.REALTIME: "real time", Route.FLEX: "flex"}
-"""Routes as a person reads them."""
+MEMORY = timedelta(days=180)
+"""How far back past runs teach."""
 
 
 class Plan(Frozen):
@@ -32,7 +39,10 @@ class Plan(Frozen):
     order: Order
     routes: dict[StepName, StepRoute]
     max_wait: timedelta
+    made_at: datetime
     forecast: Forecast
+    seconds: dict[tuple[StepName, Route], float]
+    """How long a call of a step took on a route in past runs, where there were any."""
     price_table: PriceTable | None
     warnings: list[str]
     """Such as a model that shuts down within 90 days."""
@@ -48,6 +58,29 @@ class Plan(Frozen):
     def needs_batch(self) -> bool:
         return any(route.route is Route.BATCH for route in self.routes.values())
 
+    def expect(self, calls: Iterable[Call]) -> dict[str, CallEstimate]:
+        """What each call is expected to use and to cost, by id; nothing of a repair, which nobody foresees.
+
+        The costs of a step's calls are whole parts of its forecast, so what they add up to can be compared with it.
+        """
+        estimates: dict[str, CallEstimate] = {}
+        numbers: Counter[StepName] = Counter()
+        for call in calls:
+            estimates[call.id] = CallEstimate() if call.repairs else self._estimate(call, numbers[call.step])
+            numbers[call.step] += 1
+        return estimates
+
+    def _estimate(self, call: Call, number: int) -> CallEstimate:
+        line = self.forecast.line(call.step)
+        expected = line.line.share(number) if number < line.line.calls else Usage()
+        usage = estimated_usage(call, self.order)
+        return CallEstimate(
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            tier=ROUTE_TIERS[self.route(call.step)],
+            usd=line.rates.cost(expected),
+        )
+
     def stay_within(self, cap: Decimal | None) -> None:
         """Raise `OverBudget` when the forecast is above the cap (USD)."""
         if cap is not None and self.forecast.total > cap:
@@ -57,8 +90,17 @@ class Plan(Frozen):
             )
 
 
-def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now: datetime) -> Plan:
-    """Decide everything. Raises `ProviderUnfit` (retired model, batch impossible) or `UnknownPrice`; spends nothing."""
+def make_plan(
+    brief: SiteBrief,
+    strategy: BatchStrategy,
+    settings: Settings,
+    now: datetime,
+    lessons: Lessons = NO_LESSONS,
+) -> Plan:
+    """Decide everything. Raises `ProviderUnfit` (retired model, batch impossible) or `UnknownPrice`; spends nothing.
+
+    `lessons` are those of past runs.
+    """
     order = Order(
         brief=brief,
         text_model=settings.text_model,
@@ -66,20 +108,25 @@ def make_plan(brief: SiteBrief, strategy: BatchStrategy, settings: Settings, now
         image_quality=settings.image_quality,
         asking=Asking(pack=strategy.pack_items, share_prefix=strategy.share_prefix, fit_effort=strategy.fit_effort),
     )
-    warnings = _check_models(order, now.astimezone(UTC).date())
     table = price_table(settings)
+    warnings = model_warnings(order, now.astimezone(UTC).date())
+    warnings += price_notices([order.text_model, order.image_model], now, table)
     batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
     # Of our endpoints only Chat Completions has the tier.
     flexible = {Endpoint.CHAT: _has_price(order.text_model, Tier.FLEX, now, table), Endpoint.IMAGES: False}
     routes = {}
-    for name, step in STEPS.items():
+    for step in [*PIPELINE, *([REVIEW] if strategy.review_images else [])]:
         model = order.model(step.endpoint)
-        routes[name] = strategy.resolve(name, model, batchable=batchable[model], flexible=flexible[step.endpoint])
+        routes[step.name] = strategy.resolve(
+            step.name, model, batchable=batchable[model], flexible=flexible[step.endpoint]
+        )
     return Plan(
         order=order,
         routes=routes,
         max_wait=strategy.max_wait_time,
-        forecast=forecast_costs(_forecast_lines(order, routes), now, table),
+        made_at=now,
+        forecast=forecast_costs(_forecast_lines(order, routes, lessons, strategy.review_images), now, table),
+        seconds=lessons.seconds,
         price_table=table,
         warnings=warnings,
     )
@@ -90,8 +137,19 @@ def price_table(settings: Settings) -> PriceTable | None:
     return load_price_table(settings.prices_file) if settings.prices_file else None
 
 
-def _check_models(order: Order, today: date) -> list[str]:
-    notices = check_models([order.text_model, order.image_model], today)
+def past_lessons(settings: Settings, now: datetime, *, simulate: bool) -> Lessons:
+    """What the ledger teaches about the provider that the settings name, or about the built-in simulator."""
+    identity = Provider(base_url=settings.openai_base_url.rstrip("/"), built_in=simulate).identity
+    rows = LedgerFile(settings.ledger_file).rows(since=now - MEMORY)
+    return learn(row for row in rows if row.provider == identity)
+
+
+def model_warnings(order: Order, today: date, told: Mapping[str, date] = MappingProxyType({})) -> list[str]:
+    """What to know of the models' shutdowns; `told` are dates that the provider itself lists.
+
+    Raises `ProviderUnfit` for a model that no longer answers.
+    """
+    notices = check_models([order.text_model, order.image_model], today, told)
     refused = [notice.text for notice in notices if notice.refused]
     if refused:
         raise ProviderUnfit(f"{' '.join(refused)} Nothing was spent.")
@@ -112,91 +170,39 @@ def _has_price(model: str, tier: Tier, now: datetime, table: PriceTable | None) 
     return True
 
 
-def _forecast_lines(order: Order, routes: dict[StepName, StepRoute]) -> list[ForecastLine]:
+def _forecast_lines(
+    order: Order, routes: dict[StepName, StepRoute], lessons: Lessons, review_images: int
+) -> list[ForecastLine]:
     """Real prompts, made from a configuration of the ordered size, with the steps' own expectation of the output."""
-    planned = order.model_copy(update={"config": specimen(order.brief)})
+    config = specimen(order.brief)
+    images = specimen_images(config, review_images)
+    planned = order.model_copy(update={"config": config, "images": images})
     return [
-        _forecast_line(step, planned if step is not CONFIG else order, routes[name]) for name, step in STEPS.items()
+        _forecast_line(STEPS[name], planned if name is not CONFIG.name else order, route, lessons)
+        for name, route in routes.items()
     ]
 
 
-def _forecast_line(step: Step, order: Order, route: StepRoute) -> ForecastLine:
+def _forecast_line(step: Step, order: Order, route: StepRoute, lessons: Lessons) -> ForecastLine:
     calls = step.calls(order)
-    output = sum(len(call.covers) for call in calls) * step.output_tokens(order)
+    estimate = _sum_of([estimated_usage(call, order) for call in calls])
+    lesson = lessons.of(step.name, route.model, order.brief.language)
+    expected = lesson.usage(estimate, "expected")
     return ForecastLine(
         step=step.name,
         route=route.route,
         model=route.model,
         calls=len(calls),
-        input_tokens=sum(_input_tokens(call) for call in calls),
-        output_tokens=output,
-        image_output_tokens=output if step.endpoint is Endpoint.IMAGES else 0,
+        items=sum(len(call.covers) for call in calls),
+        input_tokens=expected.input,
+        cached_tokens=expected.cached,
+        output_tokens=expected.output,
+        image_output_tokens=expected.output_image,
+        low=lesson.usage(estimate, "low"),
+        high=lesson.usage(estimate, "high"),
+        runs=lesson.runs,
     )
 
 
-def _input_tokens(call: Call) -> int:
-    if call.endpoint is Endpoint.IMAGES:
-        return estimate_tokens(call.body["prompt"])
-    return estimate_tokens(canonical_json([call.body["messages"], call.body["response_format"]]))
-
-
-def describe_plan(plan: Plan) -> str:
-    """The plan as Markdown for a person: the route and reason of every step, what it should cost, what to know."""
-    forecast = plan.forecast
-    saving = percent(forecast.saving / forecast.realtime_total * 100) if forecast.realtime_total else "0%"
-    lines = [
-        f"# Plan for {plan.order.brief.slug}",
-        f"Forecast **{usd(forecast.total)}**, against {usd(forecast.realtime_total)} for the same in real time "
-        f"(saves {usd(forecast.saving)}, {saving}). Token counts are estimates.",
-        f"A batch may take {say_duration(plan.max_wait)}; what is not answered by then is done in real time.",
-        *_flex_notes(forecast),
-        *(f"> **Note:** {warning}" for warning in plan.warnings),
-        "| Step | Calls | Model | Route | Forecast | In real time | By batch |\n|---|--:|---|---|--:|--:|--:|\n"
-        + "\n".join([*(_plan_row(plan, step) for step in plan.routes), _total(forecast)]),
-        # Beside the figures the reasons would be a column a few words wide.
-        "## Why\n\n" + "\n".join(_plan_reason(route) for route in plan.routes.values()),
-    ]
-    return "\n\n".join(lines) + "\n"
-
-
-def _flex_notes(forecast: Forecast) -> list[str]:
-    """What the plan comes to where flex lets it down."""
-    flex = [line for line in forecast.lines if line.line.route is Route.FLEX]
-    if not flex:
-        return []
-    dearer = sum((line.realtime_usd - line.usd for line in flex), Decimal(0))
-    return [
-        "A flex request may take minutes; when flex has no capacity, the call is asked at the standard price, "
-        f"which would make the total {usd(forecast.total + dearer)} at most."
-    ]
-
-
-def _plan_row(plan: Plan, step: StepName) -> str:
-    route = plan.routes[step]
-    line = next(line for line in plan.forecast.lines if line.line.step is step)
-    cells = [
-        STEPS[step].title,
-        str(line.line.calls),
-        route.model,
-        SAID[route.route],
-        usd(line.usd),
-        usd(line.realtime_usd),
-        _by_batch([line]),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _total(forecast: Forecast) -> str:
-    calls = sum(line.line.calls for line in forecast.lines)
-    amounts = f"{usd(forecast.total)} | {usd(forecast.realtime_total)} | {_by_batch(forecast.lines)}"
-    return f"| **Total** | {calls} |  |  | {amounts} |"
-
-
-def _by_batch(lines: list[LineForecast]) -> str:
-    """What all the lines would cost by batch, when all of them can go that way."""
-    amounts = [line.usd_by_tier[Tier.BATCH] for line in lines if Tier.BATCH in line.usd_by_tier]
-    return usd(sum(amounts, Decimal(0))) if len(amounts) == len(lines) else "not offered"
-
-
-def _plan_reason(route: StepRoute) -> str:
-    return f"- **{STEPS[route.step].title}**: {SAID[route.route]} ({route.reason})"
+def _sum_of(usages: list[Usage]) -> Usage:
+    return Usage(**{name: sum(getattr(usage, name) for usage in usages) for name in Usage.model_fields})

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import humanize
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from pressrun.calls import Answer, Call, Route, StepName
-from pressrun.costs import usd
+from pressrun.costs import ForecastLine, usd
 from pressrun.plan import Plan
 from pressrun.prices import Tier
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
@@ -169,25 +168,37 @@ def _say_batch(seen: BatchSeen) -> str:
 
 
 def plan_table(plan: Plan) -> Table:
-    """The forecast of one site: each step's route, its reason, and what it costs there and elsewhere."""
-    table = Table(title=plan.order.brief.slug, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for name in ("step", "calls", "route", "forecast", "in real time", "by batch", "why"):
-        table.add_column(name, justify="right" if name in ("calls", "forecast", "in real time", "by batch") else "left")
+    """The forecast of one site: each step's route, and what it costs there and on every other."""
+    table = Table(
+        title=plan.order.brief.slug,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="dim",
+    )
+    for name in ("step", "calls", "route", "forecast", "real time", "flex", "batch"):
+        table.add_column(name, justify="left" if name in ("step", "route") else "right", no_wrap=True)
     for line in plan.forecast.lines:
         step = line.line.step
-        by_batch = line.usd_by_tier.get(Tier.BATCH)
+        tiers = [line.usd_by_tier.get(tier) for tier in (Tier.STANDARD, Tier.FLEX, Tier.BATCH)]
         table.add_row(
             STEPS[step].title,
-            str(line.line.calls),
+            _calls(line.line),
             plan.route(step),
             usd(line.usd),
-            usd(line.realtime_usd),
-            usd(by_batch) if by_batch is not None else "-",
-            plan.routes[step].reason,
+            *(usd(amount) if amount is not None else "-" for amount in tiers),
         )
     table.add_section()
-    table.add_row("total", "", "", usd(plan.forecast.total), usd(plan.forecast.realtime_total), "", "token estimates")
+    forecast = plan.forecast
+    table.add_row("total", "", "", usd(forecast.total), usd(forecast.realtime_total))
     return table
+
+
+def _calls(line: ForecastLine) -> str:
+    """`6`, or `13 in 1` when a request asks for several items."""
+    return str(line.calls) if line.items <= line.calls else f"{line.items} in {line.calls}"
 
 
 def summary(result: BuildResult) -> Panel:

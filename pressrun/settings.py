@@ -60,9 +60,14 @@ class Settings(BaseSettings):
     sites_per_year: PositiveInt = 100
     """For the yearly figures of the report."""
     state_dir: Path = Path(".pressrun")
-    """Where the built-in simulator keeps its files and batches."""
+    """Where the ledger is, and where the built-in simulator keeps its files and batches."""
     simulated_batch_seconds: float = 4.0
     """Seconds that a batch takes on the built-in simulator."""
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger of this installation, absolute."""
+        return (self.state_dir / "ledger.sqlite").resolve()
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -1,38 +1,34 @@
 """One real-time request as a Prefect task: retried while that may help, its answer persisted the moment it arrives."""
 
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from openai import OpenAI
 from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
 from pressrun.calls import Answer, Call, Route
+from pressrun.costs import Books, CallEstimate, OverCap, usd
+from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Note, tell
 from pressrun.routes.provider import Provider
 from pressrun.routes.realtime import FlexUnavailable, TemporaryFailure, ask
 from tasks.access import client_for
-from tasks.keys import content_key
+from tasks.keys import answer_key
 
-__all__ = ["answer_now"]
+__all__ = ["OVER_CAP", "answer_now", "say_over"]
+
+OVER_CAP = "over_cap"
+"""Code of a call that was not asked because it might have broken the run's cap."""
 
 
 def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     failure = state.result(raise_on_failure=False)
     return isinstance(failure, TemporaryFailure) and failure.soon
-
-
-def _answer_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """The call's id is part of the key: two items that happen to ask the same thing are two things ordered.
-
-    The route is not: an answer that was paid for serves, whatever tier it was paid at.
-    """
-    call: Call = parameters["call"]
-    return content_key("answer", parameters["provider"], f"{call.id} {call.key}")
 
 
 @task(
@@ -44,30 +40,75 @@ def _answer_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     retry_condition_fn=_may_help,
     persist_result=True,
     result_serializer="json",
-    cache_key_fn=_answer_key,
+    cache_key_fn=lambda _context, parameters: answer_key(parameters["provider"], parameters["call"]),
 )
-def answer_now(call: Call, provider: Provider, route: Route = Route.REALTIME) -> Answer:
+def answer_now(call: Call, provider: Provider, route: Route, books: Books, estimate: CallEstimate) -> Answer:
     """Ask one call in real time, at flex when that is its route; the same call at the same provider is asked once.
 
     A call that flex does not take is asked at the standard tier, and the run says so. Raises `CallFailed` when it will
-    not be answered, `TemporaryFailure` when the retries are used up.
+    not be answered (or would break the cap), `TemporaryFailure` when the retries are used up.
     """
     with client_for(provider) as client:
-        answer = _ask_at_flex(client, call) if route is Route.FLEX else ask(client, call, run_id=flow_run.id or "")
+        asking = Asking(client=client, call=call, books=books, estimate=estimate)
+        try:
+            answer = _ask_at_flex(asking) if route is Route.FLEX else _ask(asking)
+        except OverCap as over:
+            raise CallFailed(say_over(over), code=OVER_CAP) from None
     tell(CallDone(call=call, answer=answer, reused=False))
     return answer
 
 
-def _ask_at_flex(client: OpenAI, call: Call) -> Answer:
-    run_id = flow_run.id or ""
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """One call, whom to ask, and where its cost is entered."""
+
+    client: OpenAI
+    call: Call
+    books: Books
+    estimate: CallEstimate
+
+
+def _ask(asking: Asking, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD) -> Answer:
+    """Ask, committed to the most that the call may cost; a request whose answer is lost stays committed to."""
+    # At flex too: a reply may say that it was served, and is billed, at the standard tier.
+    commitments = [asking.books.commit(asking.call, Tier.STANDARD)]
+
+    def before_repeat() -> None:
+        asking.books.lose(commitments[-1])
+        commitments.append(asking.books.commit(asking.call, Tier.STANDARD))
+
     try:
-        answer = ask(client, call, run_id=run_id, tier=Tier.FLEX)
-    except FlexUnavailable as unavailable:
-        _say(call, f"{unavailable}, so the standard tier is asked, at its price")
-        return ask(client, call, run_id=run_id)
-    if answer.route is not Route.FLEX:
-        _say(call, "the provider did not confirm that flex served it, so it counts at the standard price")
+        answer = ask(asking.client, asking.call, run_id=flow_run.id or "", tier=tier, before_repeat=before_repeat)
+    except TemporaryFailure as failure:
+        end = asking.books.lose if failure.unheard else asking.books.settle
+        end(commitments[-1])
+        raise
+    except CallFailed:
+        asking.books.settle(commitments[-1])
+        raise
+    # First into the ledger, then out of what is committed: a process killed in between has it in both, never in none.
+    asking.books.enter(asking.call, answer, asking.estimate)
+    asking.books.settle(commitments[-1])
     return answer
+
+
+def _ask_at_flex(asking: Asking) -> Answer:
+    try:
+        answer = _ask(asking, Tier.FLEX)
+    except FlexUnavailable as unavailable:
+        _say(asking.call, f"{unavailable}, so the standard tier is asked, at its price")
+        return _ask(asking)
+    if answer.route is not Route.FLEX:
+        _say(asking.call, "the provider did not confirm that flex served it, so it counts at the standard price")
+    return answer
+
+
+def say_over(over: OverCap) -> str:
+    """Why a call was not asked, for a person."""
+    return (
+        f"not asked: it may cost up to {usd(over.wanted)}, and {usd(over.committed)} of the cap of {usd(over.cap)} are "
+        "spent or under way"
+    )
 
 
 _told: set[tuple[str, str]] = set()

@@ -5,6 +5,7 @@ killed anywhere goes on where it was, and one that had finished asks the provide
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import openai
@@ -14,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 
-from pressrun.calls import Frozen
+from pressrun.calls import Answer, Endpoint, Frozen
 from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit, Unreadable
 from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
@@ -24,7 +25,8 @@ from pressrun.settings import Settings
 from pressrun.sharding import Shard
 from pressrun.webhooks import Wakeups
 from tasks.access import client_for
-from tasks.keys import content_key
+from tasks.kept import keep
+from tasks.keys import content_key, harvest_key
 from tasks.locks import work_lock
 from tasks.meter import Meter
 
@@ -192,19 +194,25 @@ def _say(text: str) -> None:
     retry_condition_fn=_may_help,
     persist_result=True,
     result_serializer="json",
-    cache_key_fn=lambda _context, parameters: content_key(
-        "harvest", parameters["provider"], parameters["view"].batch_id
-    ),
+    cache_key_fn=lambda _context, parameters: harvest_key(parameters["provider"], parameters["view"].batch_id),
 )
 def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider: Provider) -> Harvested:
-    """Read both result files into one answer a call. Raises `BatchRejected` when nothing of the batch ran."""
+    """Read both result files into one answer a call. Raises `BatchRejected` when nothing of the batch ran.
+
+    Images are written to the result storage one by one; their answers come back without the body.
+    """
+    keep_one = partial(keep, provider=provider) if shard.endpoint is Endpoint.IMAGES else _as_it_is
     with client_for(provider) as client:
-        harvested = route.harvest(client, view, shard, run_id=ticket.run_id)
+        harvested = route.harvest(client, view, shard, run_id=ticket.run_id, keep=keep_one)
     if harvested.account.strays:
         get_run_logger().warning("%d result lines of %s belong to no call", harvested.account.strays, view.batch_id)
     for discrepancy in harvested.discrepancies:
         get_run_logger().warning("Batch %s does not add up: %s", view.batch_id, discrepancy)
     return harvested
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
 
 
 @task(

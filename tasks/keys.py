@@ -9,14 +9,29 @@ from typing import Any
 
 from prefect.context import TaskRunContext
 
+from pressrun.calls import Call
 from pressrun.routes.provider import Provider
 
-__all__ = ["content_key", "once_per_run"]
+__all__ = ["answer_key", "content_key", "harvest_key", "once_per_run"]
 
 
 def content_key(kind: str, provider: Provider, content: str) -> str:
     """A cache key for `content` (itself a key or an id) at one provider."""
     return f"pressrun-{kind}-{sha256(f'{provider.identity} {content}'.encode()).hexdigest()}"
+
+
+def answer_key(provider: Provider, call: Call) -> str:
+    """Where a call's answer in real time is kept.
+
+    The call's id is part of the key: two items that happen to ask the same thing are two things ordered. The route is
+    not: an answer that was paid for serves, whatever tier it was paid at.
+    """
+    return content_key("answer", provider, f"{call.id} {call.key}")
+
+
+def harvest_key(provider: Provider, batch_id: str) -> str:
+    """Where a batch's answers are kept."""
+    return content_key("harvest", provider, batch_id)
 
 
 def once_per_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="pressrun-tests-")
+os.environ["PRESSRUN_STATE_DIR"] = tempfile.mkdtemp(prefix="pressrun-state-")
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["PREFECT_LOGGING_LEVEL"] = "WARNING"

@@ -8,8 +8,10 @@ from pressrun.brief import SiteBrief
 from pressrun.calls import Route, StepName
 from pressrun.costs import usd
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
-from pressrun.plan import Plan, describe_plan, make_plan
+from pressrun.plan import Plan, make_plan
+from pressrun.planreport import describe_plan
 from pressrun.settings import Settings
+from pressrun.steps import PIPELINE
 from pressrun.strategy import BatchStrategy, Policy, Preference
 from tests.builders import a_brief
 
@@ -132,7 +134,9 @@ def test_a_batch_price_in_the_users_table_makes_a_model_batchable(tmp_path: Path
 
 def test_by_flex_text_costs_half_at_once_and_images_stay_in_real_time_with_the_reason() -> None:
     plan = a_plan(preference=Preference.SPEED, realtime_tier="flex")
-    assert {step for step, route in plan.routes.items() if route.route is Route.FLEX} == set(StepName) - {"images"}
+    assert {step for step, route in plan.routes.items() if route.route is Route.FLEX} == {
+        step.name for step in PIPELINE
+    } - {"images"}
     assert plan.routes[StepName.IMAGES].reason.endswith("flex is not offered for gpt-image-2.5-flare here")
     for priced in plan.forecast.lines:
         assert priced.usd == priced.realtime_usd / (2 if priced.line.route is Route.FLEX else 1)
@@ -148,7 +152,7 @@ def test_a_plan_with_flex_says_what_it_comes_to_without_it() -> None:
     line = next(line for line in plan.forecast.lines if line.line.step is StepName.ARTICLES)
     assert f"| flex | {usd(line.usd)} | {usd(line.realtime_usd)} |" in text
     assert "- **09 articles**: flex (preference speed: done at once; at flex: cheaper, slower)" in text
-    assert "flex" not in describe_plan(a_plan())
+    assert "flex has no capacity" not in describe_plan(a_plan())
 
 
 def test_what_a_batch_leaves_over_goes_by_flex_too_when_flex_is_asked_for() -> None:
@@ -187,4 +191,4 @@ def test_the_description_has_each_steps_route_and_reason_and_the_wait() -> None:
     assert "A batch may take 6 hours;" in text
     table = [row for row in text.splitlines() if row.startswith("|")]
     assert len(table) == 2 + len(plan.routes) + 1
-    assert all(row.count("|") == 8 for row in table)
+    assert all(row.count("|") == 10 for row in table)

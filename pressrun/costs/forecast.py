@@ -13,6 +13,7 @@ from pydantic import NonNegativeInt, model_validator
 from pressrun.calls import Frozen, Route, StepName, Usage
 from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
+from pressrun.pricetable import Rates
 
 __all__ = ["Forecast", "ForecastLine", "LineForecast", "forecast_costs"]
 
@@ -26,11 +27,39 @@ class ForecastLine(Frozen):
     route: Route
     model: str
     calls: NonNegativeInt
+    """Requests."""
+    items: NonNegativeInt = 0
+    """What they ask for; a packed request asks for several."""
     input_tokens: NonNegativeInt
+    cached_tokens: NonNegativeInt = 0
+    """The part of `input_tokens` that the prompt cache is expected to serve."""
     output_tokens: NonNegativeInt
     """Reasoning and image tokens included."""
     image_output_tokens: NonNegativeInt = 0
     """The part of `output_tokens` that is image."""
+    low: Usage | None = None
+    """What it may come down to; None when no range is known."""
+    high: Usage | None = None
+    runs: NonNegativeInt = 0
+    """Past runs that the figures were learned from; 0: they are estimates."""
+
+    @property
+    def usage(self) -> Usage:
+        """What is expected, as one sum."""
+        return Usage(
+            input=self.input_tokens,
+            cached=self.cached_tokens,
+            output=self.output_tokens,
+            output_image=self.image_output_tokens,
+        )
+
+    def share(self, number: int) -> Usage:
+        """What is expected of one call, the first being 0: whole tokens, which add up to the line."""
+        parts = dict(self.usage)
+        count = self.calls
+        return Usage(
+            **{name: tokens * (number + 1) // count - tokens * number // count for name, tokens in parts.items()}
+        )
 
     @model_validator(mode="after")
     def _image_is_part_of_output(self) -> Self:
@@ -46,6 +75,10 @@ class LineForecast(Frozen):
     usd: Decimal
     usd_by_tier: dict[Tier, Decimal]
     """Standard, and batch and flex where they have a price."""
+    low_usd: Decimal
+    high_usd: Decimal
+    rates: Rates
+    """USD per 1M tokens on its own route."""
     price_source: str
 
     @property
@@ -61,6 +94,25 @@ class Forecast(Frozen):
     @property
     def total(self) -> Decimal:
         return sum((line.usd for line in self.lines), Decimal(0))
+
+    @property
+    def low(self) -> Decimal:
+        """What it may come down to."""
+        return sum((line.low_usd for line in self.lines), Decimal(0))
+
+    @property
+    def high(self) -> Decimal:
+        """What it may come up to, all calls being served as planned."""
+        return sum((line.high_usd for line in self.lines), Decimal(0))
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether past runs have taught every line."""
+        return bool(self.lines) and all(line.line.runs for line in self.lines)
+
+    def line(self, step: StepName) -> LineForecast:
+        """The line of one step."""
+        return next(line for line in self.lines if line.line.step is step)
 
     @property
     def realtime_total(self) -> Decimal:
@@ -89,10 +141,14 @@ def _forecast(line: ForecastLine, at: datetime, table: PriceTable | None) -> Lin
     own = unit_prices(line.model, ROUTE_TIERS[line.route], at, table)
     prices = {tier: _try_prices(line.model, tier, at, table) for tier in (Tier.BATCH, Tier.FLEX)}
     prices = {Tier.STANDARD: unit_prices(line.model, Tier.STANDARD, at, table), **prices}
+    rates = _rates(line, own)
     return LineForecast(
         line=line,
-        usd=_cost(line, own),
-        usd_by_tier={tier: _cost(line, unit) for tier, unit in prices.items() if unit},
+        usd=rates.cost(line.usage),
+        usd_by_tier={tier: _rates(line, unit).cost(line.usage) for tier, unit in prices.items() if unit},
+        low_usd=rates.cost(line.low or line.usage),
+        high_usd=rates.cost(line.high or line.usage),
+        rates=Rates(**{name: getattr(rates, name) for name in Rates.model_fields}),
         price_source=own.source,
     )
 
@@ -105,7 +161,6 @@ def _try_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None) 
         return None
 
 
-def _cost(line: ForecastLine, prices: UnitPrices) -> Decimal:
+def _rates(line: ForecastLine, prices: UnitPrices) -> Rates:
     """The calls are taken to be equally long, which is what decides on the rates for long prompts."""
-    usage = Usage(input=line.input_tokens, output=line.output_tokens, output_image=line.image_output_tokens)
-    return prices.at_length(-(-line.input_tokens // max(line.calls, 1))).cost(usage)
+    return prices.at_length(-(-line.input_tokens // max(line.calls, 1)))

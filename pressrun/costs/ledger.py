@@ -190,7 +190,7 @@ def _plain(rates: Rates) -> Rates:
 
 
 def _status(answer: Answer, valid: bool) -> CallStatus:
-    if answer.body is None:
+    if answer.error is not None:
         return CallStatus.FAILED
     return CallStatus.ANSWERED if valid else CallStatus.INVALID
 

@@ -29,13 +29,14 @@ CREATE INDEX IF NOT EXISTS entries_by_time ON entries (answered_at);
 CREATE TABLE IF NOT EXISTS unfit (entry_id TEXT PRIMARY KEY, judged_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS commitments (
     id TEXT PRIMARY KEY, budget TEXT NOT NULL, call_id TEXT NOT NULL, usd TEXT NOT NULL, admission TEXT NOT NULL,
-    batch INTEGER NOT NULL, after TEXT NOT NULL, holder TEXT NOT NULL, made_at TEXT NOT NULL);
+    batch INTEGER NOT NULL, after TEXT NOT NULL, made_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS commitments_by_budget ON commitments (budget, call_id);
-CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, settled_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, withdrawn INTEGER NOT NULL, settled_at TEXT NOT NULL);
 """
 """Amounts are text: SQLite's own numbers would round them. `row` is the `LedgerRow` as JSON."""
 TABLES = ("entries", "unfit", "commitments", "settled")
 IS_OPEN = "id NOT IN (SELECT id FROM settled)"
+NOT_WITHDRAWN = "id NOT IN (SELECT id FROM settled WHERE withdrawn)"
 PATIENCE = 60.0
 """Seconds to wait for another process's transaction."""
 
@@ -150,23 +151,14 @@ class LedgerFile:
         with self._open() as database:
             return _committed(database, budget)
 
-    def under_way(self, budget: str, holder: str) -> int:
-        """Real-time calls that a process has under way."""
-        query = f"SELECT count(*) FROM commitments WHERE budget = ? AND holder = ? AND NOT batch AND {IS_OPEN}"
-        with self._open() as database:
-            return int(database.execute(query, (budget, holder)).fetchone()[0])
-
-    def commit(self, commitment: Commitment, *, budget: str, cap: Decimal | None, holder: str) -> str:
-        """Commit to one real-time call before it is asked; returns the id to settle. Raises `OverCap`.
-
-        `holder` names the process that asks.
-        """
+    def commit(self, commitment: Commitment, *, budget: str, cap: Decimal | None) -> str:
+        """Commit to one real-time call before it is asked; returns the name to settle. Raises `OverCap`."""
         name = uuid4().hex
         with self._transaction() as database:
             committed = _committed(database, budget) if cap is not None else Decimal(0)
             if cap is not None and committed + commitment.usd > cap:
                 raise OverCap(cap=cap, committed=committed, wanted=commitment.usd)
-            _insert(database, name, commitment, budget=budget, admission=name, batch=False, after="", holder=holder)
+            _insert(database, name, commitment, budget=budget, admission=name, batch=False, after="")
         return name
 
     def admit(
@@ -188,23 +180,33 @@ class LedgerFile:
                     continue
                 room = None if room is None else room - commitment.usd
                 name = f"{admission} {commitment.call_id}"
-                columns = {"budget": budget, "admission": admission, "batch": True, "after": after, "holder": ""}
+                columns = {"budget": budget, "admission": admission, "batch": True, "after": after}
                 _insert(database, name, commitment, **columns)
                 new.append(commitment.call_id)
         return [*groups.values(), *([frozenset(new)] if new else [])]
 
+    def admitted(self, *, budget: str) -> frozenset[str]:
+        """The calls that have been admitted to a batch, and may be at the provider."""
+        query = f"SELECT call_id FROM commitments WHERE budget = ? AND batch AND {NOT_WITHDRAWN}"
+        with self._open() as database:
+            return frozenset(call_id for (call_id,) in database.execute(query, (budget,)))
+
     def settle(self, name: str) -> None:
         """End a commitment: its call is in the ledger, or certain not to be billed."""
         with self._transaction() as database:
-            database.execute("INSERT OR IGNORE INTO settled VALUES (?, ?)", (name, _now()))
+            database.execute("INSERT OR IGNORE INTO settled VALUES (?, ?, ?)", (name, False, _now()))
 
-    def settle_batch(self, call_ids: Collection[str], *, budget: str, after: str = "") -> None:
-        """End the commitments of a batch's calls: it has ended and its answers are in the ledger."""
+    def settle_batch(self, call_ids: Collection[str], *, budget: str, after: str = "", withdrawn: bool = False) -> None:
+        """End the commitments of a batch's calls: it has ended and its answers are in the ledger.
+
+        `withdrawn`: it did not run at all, so another time its calls may be in other company.
+        """
         wanted = frozenset(call_ids)
         query = f"SELECT id, call_id FROM commitments WHERE budget = ? AND batch AND after = ? AND {IS_OPEN}"
         with self._transaction() as database:
             names = [name for name, call_id in database.execute(query, (budget, after)) if call_id in wanted]
-            database.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?)", [(name, _now()) for name in names])
+            records = [(name, withdrawn, _now()) for name in names]
+            database.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?, ?)", records)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -245,7 +247,10 @@ def _admissions(
     database: sqlite3.Connection, budget: str, after: str, call_ids: frozenset[str]
 ) -> dict[str, frozenset[str]]:
     groups: dict[str, set[str]] = {}
-    query = "SELECT admission, call_id FROM commitments WHERE budget = ? AND batch AND after = ? ORDER BY rowid"
+    query = (
+        "SELECT admission, call_id FROM commitments WHERE budget = ? AND batch AND after = ? "
+        f"AND {NOT_WITHDRAWN} ORDER BY rowid"
+    )
     for admission, call_id in database.execute(query, (budget, after)):
         if call_id in call_ids:
             groups.setdefault(admission, set()).add(call_id)

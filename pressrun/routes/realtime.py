@@ -5,6 +5,7 @@ request and nothing to the call. So a call may move between routes and tiers wit
 """
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import uniform
@@ -45,12 +46,14 @@ SPREAD = 1.25
 class TemporaryFailure(Exception):
     """The provider did not answer now; asking again later may help. Never leaves the tasks.
 
-    `soon` is false when the provider names a time so far off that this run does not wait for it.
+    `soon` is false when the provider names a time so far off that this run does not wait for it. `unheard`: the request
+    may have been done, and billed, though its answer was lost.
     """
 
-    def __init__(self, message: str, *, soon: bool = True) -> None:
+    def __init__(self, message: str, *, soon: bool = True, unheard: bool = False) -> None:
         super().__init__(message)
         self.soon = soon
+        self.unheard = unheard
 
 
 class FlexUnavailable(TemporaryFailure):
@@ -58,22 +61,32 @@ class FlexUnavailable(TemporaryFailure):
 
 
 def ask(
-    client: OpenAI, call: Call, *, run_id: str | None, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD
+    client: OpenAI,
+    call: Call,
+    *,
+    run_id: str | None,
+    tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD,
+    before_repeat: Callable[[], None] = lambda: None,
 ) -> Answer:
     """Send one call and wait for its reply, asking again as often as the client's `max_retries` allows.
 
     The answer's route is FLEX only if the reply says that flex served it: without that word the discount is not
     confirmed, and the answer counts (and is priced) as real time.
 
+    `before_repeat` is called before a request is sent again whose answer was lost on the way, as the lost one may have
+    been done and billed. What it raises ends the call.
+
     Raises `CallFailed` when asking again cannot help (400-class, no quota), `FlexUnavailable` when the standard tier
     may still take the call, `TemporaryFailure` when it may help later.
     """
-    body = _body(_send(client, call, tier))
+    asked_at = datetime.now(UTC)
+    body = _body(_send(client, call, tier, before_repeat))
     route = Route.FLEX if body.get("service_tier") == Tier.FLEX else Route.REALTIME
-    return Answer(call_id=call.id, route=route, body=body, run_id=run_id, answered_at=datetime.now(UTC))
+    now = datetime.now(UTC)
+    return Answer(call_id=call.id, route=route, body=body, run_id=run_id, asked_at=asked_at, answered_at=now)
 
 
-def _send(client: OpenAI, call: Call, tier: Tier) -> httpx2.Response:
+def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], None]) -> httpx2.Response:
     """The SDK's own retries stay off: they would ask again after every 429, a spent quota included."""
     body = {**call.body, "service_tier": Tier.FLEX.value} if tier is Tier.FLEX else call.body
     tries = 0
@@ -96,6 +109,8 @@ def _send(client: OpenAI, call: Call, tier: Tier) -> httpx2.Response:
                 raise failure from None
         log.info("%s: %s; asking again in %.1f s", call.id, failure, delay)
         sleep(delay * uniform(1, SPREAD))
+        if isinstance(failure, TemporaryFailure) and failure.unheard:
+            before_repeat()
 
 
 def time_limit(client: OpenAI, tier: Tier) -> float | httpx2.Timeout | None:
@@ -151,13 +166,14 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
 def _body(reply: httpx2.Response) -> dict[str, Any]:
     body = read_json(reply.content)
     if body is None:
-        raise TemporaryFailure("the provider's answer is not a JSON object")
+        raise TemporaryFailure("the provider's answer is not a JSON object", unheard=True)
     return body
 
 
 def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailure:
     if not isinstance(error, openai.APIStatusError):
-        return TemporaryFailure(f"no answer from the provider ({type(error).__name__})")
+        never_sent = isinstance(error.__cause__, httpx2.ConnectError)
+        return TemporaryFailure(f"no answer from the provider ({type(error).__name__})", unheard=not never_sent)
     code = str(error.code or error.status_code)
     if tier is Tier.FLEX and (code == NO_CAPACITY or error.param == "service_tier"):
         return FlexUnavailable(f"flex did not take the request ({code})")

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from pressrun.simulator.answers import CHAT, IMAGES, answer
 from pressrun.simulator.batches import Batch, Batches
+from pressrun.simulator.bill import Bill
 from pressrun.simulator.database import Database
 from pressrun.simulator.envelope import Envelope
 from pressrun.simulator.errors import ApiError, invalid_value, missing, not_simulated
@@ -55,6 +56,7 @@ class Provider:
     journal: Journal
     realtime_seconds: float
     faults: Faults
+    bill: Bill
     painters: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(PAINTERS))
 
 
@@ -83,8 +85,9 @@ def create_app(
         files = Files(database, state_dir / "files")
         batches = Batches(database, batch_seconds=batch_seconds, window_seconds=window_seconds, faults=struck)
         cache = PromptCache()
-        runner = Runner(database, files, batches, cache, struck)
-        app.state.provider = Provider(files, batches, runner, cache, journal, realtime_seconds, struck)
+        bill = Bill()
+        runner = Runner(database, files, batches, cache, struck, bill)
+        app.state.provider = Provider(files, batches, runner, cache, journal, realtime_seconds, struck, bill)
         runner.start()
         yield
         await run_in_threadpool(runner.stop)
@@ -140,6 +143,7 @@ async def _answer(request: Request, endpoint: str, limiter: anyio.CapacityLimite
     _note(request, model=str(body.get("model")))
     await anyio.sleep(provider.realtime_seconds)
     reply = await anyio.to_thread.run_sync(lambda: answer(endpoint, body, provider.cache), limiter=limiter)
+    provider.bill.add(str(body["model"]), reply, batch=False)
     fault = provider.faults.of_reply(body) if endpoint == CHAT else None
     return JSONResponse(spoiled(reply, fault) if fault else reply)
 
@@ -251,6 +255,10 @@ async def _journal(request: Request) -> Response:
     return JSONResponse(_provider(request).journal.entries())
 
 
+async def _bill(request: Request) -> Response:
+    return JSONResponse(_provider(request).bill.items())
+
+
 async def _stats(request: Request) -> Response:
     return JSONResponse(_provider(request).journal.counts())
 
@@ -292,6 +300,7 @@ ROUTES = [
     Route("/v1/batches/{batch}/cancel", _cancel_batch, methods=["POST"]),
     Route("/simulator/journal", _journal),
     Route("/simulator/stats", _stats),
+    Route("/simulator/bill", _bill),
     Route("/simulator/faults", _get_faults),
     Route("/simulator/faults", _set_faults, methods=["POST"]),
 ]

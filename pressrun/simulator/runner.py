@@ -22,6 +22,7 @@ from pressrun.simulator.batch_lines import (
     pending_lines,
 )
 from pressrun.simulator.batches import Batch, Batches
+from pressrun.simulator.bill import Bill
 from pressrun.simulator.course import Action, decide
 from pressrun.simulator.database import Database
 from pressrun.simulator.errors import ApiError
@@ -47,13 +48,16 @@ log = logging.getLogger(__name__)
 class Runner(threading.Thread):
     """Works through the live batches in turn; `nudge` it when there is something new, `stop` it at the end."""
 
-    def __init__(self, database: Database, files: Files, batches: Batches, cache: PromptCache, faults: Faults) -> None:
+    def __init__(
+        self, database: Database, files: Files, batches: Batches, cache: PromptCache, faults: Faults, bill: Bill
+    ) -> None:
         super().__init__(name="simulator-batches", daemon=True)
         self._database = database
         self._files = files
         self._batches = batches
         self._cache = cache
         self._faults = faults
+        self._bill = bill
         self._news = threading.Event()
         self._stopping = threading.Event()
 
@@ -140,6 +144,8 @@ class Runner(threading.Thread):
         if fault and fault.do == "error":
             return line, fault.status, ApiError(fault.status, "A fault of the script.", code=fault.code).body, None
         status, reply = answer_line(batch.endpoint, line.body, self._cache)
+        if status == 200:
+            self._bill.add(str(line.body["model"]), reply, batch=True)
         if fault is None or status != 200:
             return line, status, reply, None
         if fault.do in MISWRITTEN:

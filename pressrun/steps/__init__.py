@@ -5,14 +5,28 @@ from pressrun.steps import articles, config, descriptions, images, review, seo
 from pressrun.steps.base import Asking, InvalidReply, Order, Parsed, Reading, Step
 from pressrun.steps.repairs import repair_call
 
-__all__ = ["CONFIG", "REVIEW", "STEPS", "Asking", "InvalidReply", "Order", "Parsed", "Reading", "Step", "repair_call"]
+__all__ = [
+    "CONFIG",
+    "IMAGES",
+    "PIPELINE",
+    "REVIEW",
+    "STEPS",
+    "Asking",
+    "InvalidReply",
+    "Order",
+    "Parsed",
+    "Reading",
+    "Step",
+    "repair_call",
+]
 
 CONFIG = config.STEP
 """Step 08, which every other step waits for."""
+IMAGES = images.STEP
 REVIEW = review.STEP
 """Visual feedback, which is asked for only when it is wanted, once the images are there."""
 
-STEPS: dict[StepName, Step] = {
-    step.name: step for step in (config.STEP, articles.STEP, images.STEP, descriptions.STEP, seo.STEP)
-}
-"""The steps of every site by name, in the order in which people read them."""
+PIPELINE: tuple[Step, ...] = (config.STEP, articles.STEP, images.STEP, descriptions.STEP, seo.STEP)
+"""The steps of every site, in the order in which people read them."""
+STEPS: dict[StepName, Step] = {step.name: step for step in (*PIPELINE, REVIEW)}
+"""All steps by name."""

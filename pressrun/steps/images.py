@@ -10,6 +10,7 @@ import io
 from PIL import Image, UnidentifiedImageError
 
 from pressrun.calls import Answer, Call, Endpoint, StepName
+from pressrun.imagetokens import image_tokens
 from pressrun.steps.base import InvalidReply, Order, Parsed, Reading, Step, reading
 from pressrun.steps.config import image_item
 
@@ -20,10 +21,6 @@ SIZES = {"landscape": "1536x1024", "square": "1024x1024", "portrait": "1024x1536
 FORMATS = {"JPEG", "PNG", "WEBP"}
 LEAST_PIXELS = 64
 """An image smaller than this on a side is a placeholder or a mistake."""
-
-OUTPUT_TOKENS = {"low": (272, 408), "medium": (1_056, 1_584), "high": (4_160, 6_240)}
-"""Image tokens of a square and of an oblong image by quality. Published for gpt-image-1 to 1.5; for the 2 families this
-is an estimate, and the bill comes from `usage` (`openai-facts.md` 4.2)."""
 
 STYLE = (
     "Editorial photograph for a small business website. Natural light, true colours, honest detail. "
@@ -77,7 +74,7 @@ def parse(_order: Order, call: Call, answer: Answer) -> Reading:
 
 def _output_tokens(order: Order) -> int:
     """As if every image were oblong, which most of a site's are."""
-    return OUTPUT_TOKENS[order.image_quality][1]
+    return image_tokens(order.image_quality, SIZES["landscape"])
 
 
 STEP = Step(

@@ -65,7 +65,7 @@ def text_and_image_tokens(call: Call) -> tuple[str, int]:
     messages = call.body["messages"]
     images = sum(_is_image(part) for message in messages for part in message["content"])
     read = [message if isinstance(message["content"], str) else _without_images(message) for message in messages]
-    return canonical_json([read, call.body["response_format"]]), images * image_input_tokens(call.model)
+    return canonical_json([read, call.body.get("response_format")]), images * image_input_tokens(call.model)
 
 
 def _without_images(message: dict[str, Any]) -> dict[str, Any]:

@@ -75,25 +75,25 @@ def test_rows_are_narrowed_by_budget_call_and_simulation(ledger):
 
 def test_a_call_that_would_break_the_cap_is_not_committed_to(ledger):
     first, second = commitments("0.60", "0.50")
-    ledger.commit(first, budget="b", cap=CAP, holder="h")
+    ledger.commit(first, budget="b", cap=CAP)
     with pytest.raises(OverCap) as refused:
-        ledger.commit(second, budget="b", cap=CAP, holder="h")
+        ledger.commit(second, budget="b", cap=CAP)
     assert (refused.value.committed, refused.value.wanted) == (Decimal("0.60"), Decimal("0.50"))
 
 
 def test_a_settled_commitment_makes_room_for_what_it_did_not_cost(ledger):
     first, second = commitments("0.60", "0.50")
-    name = ledger.commit(first, budget="b", cap=CAP, holder="h")
+    name = ledger.commit(first, budget="b", cap=CAP)
     ledger.enter([a_row(cost_usd=Decimal("0.10"))], budget="b")
     ledger.settle(name)
-    ledger.commit(second, budget="b", cap=CAP, holder="h")
+    ledger.commit(second, budget="b", cap=CAP)
     assert ledger.committed("b") == Decimal("0.60")
 
 
 def test_another_budget_is_not_held_against_the_cap(ledger):
     [first] = commitments("0.60")
     for budget in ("b", "c"):
-        ledger.commit(first, budget=budget, cap=CAP, holder="h")
+        ledger.commit(first, budget=budget, cap=CAP)
     assert ledger.committed("b") == Decimal("0.60")
 
 
@@ -118,18 +118,24 @@ def test_leftovers_of_a_batch_are_committed_to_anew(ledger):
     assert ledger.admit(wanted, budget="b", cap=CAP, after="batch_1") == [{"call-0"}]
 
 
+def test_what_was_withdrawn_may_be_admitted_anew_in_other_company(ledger):
+    wanted = commitments("0.60", "0.50")
+    ledger.admit(wanted, budget="b", cap=CAP)
+    ledger.settle_batch(["call-0"], budget="b", withdrawn=True)
+    assert ledger.committed("b") == 0
+    assert ledger.admit(wanted, budget="b", cap=None) == [{"call-0", "call-1"}]
+
+
 def test_a_call_without_a_cap_is_committed_to_all_the_same(ledger):
     [one] = commitments("3")
-    ledger.commit(one, budget="b", cap=None, holder="h")
+    ledger.commit(one, budget="b", cap=None)
     assert ledger.committed("b") == 3
-    assert ledger.under_way("b", "h") == 1
-    assert ledger.under_way("b", "another process") == 0
 
 
 def test_a_run_that_paid_anew_has_the_latest_budget(ledger):
     assert ledger.latest_budget("work") == "work"
     [one] = commitments("3")
-    ledger.commit(one, budget="work run-7", cap=None, holder="h")
+    ledger.commit(one, budget="work run-7", cap=None)
     assert ledger.latest_budget("work") == "work run-7"
     assert ledger.latest_budget("other") == "other"
 
@@ -151,7 +157,7 @@ def test_however_many_commit_at_once_the_cap_holds(tmp_path, amounts, cap):
 
     def commit(one: tuple[int, Decimal]) -> Decimal:
         try:
-            ledger.commit(Commitment(call_id=str(one[0]), usd=one[1]), budget=budget, cap=cap, holder="h")
+            ledger.commit(Commitment(call_id=str(one[0]), usd=one[1]), budget=budget, cap=cap)
         except OverCap:
             return Decimal(0)
         return one[1]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from prefect import flow
@@ -17,6 +18,7 @@ from pressrun.progress import Event, Note, listening
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy
+from tasks.books import books_for
 from tests.builders import a_brief
 from tests.calls_builder import a_call
 from tests.flows.conftest import Server
@@ -49,17 +51,22 @@ def some_calls(name: str, count: int = 4) -> list[Call]:
     return [a_call(f"article-{number:02d}", site=name) for number in range(1, count + 1)]
 
 
-def through_batch(server: Server, calls: list[Call], *, poll: float = 0.05, **strategy: Any) -> Outcome:
+def through_batch(
+    server: Server, calls: list[Call], *, poll: float = 0.05, cap: Decimal | None = None, **strategy: Any
+) -> Outcome:
     """Have calls answered by a flow: by batch, and what is left over as the strategy says. Raises as the flow does."""
     chosen = BatchStrategy(**strategy)
     work = Work()
 
     @flow(name="answer-calls")
     def answer_calls() -> dict[str, Answer]:
+        plan = make_plan(a_brief(), chosen, Settings(), datetime.now(UTC))
+        provider = Provider(base_url=server.base_url, simulated=True)
         desk = Desk(
-            plan=make_plan(a_brief(), chosen, Settings(), datetime.now(UTC)),
+            plan=plan,
+            books=books_for(plan, provider, cap=cap, fresh=False),
             strategy=chosen,
-            provider=Provider(base_url=server.base_url, simulated=True),
+            provider=provider,
             fresh=False,
             first_poll=poll,
             started=datetime.now(UTC),

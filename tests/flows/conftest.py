@@ -2,13 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from pressrun.calls import Usage
+from pressrun.prices import Tier, price
 from pressrun.simulator import running_simulator
+
+
+def _billed(item: dict[str, Any]) -> Decimal:
+    tier = Tier.BATCH if item["batch"] else Tier.FLEX if item["tier"] == "flex" else Tier.STANDARD
+    return price(Usage.from_body(item), item["model"], tier, datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,11 @@ class Server:
         """How often what was asked, as `GET /v1/batches/{id}`."""
         counts: dict[str, int] = httpx2.get(self.base_url.replace("/v1", "/simulator/stats")).json()
         return counts
+
+    def bill(self) -> Decimal:
+        """USD that the provider's own bill comes to, at the prices of the day."""
+        items = httpx2.get(self.base_url.replace("/v1", "/simulator/bill")).json()
+        return sum((_billed(item) for item in items), Decimal(0))
 
     def list_batches(self) -> list[dict[str, Any]]:
         """Batches that exist, however they came to be, newest first."""

@@ -10,7 +10,7 @@ import pytest
 
 from flows.build_site import build_site
 from pressrun.progress import CallDone, listening
-from pressrun.strategy import Preference
+from pressrun.strategy import BatchStrategy, Preference
 from tests.builders import a_brief
 from tests.flows.conftest import Server
 from tests.flows.meddler import Body, Meddler, meddling, refused
@@ -29,11 +29,17 @@ def provider(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meddle
         yield meddler
 
 
-def build(tmp_path: Path, preference: Preference = Preference.SPEED, **changes: Any) -> Any:
+def build(
+    tmp_path: Path, preference: Preference = Preference.SPEED, strategy: BatchStrategy | None = None, **changes: Any
+) -> Any:
     """Run the flow on a small brief; returns its final state."""
-    brief = a_brief(**{"pages": ["Home"], "image_count": 1, **changes})
     return build_site(
-        brief=brief, out=str(tmp_path / "out"), preference=preference, poll_seconds=0.1, return_state=True
+        brief=a_brief(**{"pages": ["Home"], "image_count": 1, **changes}),
+        strategy=strategy,
+        out=str(tmp_path / "out"),
+        preference=preference,
+        poll_seconds=0.1,
+        return_state=True,
     )
 
 
@@ -94,7 +100,7 @@ def test_an_invalid_reply_is_sent_back_once_with_its_fault_and_both_are_billed(
     tmp_path: Path, provider: Meddler
 ) -> None:
     provider.meddle = spoil("page_seo", *FAULTS)
-    state = build(tmp_path, pages=["Home", "Services", "About"])
+    state = build(tmp_path, strategy=BatchStrategy(pack_items=False), pages=["Home", "Services", "About"])
     assert state.is_completed(), state.message
 
     asked = [body for body in provider.asked if schema(body) == "page_seo"]
@@ -110,6 +116,36 @@ def test_an_invalid_reply_is_sent_back_once_with_its_fault_and_both_are_billed(
     costs = [Decimal(call["cost_usd"]) for call in manifest(tmp_path)["calls"]]
     assert all(costs)
     assert state.result().cost_usd == sum(costs)
+
+
+def without(*items: str) -> Callable[[Body], Body]:
+    """Leave items out of a packed reply."""
+
+    def meddle(reply: Body) -> Body:
+        content = json.loads(reply["choices"][0]["message"]["content"])
+        kept = {item: words for item, words in content.items() if item not in items}
+        return with_message(reply, content=json.dumps(kept))
+
+    return meddle
+
+
+def test_of_a_packed_reply_only_the_faulty_items_are_sent_back(tmp_path: Path, provider: Meddler) -> None:
+    provider.meddle = spoil("image_description_pack", without("image-02", "image-04"))
+    state = build(tmp_path, image_count=5)
+    assert state.is_completed(), state.message
+
+    first, repair = [body for body in provider.asked if schema(body) == "image_description_pack"]
+    wanted = [body["response_format"]["json_schema"]["schema"]["required"] for body in (first, repair)]
+    assert wanted == [[f"image-{number:02d}" for number in range(1, 6)], ["image-02", "image-04"]]
+    assert statuses(tmp_path, "descriptions") == ["answered", "answered"]
+
+
+def test_items_of_a_pack_that_no_repair_mends_are_missing_one_by_one(tmp_path: Path, provider: Meddler) -> None:
+    provider.meddle = spoil("image_description_pack", without("image-02"), without("image-02"))
+    state = build(tmp_path, image_count=3)
+    [missing] = state.result(raise_on_failure=False).missing
+    assert (missing.step, missing.item) == ("descriptions", "image-02")
+    assert missing.reason == "still invalid after one repair: it is missing from the reply"
 
 
 def test_a_refusal_is_not_sent_back_at_once_but_by_the_next_run(tmp_path: Path, provider: Meddler) -> None:

@@ -38,8 +38,8 @@ def test_a_site_is_one_config_call_one_batch_and_its_images(tmp_path: Path, serv
     assert server.posts() == {"chat": 1, "images": 13, "batches": 1}
     manifest = read(tmp_path, brief, "manifest.json")
     assert (manifest["complete"], manifest["missing"], manifest["simulated"]) == (True, [], True)
-    assert len(manifest["calls"]) == 1 + 6 + 13 + 13 + 4
-    assert manifest["batches"][0]["submitted"] == manifest["batches"][0]["answered"] == 23
+    assert len(manifest["calls"]) == 1 + 6 + 13 + 1 + 1
+    assert manifest["batches"][0]["submitted"] == manifest["batches"][0]["answered"] == 6 + 1 + 1
     bundle = tmp_path / "out" / brief.slug
     assert len(list((bundle / "articles").glob("*.md"))) == 6
     assert len(list((bundle / "images").iterdir())) == 13
@@ -67,7 +67,33 @@ def test_fresh_pays_for_everything_again(tmp_path: Path, server: Server) -> None
 
 def test_speed_makes_no_batch(tmp_path: Path, server: Server) -> None:
     assert build(a_brief(image_count=2), tmp_path, preference=Preference.SPEED).is_completed()
+    assert server.posts() == {"chat": 1 + 6 + 1 + 1, "images": 2, "batches": 0}
+
+
+def test_without_packing_each_item_is_a_call_of_its_own(tmp_path: Path, server: Server) -> None:
+    state = build(a_brief(image_count=2), tmp_path, strategy=BatchStrategy(pack_items=False, preference="speed"))
+    assert state.is_completed()
     assert server.posts() == {"chat": 1 + 6 + 2 + 4, "images": 2, "batches": 0}
+
+
+def test_text_that_a_batch_has_answered_is_not_asked_again_when_speed_is_preferred(
+    tmp_path: Path, server: Server
+) -> None:
+    brief = a_brief(image_count=2)
+    build(brief, tmp_path)
+    before = server.posts()
+    result = build(brief, tmp_path, preference=Preference.SPEED).result()
+    assert server.posts() == before
+    assert result.reused_usd == result.cost_usd > 0
+
+
+def test_what_was_answered_in_real_time_is_not_batched_when_cost_is_preferred(tmp_path: Path, server: Server) -> None:
+    brief = a_brief(image_count=2)
+    build(brief, tmp_path, preference=Preference.SPEED)
+    before = server.posts()
+    result = build(brief, tmp_path, preference=Preference.COST).result()
+    assert server.posts() == before
+    assert result.reused_usd == result.cost_usd > 0
 
 
 def test_cost_asks_nothing_in_real_time_that_can_be_batched(tmp_path: Path, server: Server) -> None:
@@ -102,8 +128,8 @@ def test_at_the_maximum_wait_paid_answers_are_kept_and_only_the_rest_is_asked_ag
     manifest = read(tmp_path, brief, "manifest.json")
     (batch,) = manifest["batches"]
     assert batch["status"] == "cancelled"
-    assert batch["answered"] + batch["unanswered"] == batch["submitted"] == 14
-    assert 0 < batch["answered"] < 14
+    assert batch["answered"] + batch["unanswered"] == batch["submitted"] == 8
+    assert 0 < batch["answered"] < 8
     assert server.posts() == {"chat": 1 + batch["unanswered"], "images": 4, "batches": 1}
     routes = [call["route"] for call in manifest["calls"] if call["step"] in ("articles", "descriptions", "seo")]
     assert routes.count("batch") == batch["answered"]

@@ -13,8 +13,8 @@ from tests.flows.conftest import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
 
-CALLS = 6 + IMAGES + 2
-"""Calls of the merged batch: articles, descriptions, pages."""
+CALLS = 6 + 1 + 1
+"""Calls of the merged batch: articles, the pack of descriptions, the pack of meta tags."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pressrun.calls import Call, StepName
-from pressrun.steps import REVIEW, STEPS, Asking, InvalidReply, Order
+from pressrun.steps import PIPELINE, REVIEW, STEPS, Asking, InvalidReply, Order
 from pressrun.steps.review import ImageReview, better_prompts, looked_at, specimen_images
 from pressrun.steps.vision import image_input_tokens, image_part, text_and_image_tokens
 from pressrun.tokens import estimate_tokens
@@ -56,7 +56,7 @@ def parse(**changes: Any) -> Any:
 def test_each_image_is_looked_at_in_a_call_of_its_own_and_none_unless_asked_for() -> None:
     assert [call.item for call in REVIEW.calls(looking("image-01", "image-04"))] == ["image-01", "image-04"]
     assert REVIEW.calls(an_order()) == []
-    assert StepName.REVIEW not in STEPS
+    assert REVIEW not in PIPELINE
 
 
 def test_the_hero_is_looked_at_first_then_the_others_in_the_order_of_the_plan() -> None:

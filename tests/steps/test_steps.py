@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pressrun.calls import Answer, Call, StepName
-from pressrun.steps import CONFIG, STEPS, Asking, InvalidReply, Order, repair_call
+from pressrun.steps import CONFIG, PIPELINE, STEPS, Asking, InvalidReply, Order, repair_call
 from pressrun.steps.base import strict_schema
 from pressrun.steps.config import specimen
 from tests.builders import a_brief
@@ -70,10 +70,10 @@ def test_a_site_takes_one_call_for_each_article_and_image_and_few_or_many_for_th
     pack: bool, descriptions: int, seo: int
 ) -> None:
     order = an_order(asking=Asking(pack=pack), article_count=9, image_count=5, pages=["Home", "Menu", "Find us"])
-    assert {name: len(step.calls(order)) for name, step in STEPS.items()} == {
+    assert {step.name: len(step.calls(order)) for step in PIPELINE} == {
         "config": 1, "articles": 9, "images": 5, "descriptions": descriptions, "seo": seo,
     }  # fmt: skip
-    assert {name: sum(len(call.covers) for call in step.calls(order)) for name, step in STEPS.items()} == {
+    assert {step.name: sum(len(call.covers) for call in step.calls(order)) for step in PIPELINE} == {
         "config": 1, "articles": 9, "images": 5, "descriptions": 5, "seo": 3,
     }  # fmt: skip
 

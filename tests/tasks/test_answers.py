@@ -1,15 +1,17 @@
 """One real-time call as a task of a real Prefect, against a provider in raw HTTP."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
 
 from pressrun.calls import Answer, Call, Route
-from pressrun.costs import Origin, ledger_row
+from pressrun.costs import Books, CallEstimate, Origin, ledger_row
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Event, Note, listening
@@ -55,7 +57,8 @@ def a_provider(answer: Callable[[Asked], Reply | None]) -> Iterator[tuple[RawSer
 @flow
 def asking(calls: list[Call], provider: Provider, route: Route) -> list[Any]:
     """What becomes of these calls: answers and failures."""
-    futures = [answer_now.submit(call, provider, route) for call in calls]
+    books = Books(path=Path(os.environ["PRESSRUN_STATE_DIR"]) / "answers.sqlite", budget="b", origin=Origin(run_id="r"))
+    futures = [answer_now.submit(call, provider, route, books, CallEstimate()) for call in calls]
     return [future.result(raise_on_failure=False) for future in futures]
 
 

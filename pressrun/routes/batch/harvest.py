@@ -4,7 +4,7 @@ Invariant: an answer that was billed is never thrown away: a batch that expired 
 completed. Answers pass through one at a time; none is held.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import httpx2
@@ -31,12 +31,18 @@ class Harvested(Frozen):
     """Where the provider's own totals differ from its lines, in words."""
 
 
-def harvest(client: OpenAI, view: BatchView, shard: Shard, *, run_id: str) -> Harvested:
-    """Read a batch into memory, in the order of its calls. Raises as `answers_of` does."""
+def harvest(
+    client: OpenAI, view: BatchView, shard: Shard, *, run_id: str, keep: Callable[[Answer], Answer] = lambda same: same
+) -> Harvested:
+    """Read a batch, in the order of its calls. Raises as `answers_of` does.
+
+    `keep` gets each answer as it comes and returns what is to be held of it in memory.
+    """
     at = datetime.now(UTC)
-    reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at)
+    reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at, asked_at=view.created_at)
     place = {call_id: number for number, call_id in enumerate(shard.ids)}
-    answers = sorted(answers_of(client, view, shard, reader), key=lambda answer: place[answer.call_id])
+    kept = map(keep, answers_of(client, view, shard, reader))
+    answers = sorted(kept, key=lambda answer: place[answer.call_id])
     account = reader.account()
     return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))
 

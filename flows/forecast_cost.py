@@ -1,0 +1,62 @@
+"""`forecast-cost`: what sites would cost, under every route, before anything is spent."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from pressrun.brief import SiteBrief
+from pressrun.costs import usd
+from pressrun.errors import PressrunError
+from pressrun.plan import Plan, make_plan, past_lessons
+from pressrun.planreport import describe_plans, plan_rows, plans_json
+from pressrun.settings import Settings
+from pressrun.strategy import BatchStrategy, Preference
+from tasks.reports import publish_markdown, publish_table
+
+__all__ = ["forecast_cost"]
+
+
+@flow(name="forecast-cost")
+def forecast_cost(
+    briefs: Annotated[list[SiteBrief], Field(min_length=1, json_schema_extra={"title": "Briefs"})],
+    preference: Annotated[Preference | None, Field(json_schema_extra={"title": "Preference"})] = None,
+    strategy: Annotated[BatchStrategy | None, Field(json_schema_extra={"title": "Strategy"})] = None,
+    sites_per_year: Annotated[int | None, Field(ge=1, json_schema_extra={"title": "Sites a year"})] = None,
+    simulate: Annotated[bool, Field(json_schema_extra={"title": "Learn from simulated runs"})] = False,
+) -> State[Any]:
+    """Forecast what sites would cost: each step in real time, at flex and by batch, with a range and what would save.
+
+    Spends nothing and needs no key. The figures are learned from past runs where there are any.
+
+    Args:
+        briefs: What the clients' interviews gave, one a site.
+        preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
+        strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
+        sites_per_year: For the yearly figure; 1 or more. None means as the settings say (100).
+        simulate: Learn from runs on the built-in simulator instead of the real provider's.
+    """
+    chosen = strategy or BatchStrategy()
+    if preference:
+        chosen = chosen.model_copy(update={"preference": preference})
+    settings, now = Settings(), datetime.now(UTC)
+    try:
+        lessons = past_lessons(settings, now, simulate=simulate)
+        plans = [make_plan(brief, chosen, settings, now, lessons) for brief in briefs]
+    except PressrunError as error:
+        return Failed(name="Refused", message=str(error))
+    yearly = sites_per_year or settings.sites_per_year
+    _publish(plans, yearly)
+    total = sum((plan.forecast.total for plan in plans), Decimal(0))
+    return Completed(message=f"Forecast {usd(total)} for {len(plans)} sites", data=plans_json(plans, yearly))
+
+
+def _publish(plans: list[Plan], sites_per_year: int) -> None:
+    key = plans[0].order.brief.slug if len(plans) == 1 else "fleet"
+    publish_markdown(f"forecast-{key}", describe_plans(plans, sites_per_year), "Routes and forecast; nothing was spent")
+    rows = [row for plan in plans for row in plan_rows(plan)]
+    publish_table(f"forecast-table-{key}", rows, "Each site and step under every route, in USD with every digit")

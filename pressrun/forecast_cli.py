@@ -1,0 +1,66 @@
+"""`pressrun forecast`: what briefs would cost, under every route, before anything is spent.
+
+Invariant: it asks nobody and spends nothing; the only file it writes is the one that was named.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pressrun.briefs import load_briefs
+from pressrun.costs import usd
+from pressrun.plan import Plan, make_plan, past_lessons
+from pressrun.planreport import advice, plans_csv, plans_json, say_basis, say_finish, say_year
+from pressrun.screen import plan_table
+from pressrun.settings import Settings
+from pressrun.strategy import BatchStrategy, Preference, load_strategy
+
+__all__ = ["forecast"]
+
+
+def forecast(
+    briefs: Annotated[list[Path], typer.Argument(help="Brief files, or folders of them.", metavar="BRIEF...")],
+    strategy: Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")] = None,
+    prefer: Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")] = None,
+    sites: Annotated[int | None, typer.Option(help="Sites a year, for the yearly figure.", min=1)] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Learn from runs on the built-in simulator.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write every step with every digit.", metavar="FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show each step under every route, the plan chosen and what it saves; spends nothing and needs no key."""
+    settings, now = Settings(), datetime.now(UTC)
+    chosen = load_strategy(strategy) if strategy else BatchStrategy()
+    if prefer:
+        chosen = chosen.model_copy(update={"preference": prefer})
+    lessons = past_lessons(settings, now, simulate=simulate)
+    plans = [make_plan(brief, chosen, settings, now, lessons) for brief in load_briefs(briefs)]
+    yearly = sites or settings.sites_per_year
+    if csv:
+        csv.write_text(plans_csv(plans), encoding="utf-8")
+    if as_json:
+        typer.echo(plans_json(plans, yearly))
+        return
+    _draw(plans, yearly, Console())
+
+
+def _notes(plan: Plan) -> list[str]:
+    basis = f"Between {usd(plan.forecast.low)} and {usd(plan.forecast.high)}: {say_basis(plan.forecast)}."
+    reasons = [f"{step}: {route.reason}" for step, route in plan.routes.items()]
+    return [basis, say_finish(plan), *plan.warnings, *(one.text for one in advice(plan)), "", *reasons, ""]
+
+
+def _draw(plans: list[Plan], sites_per_year: int, console: Console) -> None:
+    for plan in plans:
+        console.print(plan_table(plan))
+        for text in _notes(plan):
+            console.print(text, highlight=False, markup=False)
+    total = sum((plan.forecast.total for plan in plans), Decimal(0))
+    saving = sum((plan.forecast.saving for plan in plans), Decimal(0))
+    console.print(
+        f"Forecast {usd(total)}; saves {usd(saving)} against the same in real time. {say_year(plans, sites_per_year)}",
+        highlight=False,
+    )

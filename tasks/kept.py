@@ -1,0 +1,61 @@
+"""Replies that are too large to be carried along: images by batch, each kept on its own in Prefect's result storage.
+
+Invariant: what `keep` has returned can be read again by any run, wherever Prefect's results are stored; one reply at a
+time is in memory, and none stays there.
+"""
+
+from prefect.results import ResultStore, get_default_result_storage
+from prefect.serializers import JSONSerializer
+
+from pressrun.calls import Answer, Call
+from pressrun.routes.batch import Harvested
+from pressrun.routes.provider import Provider
+from tasks.keys import answer_key, content_key, harvest_key
+
+__all__ = ["answer_of_batch", "is_kept", "keep", "opened", "was_answered"]
+
+
+def keep(answer: Answer, provider: Provider) -> Answer:
+    """Store an answer's body; returns the answer without it. A failed call has none, and comes back as it is."""
+    if answer.body is None:
+        return answer
+    key = content_key("reply", provider, f"{answer.batch_id} {answer.call_id}")
+    result_store().write(answer.body, key=key)
+    return answer.model_copy(update={"body": None, "kept": key})
+
+
+def is_kept(answer: Answer) -> bool:
+    """Whether an answer's body is where it should be."""
+    return answer.kept is None or result_store().exists(answer.kept)
+
+
+def opened(answer: Answer) -> Answer:
+    """The answer with its body."""
+    if answer.kept is None:
+        return answer
+    body = result_store().read(answer.kept).result
+    return answer.model_copy(update={"body": body, "kept": None})
+
+
+def answer_of_batch(batch_id: str, call_id: str, provider: Provider) -> Answer | None:
+    """What a batch that was harvested earlier answered to a call, if that is still kept."""
+    key = harvest_key(provider, batch_id)
+    if not result_store().exists(key):
+        return None
+    harvested = Harvested.model_validate(result_store().read(key).result)
+    found = next((answer for answer in harvested.answers if answer.call_id == call_id), None)
+    return found if found and found.error is None and is_kept(found) else None
+
+
+def was_answered(call: Call, provider: Provider) -> bool:
+    """Whether a call's answer in real time is kept, so that asking for it costs nothing."""
+    return result_store().exists(answer_key(provider, call))
+
+
+def result_store() -> ResultStore:
+    """Where our tasks' results are, without a memory: it would hold what is to be kept on disk.
+
+    A flow's own store leads nowhere when the flow does not persist its result.
+    """
+    storage = get_default_result_storage()
+    return ResultStore(result_storage=storage, cache_result_in_memory=False, serializer=JSONSerializer())

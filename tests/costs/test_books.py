@@ -1,0 +1,98 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+
+from pressrun.calls import Endpoint, StepName
+from pressrun.costs import Books, CallEstimate, CallStatus, Origin, OverCap
+from pressrun.costs.most import most_usage
+from pressrun.prices import Tier
+
+from .books import a_call, a_reply, an_answer
+
+
+def some_books(tmp_path, cap: str | None = None, **changes) -> Books:
+    origin = Origin(run_id="run-1", provider="p", language="en-GB")
+    fields = {"path": tmp_path / "ledger.sqlite", "budget": f"budget of {tmp_path}", "origin": origin}
+    return Books(**{**fields, "cap": Decimal(cap) if cap else None, **changes})
+
+
+def a_capped_call(number: int = 1):
+    body = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": f"Write {number}."}]}
+    return a_call(item=f"article-{number:02d}", body={**body, "max_completion_tokens": 1000})
+
+
+def test_the_most_that_a_text_call_uses_is_its_bytes_in_and_its_cap_out():
+    usage = most_usage(a_capped_call())
+    assert usage.input > 100
+    assert usage.output == 1000
+
+
+def test_a_call_without_a_cap_of_its_own_may_use_all_that_a_model_writes():
+    assert most_usage(a_call()).output == 128_000
+
+
+def test_the_most_that_an_image_uses_is_a_tenth_more_than_what_its_size_has_always_used():
+    body = {"model": "gpt-image-2.5-flare", "prompt": "A loaf.", "size": "1536x1024", "quality": "medium"}
+    usage = most_usage(a_call(step=StepName.IMAGES, endpoint=Endpoint.IMAGES, body=body))
+    assert usage.output == usage.output_image == 1742
+
+
+def test_an_answer_is_entered_once_and_seen_as_paid(tmp_path):
+    books = some_books(tmp_path)
+    call = a_capped_call()
+    rows = [books.enter(call, an_answer(call, batch_id="b1"), CallEstimate()) for _ in range(2)]
+    assert rows[0].cost_usd == books.file.spent(books.budget)
+    assert books.answered([call]) == {call.id: "b1"}
+
+
+def test_a_call_is_committed_to_at_the_most_it_can_cost_until_it_is_settled(tmp_path):
+    books = some_books(tmp_path, cap="1")
+    call = a_capped_call()
+    name = books.commit(call, Tier.STANDARD)
+    assert books.file.committed(books.budget) == books.most_usd(call, Tier.STANDARD) > Decimal("0.0005")
+    books.settle(name)
+    assert books.file.committed(books.budget) == 0
+
+
+def test_a_call_that_might_break_the_cap_waits_for_those_under_way_which_may_be_cheaper(tmp_path):
+    books = some_books(tmp_path, cap="0.0006")
+    first, second = a_capped_call(1), a_capped_call(2)
+    name = books.commit(first, Tier.STANDARD)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(books.commit, second, Tier.STANDARD)
+        time.sleep(0.3)
+        assert not waiting.done()
+        books.settle(name)
+        books.settle(waiting.result(timeout=5))
+
+
+def test_with_nothing_under_way_it_is_over_the_cap_at_once(tmp_path):
+    books = some_books(tmp_path, cap="0.0001")
+    with pytest.raises(OverCap):
+        books.commit(a_capped_call(), Tier.STANDARD)
+
+
+def test_a_call_whose_answer_was_lost_is_not_waited_for_and_stays_committed_to(tmp_path):
+    books = some_books(tmp_path, cap="0.0006")
+    books.lose(books.commit(a_capped_call(1), Tier.STANDARD))
+    with pytest.raises(OverCap):
+        books.commit(a_capped_call(2), Tier.STANDARD)
+
+
+def test_failures_of_earlier_runs_are_not_told_again(tmp_path):
+    books = some_books(tmp_path)
+    call = a_capped_call()
+    books.enter(call, an_answer(call, error="no", code="500"), CallEstimate())
+    assert [row.status for row in books.rows([call.id])] == [CallStatus.FAILED]
+    later = books.model_copy(update={"origin": Origin(run_id="run-2", provider="p")})
+    assert later.rows([call.id]) == []
+
+
+def test_the_rows_of_a_run_show_who_paid(tmp_path):
+    books = some_books(tmp_path)
+    call = a_capped_call()
+    books.enter(call, an_answer(call, body=a_reply(), run_id="run-0"), CallEstimate())
+    assert [row.reused for row in books.rows([call.id])] == [True]
+    assert books.rows(["another"]) == []
