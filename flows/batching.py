@@ -95,7 +95,7 @@ def _canaries(calls: list[Call], above: int) -> list[Call]:
 
 def _check_canaries(answers: Iterable[Answer], total: int) -> None:
     for answer in answers:
-        if answer.error is not None and not answer.retryable:
+        if answer.error is not None and not answer.retryable and answer.code != OVER_CAP:
             raise BatchRejected(
                 f"The first of {total} requests was refused ({answer.code}): {answer.error} The others were not sent "
                 f"({answer.call_id}). Mend what is wrong and run again, or raise canary_above in the strategy."

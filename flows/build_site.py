@@ -22,7 +22,8 @@ from flows.desk import Desk, Work
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call, StepName
-from pressrun.costs import cost_report, to_csv, to_json, to_markdown, to_table, usd
+from pressrun.costs import cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
+from pressrun.costs.periods import month_markdown, period_report
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.manifest import manifest
@@ -218,11 +219,24 @@ def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) 
         "costs.csv": to_csv(rows),
         "costs.json": to_json(report, rows),
         "costs.md": markdown,
+        "costs.html": to_html(report, simulated=site.simulated, title=title, made_at=made_at),
     }
     bundle = deliver(site, out, files, made_at)
     publish_markdown(f"costs-{site.brief.slug}", markdown, f"{title}: forecast, actual, saving")
     publish_table(f"costs-table-{site.brief.slug}", to_table(report), f"{title}, by step")
+    _publish_month(desk, made_at)
     return build_result(site, report, bundle)
+
+
+def _publish_month(desk: Desk, now: datetime) -> None:
+    """What all runs of this month have spent so far, for whoever pays the bill."""
+    origin = desk.books.origin
+    begin = datetime(now.year, now.month, 1, tzinfo=UTC)
+    rows = desk.books.file.rows(since=begin, simulated=origin.simulated)
+    report = period_report(rows, since=begin, until=now, simulated=origin.simulated)
+    key = f"costs-{begin:%Y-%m}{'-simulated' if origin.simulated else ''}"
+    markdown = month_markdown(report, begin.date(), simulated=origin.simulated)
+    publish_markdown(key, markdown, f"Costs of {begin:%B %Y}, all sites")
 
 
 def _final_state(result: BuildResult) -> State[Any]:
