@@ -126,11 +126,11 @@ def rows_of(client: OpenAI, shard: Shard, project: Project, receipts: dict[str, 
 
 def is_valid(project: Project, receipt: Receipt, answer: Answer) -> bool:
     """Whether a reply passes its schema, or, when the checks of prose are on, everything that the step asks of it."""
-    nobody: Any = None
+    asked: Any = receipt
     try:
         if CHECK_PROSE:
             order = project.order(int(receipt.site.removeprefix("site-")))
-            ARTICLES.parse(order, nobody, answer)  # The step looks at the order, not at the call.
+            ARTICLES.parse(order, asked, answer)  # Of the call the step wants the item's name only.
         else:
             parse_chat(answer, Article)
     except InvalidReply:

@@ -86,7 +86,8 @@ def build_site(
     Args:
         brief: What the client's interview gave.
         preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
-        max_cost_usd: Refuse to start when the forecast is above this many US dollars. None means no cap.
+        max_cost_usd: Cap in US dollars for all that the site costs, whichever run pays. The run is refused when the
+            forecast is above it; no call starts that could break it, and what is left out is missing. None: no cap.
         max_wait_time: How long the batch may take before the rest is done in real time, such as 6h, 90m or PT6H.
             Wins over the strategy's own. None means as the strategy says (24 hours).
         simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.

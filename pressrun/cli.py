@@ -80,7 +80,8 @@ MaxWait = Annotated[
     str | None, typer.Option(help="How long a batch may take before the rest is done in real time: 6h.")
 ]
 MaxCost = Annotated[
-    str | None, typer.Option(help="Refuse to start when a site's forecast is above this.", metavar="USD")
+    str | None,
+    typer.Option(help="Cap for a site: refused if the forecast is above; no call that could break it.", metavar="USD"),
 ]
 
 

@@ -1,5 +1,6 @@
 """Durations as people write them: `6_hours`, `6h`, `90m`, `PT6H`, `1 day`."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -19,7 +20,8 @@ def parse_duration(value: Any) -> timedelta:
         if not isinstance(value, str) or text.replace(".", "", 1).isdigit():
             raise ValueError("a duration needs a unit, such as 6h, 90m, 6_hours or PT6H")
         try:
-            duration = pd.Timedelta(text).to_pytimedelta()
+            # Pandas is giving up `d`, and people write it.
+            duration = pd.Timedelta(re.sub(r"(?<=[\d ])d\b", "D", text)).to_pytimedelta()
         except (ValueError, AttributeError):
             raise ValueError("not a duration such as 6h, 90m, 6_hours or PT6H") from None
     if duration <= timedelta(0):

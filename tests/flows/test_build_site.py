@@ -1,7 +1,7 @@
 """The whole job over HTTP in a real Prefect API: what is asked of the provider, what is delivered, what it costs."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,8 @@ def test_a_chinese_site_is_delivered_in_traditional_chinese(tmp_path: Path, serv
 def test_a_run_leaves_forecast_report_and_table_as_artifacts(tmp_path: Path, server: Server) -> None:
     brief = a_brief(slug="artifact-bakery", image_count=1)
     build(brief, tmp_path)
-    for key in ("forecast-artifact-bakery", "costs-artifact-bakery", "costs-table-artifact-bakery"):
+    month = f"costs-{datetime.now(UTC):%Y-%m}-simulated"
+    for key in ("forecast-artifact-bakery", "costs-artifact-bakery", "costs-table-artifact-bakery", month):
         artifact = Artifact.get(key)
         assert artifact is not None, key
     report = Artifact.get("costs-artifact-bakery")
