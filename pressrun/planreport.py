@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pressrun.calls import Route
-from pressrun.costs import Forecast, LineForecast, percent, usd
+from pressrun.costs import Forecast, ForecastLine, LineForecast, percent, usd
 from pressrun.costs.money import share
 from pressrun.durations import say_duration
 from pressrun.plan import Plan
@@ -30,6 +30,7 @@ __all__ = [
     "plans_csv",
     "plans_json",
     "say_basis",
+    "say_calls",
     "say_finish",
     "say_range",
     "say_year",
@@ -175,19 +176,23 @@ def _flex_notes(forecast: Forecast) -> list[str]:
 
 
 def _table(plan: Plan) -> str:
-    head = ["Step", "Items", "Calls", "Model", "Route", "Forecast", "In real time", "At flex", "By batch"]
-    marks = ["---", "--:", "--:", "---", "---", "--:", "--:", "--:", "--:"]
+    """No column for the model: Prefect's page has room for seven."""
+    head = ["Step", "Calls", "Route", "Forecast", "In real time", "At flex", "By batch"]
+    marks = ["---", "--:", "---", "--:", "--:", "--:", "--:"]
     lines = plan.forecast.lines
-    calls, items = (sum(getattr(line.line, name) for line in lines) for name in ("calls", "items"))
-    total = ["**Total**", items, calls, "", "", usd(plan.forecast.total), *_by_tier(lines)]
+    total = ["**Total**", sum(line.line.calls for line in lines), "", usd(plan.forecast.total), *_by_tier(lines)]
     rows = [head, marks, *(_row(plan, line) for line in lines), total]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
 def _row(plan: Plan, line: LineForecast) -> list[Any]:
     route = plan.routes[line.line.step]
-    counts = [line.line.items, line.line.calls]
-    return [STEPS[route.step].title, *counts, route.model, SAID[route.route], usd(line.usd), *_by_tier([line])]
+    return [STEPS[route.step].title, say_calls(line.line), SAID[route.route], usd(line.usd), *_by_tier([line])]
+
+
+def say_calls(line: ForecastLine) -> str:
+    """`6`, or `13 in 1` when a request asks for several items."""
+    return str(line.calls) if line.items <= line.calls else f"{line.items} in {line.calls}"
 
 
 def _by_tier(lines: Sequence[LineForecast]) -> list[str]:
@@ -197,11 +202,11 @@ def _by_tier(lines: Sequence[LineForecast]) -> list[str]:
 
 def _all_at(lines: Sequence[LineForecast], tier: Tier) -> str:
     amounts = [line.usd_by_tier[tier] for line in lines if tier in line.usd_by_tier]
-    return usd(sum(amounts, Decimal(0))) if len(amounts) == len(lines) else "not offered"
+    return usd(sum(amounts, Decimal(0))) if len(amounts) == len(lines) else "-"
 
 
 def _reason(route: StepRoute) -> str:
-    return f"- **{STEPS[route.step].title}**: {SAID[route.route]} ({route.reason})"
+    return f"- **{STEPS[route.step].title}**: {SAID[route.route]}, {route.model} ({route.reason})"
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pressrun.calls import Answer, Call, Route, StepName
-from pressrun.costs import ForecastLine, usd
+from pressrun.costs import usd
 from pressrun.plan import Plan
+from pressrun.planreport import say_calls
 from pressrun.prices import Tier
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
@@ -185,7 +186,7 @@ def plan_table(plan: Plan) -> Table:
         tiers = [line.usd_by_tier.get(tier) for tier in (Tier.STANDARD, Tier.FLEX, Tier.BATCH)]
         table.add_row(
             STEPS[step].title,
-            _calls(line.line),
+            say_calls(line.line),
             plan.route(step),
             usd(line.usd),
             *(usd(amount) if amount is not None else "-" for amount in tiers),
@@ -196,18 +197,13 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-def _calls(line: ForecastLine) -> str:
-    """`6`, or `13 in 1` when a request asks for several items."""
-    return str(line.calls) if line.items <= line.calls else f"{line.items} in {line.calls}"
-
-
 def summary(result: BuildResult) -> Panel:
     """The last words of a run: where to look, what it cost, what is missing."""
     saved = result.realtime_usd - result.cost_usd
     lines = [
         f"preview   {result.bundle / 'preview' / 'index.html'}",
         f"bundle    {result.bundle}",
-        f"costs     {result.bundle / 'costs.md'}",
+        f"costs     {result.bundle / 'costs.html'}",
         f"spent     {_spent(result)}",
         f"saved     {usd(saved)} against {usd(result.realtime_usd)} for the same in real time",
     ]

@@ -99,7 +99,7 @@ def test_a_model_without_a_batch_price_goes_real_time_under_cost() -> None:
     assert plan.route(StepName.IMAGES) is Route.REALTIME
     assert "gpt-image-2.6-flare cannot be batched" in plan.routes[StepName.IMAGES].reason
     assert plan.route(StepName.CONFIG) is Route.BATCH
-    assert "not offered" in describe_plan(plan)
+    assert "| - |" in describe_plan(plan)
 
 
 def test_and_is_refused_where_batch_is_the_policy() -> None:
@@ -151,7 +151,7 @@ def test_a_plan_with_flex_says_what_it_comes_to_without_it() -> None:
     assert f"which would make the total {usd(plan.forecast.realtime_total)} at most" in text
     line = next(line for line in plan.forecast.lines if line.line.step is StepName.ARTICLES)
     assert f"| flex | {usd(line.usd)} | {usd(line.realtime_usd)} |" in text
-    assert "- **09 articles**: flex (preference speed: done at once; at flex: cheaper, slower)" in text
+    assert "- **09 articles**: flex, gpt-6-luna (preference speed: done at once; at flex: cheaper, slower)" in text
     assert "flex has no capacity" not in describe_plan(a_plan())
 
 
@@ -183,12 +183,12 @@ def test_a_flex_price_in_the_users_table_makes_a_model_flexible(tmp_path: Path) 
 def test_the_description_has_each_steps_route_and_reason_and_the_wait() -> None:
     plan = a_plan(articles=Policy.NEVER_BATCH, max_wait_time="6_hours")
     text = describe_plan(plan)
-    assert "- **08 configuration**: real time (preference balanced: someone is waiting to see it)" in text
-    assert "- **09 articles**: real time (policy never_batch)" in text
-    assert "- **10 images**: real time (" in text
-    assert "- **10 image descriptions**: batch (preference balanced: half price, and it can wait)" in text
-    assert "- **10 SEO meta tags**: batch (" in text
+    assert "- **08 configuration**: real time, gpt-6-luna (preference balanced: someone is waiting to see it)" in text
+    assert "- **09 articles**: real time, gpt-6-luna (policy never_batch)" in text
+    assert "- **10 images**: real time, gpt-image-2.5-flare (" in text
+    assert "- **10 image descriptions**: batch, gpt-6-luna (preference balanced: half price, and it can wait)" in text
+    assert "- **10 SEO meta tags**: batch, gpt-6-luna (" in text
     assert "A batch may take 6 hours;" in text
     table = [row for row in text.splitlines() if row.startswith("|")]
     assert len(table) == 2 + len(plan.routes) + 1
-    assert all(row.count("|") == 10 for row in table)
+    assert all(row.count("|") == 8 for row in table)
