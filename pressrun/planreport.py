@@ -19,6 +19,7 @@ from pressrun.plan import Plan
 from pressrun.prices import Tier
 from pressrun.steps import CONFIG, STEPS
 from pressrun.strategy import StepRoute
+from pressrun.tokens import TOKENIZER
 
 __all__ = [
     "Advice",
@@ -123,7 +124,7 @@ def say_basis(forecast: Forecast) -> str:
     if forecast.is_learned:
         runs = min(line.line.runs for line in forecast.lines)
         return f"learned from {runs} past {'run' if runs == 1 else 'runs'}"
-    return "token counts are estimates; past runs will teach them"
+    return f"token counts are estimates by {TOKENIZER}; past runs will teach them"
 
 
 def say_year(plans: Sequence[Plan], sites: int) -> str:
