@@ -7,27 +7,25 @@ batches instead of making new ones.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.desk import Desk, Work
+from flows.jobs import Job, MergedBatch, cut, say
 from pressrun.calls import Answer, Call, Route
-from pressrun.costs import OverCap
 from pressrun.errors import BatchRejected
 from pressrun.manifest import BatchRecord
-from pressrun.prices import Tier
-from pressrun.progress import CallDone, Note, tell
+from pressrun.progress import CallDone, tell
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, admitted, refusal_pause
 from pressrun.settings import Settings
-from pressrun.sharding import Limits, Shard, shards
+from pressrun.sharding import Limits
 from pressrun.strategy import Leftover
-from tasks.answers import OVER_CAP, say_over
+from tasks.answers import OVER_CAP
 from tasks.batches import UnderWay, adopt_batch, collect_answers, delete_files, submit_batch, wait_for_batches
 from tasks.kept import is_kept
 
@@ -38,37 +36,6 @@ NEVER_RAN = {"batch_expired", "batch_cancelled", "missing"}
 """Codes of lines that an early end left undone."""
 QUEUE_PAUSE = 6
 """First pause after the provider's queue was full, in first pauses between polls: 30 s where those are 5 s."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A shard on its way to its answers."""
-
-    shard: Shard
-    round: int = 1
-    """Which batch this is for its calls, the first being 1."""
-    since: datetime | None = None
-    """When the first batch for its calls was created: from then the maximum wait counts."""
-    ticket: BatchTicket | None = None
-    refusals: int = 0
-    """How often the provider's queue was full."""
-    not_before: datetime | None = None
-    """When to try again after that."""
-
-
-@dataclass
-class MergedBatch:
-    """The jobs of one merged batch, and the answers so far."""
-
-    desk: Desk
-    work: Work
-    folder: Path
-    limits: Limits
-    calls: dict[str, Call]
-    waiting: list[Job] = field(default_factory=list)
-    under_way: dict[str, Job] = field(default_factory=dict)
-    """By batch id."""
-    answers: dict[str, Answer] = field(default_factory=dict)
 
 
 def answer_by_batch(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
@@ -105,7 +72,7 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
 def _run(calls: list[Call], desk: Desk, work: Work, folder: Path) -> dict[str, Answer]:
     limits = Limits(tokens=Settings().enqueued_tokens)
     batch = MergedBatch(desk, work, folder, limits, {call.id: call for call in calls})
-    batch.waiting += [Job(shard=shard) for shard in _shards(calls, batch)]
+    batch.waiting += [Job(shard=shard) for shard in cut(calls, batch)]
     while batch.waiting or batch.under_way:
         _submit(batch)
         if batch.under_way:
@@ -115,31 +82,6 @@ def _run(calls: list[Call], desk: Desk, work: Work, folder: Path) -> dict[str, A
         elif batch.waiting:
             _sleep_until(min(job.not_before for job in batch.waiting if job.not_before))
     return batch.answers
-
-
-def _shards(calls: list[Call], batch: MergedBatch, after: str | None = None) -> list[Shard]:
-    """Input files for the calls that the cap has room for; the others are answered with the reason.
-
-    Calls that were admitted together once stay together, so that their batch is found again.
-    """
-    groups = batch.desk.books.admit(calls, after=after)
-    admitted_now = frozenset().union(*groups)
-    left_out = [call for call in calls if call.id not in admitted_now]
-    if left_out:
-        _say(f"{len(left_out)} of {len(calls)} calls do not fit under the cap and are not submitted")
-    batch.answers |= {call.id: _over_cap(call, batch.desk) for call in left_out}
-    return [
-        shard
-        for group in groups
-        for shard in shards([call for call in calls if call.id in group], batch.folder, batch.limits, after=after)
-    ]
-
-
-def _over_cap(call: Call, desk: Desk) -> Answer:
-    most, committed = desk.books.most_usd(call, Tier.BATCH), desk.books.file.committed(desk.books.budget)
-    assert desk.books.cap is not None
-    reason = say_over(OverCap(cap=desk.books.cap, committed=committed, wanted=most))
-    return Answer(call_id=call.id, route=Route.BATCH, run_id=flow_run.id, error=reason, code=OVER_CAP)
 
 
 def _submit(batch: MergedBatch) -> None:
@@ -231,7 +173,7 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     if again >= job.since + batch.desk.strategy.max_wait_time:
         _give_up(job, batch)
         return True
-    _say(
+    say(
         f"The provider's queue is full ({view.problems[0].message}): {job.shard.title} go again at {again:%H:%M:%S} UTC"
     )
     batch.waiting.append(replace(job, ticket=None, refusals=job.refusals + 1, not_before=again))
@@ -252,7 +194,7 @@ def _give_up(job: Job, batch: MergedBatch) -> None:
         )
         for call_id in job.shard.ids
     ]
-    _say(f"{job.shard.title}: {error}")
+    say(f"{job.shard.title}: {error}")
     batch.desk.books.settle_batch(job.shard.ids, after=job.shard.after, withdrawn=True)
     for answer in answers:
         batch.answers[answer.call_id] = _failed(answer) if batch.desk.strategy.on_timeout is Leftover.FAIL else answer
@@ -272,10 +214,10 @@ def _take(job: Job, view: BatchView, harvested: Harvested, batch: MergedBatch) -
             reused = kept.run_id != flow_run.id
             tell(CallDone(call=batch.calls[answer.call_id], answer=kept, reused=reused))
     if again:
-        _say(f"{len(again)} of {job.shard.title} came back unanswered from {view.batch_id}: submitting them again")
+        say(f"{len(again)} of {job.shard.title} came back unanswered from {view.batch_id}: submitting them again")
         since = None if batch.desk.strategy.on_timeout is Leftover.FAIL else job.since
         batch.waiting += [
-            Job(shard=shard, round=job.round + 1, since=since) for shard in _shards(again, batch, after=view.batch_id)
+            Job(shard=shard, round=job.round + 1, since=since) for shard in cut(again, batch, after=view.batch_id)
         ]
 
 
@@ -301,11 +243,6 @@ def _failed(answer: Answer) -> Answer:
 
 def _sleep_until(moment: datetime) -> None:
     time.sleep(max(moment - datetime.now(UTC), timedelta(0)).total_seconds())
-
-
-def _say(text: str) -> None:
-    get_run_logger().warning(text)
-    tell(Note(text=text))
 
 
 def _record(job: Job, view: BatchView, harvested: Harvested) -> BatchRecord:

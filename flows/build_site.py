@@ -29,7 +29,7 @@ from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.manifest import manifest
 from pressrun.plan import Plan, make_plan, model_warnings, past_lessons
 from pressrun.planreport import describe_plan
-from pressrun.progress import RoutesChosen, tell
+from pressrun.progress import Note, RoutesChosen, tell
 from pressrun.result import BuildResult, build_result
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
@@ -132,6 +132,8 @@ def _build(
     plan = make_plan(brief, strategy, settings, now, past_lessons(settings, now, simulate=simulate))
     _announce(plan)
     plan.stay_within(max_cost_usd)
+    if max_cost_usd is not None and max_cost_usd < plan.forecast.high:
+        tell(Note(text=f"The cap of {usd(max_cost_usd)} is within the forecast's range: something may be left out"))
     with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
         # The provider's own list may know of an end that our table does not.
         for warning in model_warnings(plan.order, now.date(), provider.shutdowns):
@@ -201,6 +203,7 @@ def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> 
         images=work.content[StepName.IMAGES],
         descriptions=work.content[StepName.DESCRIPTIONS],
         seo=work.content[StepName.SEO],
+        reviews=work.content[StepName.REVIEW],
         missing=work.missing,
         warnings=work.warnings,
         simulated=provider.simulated,

@@ -10,6 +10,7 @@ from pressrun.calls import Frozen, MissingItem
 from pressrun.steps.articles import Article
 from pressrun.steps.config import SiteConfig
 from pressrun.steps.descriptions import ImageDescription
+from pressrun.steps.review import ImageReview
 from pressrun.steps.seo import PageSeo
 
 __all__ = ["Site"]
@@ -28,6 +29,8 @@ class Site(Frozen):
     """By image item."""
     seo: dict[str, PageSeo] = Field(default_factory=dict)
     """By page slug."""
+    reviews: dict[str, ImageReview] = Field(default_factory=dict)
+    """By image item, of those that were looked at; of the first image, where it was made again since."""
     missing: list[MissingItem] = Field(default_factory=list)
     """What was ordered and could not be made."""
     warnings: list[str] = Field(default_factory=list)

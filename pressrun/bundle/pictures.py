@@ -14,6 +14,7 @@ from slugify import slugify
 from pressrun.site import Site
 from pressrun.steps.config import ImagePlan
 from pressrun.steps.descriptions import ImageDescription
+from pressrun.steps.review import ImageReview
 
 __all__ = ["Host", "Kind", "Picture", "image_records", "make_picture"]
 
@@ -38,6 +39,8 @@ class Picture:
     item: str
     plan: ImagePlan
     description: ImageDescription | None
+    review: ImageReview | None
+    """What was seen when it was looked at."""
     host: Host | None
     """None when the plan's placement names neither a page nor an article."""
     data: bytes
@@ -75,6 +78,7 @@ def make_picture(item: str, plan: ImagePlan, host: Host | None, site: Site) -> P
         item=item,
         plan=plan,
         description=site.descriptions.get(item),
+        review=site.reviews.get(item),
         host=host,
         data=data,
         format=format_name,
@@ -104,6 +108,7 @@ def image_records(pictures: Mapping[str, Picture], *, simulated: bool) -> list[d
             "placed_on": {"kind": picture.host.kind, "slug": picture.host.slug} if picture.host else None,
             "prompt": picture.plan.prompt,
             "refined_prompt": picture.description.refined_prompt if picture.description else None,
+            "review": {"score": picture.review.score, **picture.review.model_dump()} if picture.review else None,
             "source": source,
             "digital_source_type": SOURCE_TYPES + source,
         }

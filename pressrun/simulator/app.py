@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -29,6 +28,7 @@ from pressrun.simulator.envelope import Envelope
 from pressrun.simulator.errors import ApiError, invalid_value, missing, not_simulated
 from pressrun.simulator.faults import Faults, FaultScript, spoiled
 from pressrun.simulator.files import DEFAULT_LIFETIME, Files
+from pressrun.simulator.inspection import INSPECTION
 from pressrun.simulator.interference import Interference
 from pressrun.simulator.journal import Journal
 from pressrun.simulator.models import available_models, find_model, today
@@ -251,32 +251,6 @@ async def _cancel_batch(request: Request) -> Response:
     return JSONResponse(batch.wire())
 
 
-async def _journal(request: Request) -> Response:
-    return JSONResponse(_provider(request).journal.entries())
-
-
-async def _bill(request: Request) -> Response:
-    return JSONResponse(_provider(request).bill.items())
-
-
-async def _stats(request: Request) -> Response:
-    return JSONResponse(_provider(request).journal.counts())
-
-
-async def _get_faults(request: Request) -> Response:
-    faults = _provider(request).faults
-    return JSONResponse({"left": faults.left, "struck": faults.struck, "script": faults.script.model_dump(mode="json")})
-
-
-async def _set_faults(request: Request) -> Response:
-    try:
-        script = FaultScript.model_validate(await read_json(request))
-    except ValidationError as error:
-        raise ApiError(422, str(error)) from None
-    _provider(request).faults.replace(script)
-    return await _get_faults(request)
-
-
 def _page(objects: list[dict[str, Any]], has_more: bool) -> Response:
     ids = [listed["id"] for listed in objects] or [None]
     return JSONResponse(
@@ -298,9 +272,5 @@ ROUTES = [
     Route("/v1/batches", _create_batch, methods=["POST"]),
     Route("/v1/batches/{batch}", _get_batch),
     Route("/v1/batches/{batch}/cancel", _cancel_batch, methods=["POST"]),
-    Route("/simulator/journal", _journal),
-    Route("/simulator/stats", _stats),
-    Route("/simulator/bill", _bill),
-    Route("/simulator/faults", _get_faults),
-    Route("/simulator/faults", _set_faults, methods=["POST"]),
+    *INSPECTION,
 ]
