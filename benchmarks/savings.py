@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -21,7 +22,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from pressrun.brief import SiteBrief, load_brief
+from pressrun.brief import SiteBrief
+from pressrun.briefs import load_briefs
 from pressrun.calls import StepName
 from pressrun.cli import quiet_environment
 from pressrun.costs import LedgerFile, LedgerRow, usd
@@ -60,13 +62,14 @@ class Bill(NamedTuple):
 def main(arguments: Sequence[str]) -> int:
     """Run everything and print the matrix."""
     quiet_environment()
-    names = [name for name in arguments if not name.startswith("--")]
-    target = Path(names.pop()) if "--json" in arguments else None
-    briefs = [load_brief(path) for path in map(Path, names or sorted(map(str, EXAMPLES.glob("*.yaml"))))]
-    matrix = {brief.slug: measured(brief) for brief in briefs}
-    if target:
+    parser = ArgumentParser(description="What asking better saves, measured on the ledger.")
+    parser.add_argument("briefs", nargs="*", type=Path, default=[EXAMPLES], help="brief files or folders")
+    parser.add_argument("--json", type=Path, help="write the figures with every digit")
+    options = parser.parse_args(arguments)
+    matrix = {brief.slug: measured(brief) for brief in load_briefs(options.briefs)}
+    if options.json:
         bills = {slug: {name: bill._asdict() for name, bill in bills.items()} for slug, bills in matrix.items()}
-        target.write_text(json.dumps(bills, default=str, indent=2))
+        options.json.write_text(json.dumps(bills, default=str, indent=2))
     console = Console(width=110)
     for slug, bills in matrix.items():
         console.print(table(slug, bills))

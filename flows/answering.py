@@ -180,10 +180,11 @@ def _take_out_clashes(calls: list[Call], faults: dict[str, Faults], work: Work) 
 
 def _enter(calls: list[Call], answers: dict[str, Answer], desk: Desk, work: Work) -> None:
     """See to it that every answer is in the ledger, with the verdict on those that could not be used."""
-    rows = [desk.books.enter(call, answers[call.id], work.estimates[call.id]) for call in calls]
+    made = [call for call in calls if answers[call.id].code != OVER_CAP]
+    rows = [desk.books.enter(call, answers[call.id], work.estimates[call.id]) for call in made]
     unused = [
         row.entry_id
-        for call, row in zip(calls, rows, strict=True)
+        for call, row in zip(made, rows, strict=True)
         if answers[call.id].error is None and not any(item in work.content[call.step] for item in call.covers)
     ]
     desk.books.file.judge_unfit(unused)

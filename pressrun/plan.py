@@ -139,6 +139,8 @@ def price_table(settings: Settings) -> PriceTable | None:
 
 def past_lessons(settings: Settings, now: datetime, *, simulate: bool) -> Lessons:
     """What the ledger teaches about the provider that the settings name, or about the built-in simulator."""
+    if not settings.ledger_file.exists():
+        return NO_LESSONS
     identity = Provider(base_url=settings.openai_base_url.rstrip("/"), built_in=simulate).identity
     rows = LedgerFile(settings.ledger_file).rows(since=now - MEMORY)
     return learn(row for row in rows if row.provider == identity)

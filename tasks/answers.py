@@ -80,16 +80,20 @@ def _ask(asking: Asking, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD
     try:
         answer = ask(asking.client, asking.call, run_id=flow_run.id or "", tier=tier, before_repeat=before_repeat)
     except TemporaryFailure as failure:
-        end = asking.books.lose if failure.unheard else asking.books.settle
-        end(commitments[-1])
+        if not failure.unheard:
+            asking.books.settle(commitments[-1])
         raise
     except CallFailed:
         asking.books.settle(commitments[-1])
         raise
-    # First into the ledger, then out of what is committed: a process killed in between has it in both, never in none.
-    asking.books.enter(asking.call, answer, asking.estimate)
-    asking.books.settle(commitments[-1])
-    return answer
+    else:
+        # First into the ledger, then out of what is committed: a process killed in between has it in both, not in none.
+        asking.books.enter(asking.call, answer, asking.estimate)
+        asking.books.settle(commitments[-1])
+        return answer
+    finally:
+        # Whatever happened, nobody waits for it any longer.
+        asking.books.lose(commitments[-1])
 
 
 def _ask_at_flex(asking: Asking) -> Answer:
