@@ -19,7 +19,7 @@ from pressrun.routes.realtime import TemporaryFailure
 from pressrun.steps import STEPS, InvalidReply, Order, repair_call
 from pressrun.strategy import Leftover
 from tasks.answers import OVER_CAP, answer_now
-from tasks.kept import answer_of_batch, opened, was_answered
+from tasks.kept import answers_of_batch, opened, was_answered
 
 __all__ = ["answer_all", "produce"]
 
@@ -58,7 +58,7 @@ def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, An
     resubmit = desk.strategy.on_retryable is Leftover.RESUBMIT
     batched = [call for call in repairs if resubmit and desk.is_batched(call)]
     answers = answer_by_batch(batched, desk, work)
-    asked_now = [call for call in repairs if call not in batched or desk.asks_again(answers[call.id])]
+    asked_now = [call for call in repairs if call.id not in answers or desk.asks_again(answers[call.id])]
     return answers | _settle(_in_real_time(asked_now, desk, work))
 
 
@@ -69,7 +69,8 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
         tell(StepStarted(step=step, items=count))
     answers = _paid_by_batch(calls, desk)
     batched = _to_be_batched([call for call in calls if call.id not in answers], desk)
-    asked_now = [call for call in calls if call.id not in answers and call not in batched]
+    elsewhere = answers.keys() | {call.id for call in batched}
+    asked_now = [call for call in calls if call.id not in elsewhere]
     under_way = _in_real_time(asked_now, desk, work)
     answers |= answer_by_batch(batched, desk, work)
     leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
@@ -85,12 +86,13 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
 
 def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
     """Of calls that go in real time now, the answers that a batch has brought before."""
-    answers = {}
-    for call_id, batch_id in desk.books.answered(call for call in calls if not desk.is_batched(call)).items():
-        answer = answer_of_batch(batch_id, call_id, desk.provider) if batch_id else None
-        if answer is not None:
-            answers[call_id] = answer
-    for call in calls:
+    now = [call for call in calls if not desk.is_batched(call)]
+    batch_of = {call_id: batch_id for call_id, batch_id in desk.books.answered(now).items() if batch_id}
+    kept: dict[str, Answer] = {}
+    for batch_id in set(batch_of.values()):
+        kept |= answers_of_batch(batch_id, desk.provider)
+    answers = {call_id: kept[call_id] for call_id in batch_of if call_id in kept}
+    for call in now:
         if call.id in answers:
             _tell_reused(call, answers[call.id])
     return answers

@@ -12,7 +12,7 @@ from pressrun.routes.batch import Harvested
 from pressrun.routes.provider import Provider
 from tasks.keys import answer_key, content_key, harvest_key
 
-__all__ = ["answer_of_batch", "is_kept", "keep", "opened", "was_answered"]
+__all__ = ["answers_of_batch", "is_kept", "keep", "opened", "was_answered"]
 
 
 def keep(answer: Answer, provider: Provider) -> Answer:
@@ -37,14 +37,13 @@ def opened(answer: Answer) -> Answer:
     return answer.model_copy(update={"body": body, "kept": None})
 
 
-def answer_of_batch(batch_id: str, call_id: str, provider: Provider) -> Answer | None:
-    """What a batch that was harvested earlier answered to a call, if that is still kept."""
+def answers_of_batch(batch_id: str, provider: Provider) -> dict[str, Answer]:
+    """The replies of a batch that was harvested earlier, by call id, as far as they are still kept."""
     key = harvest_key(provider, batch_id)
     if not result_store().exists(key):
-        return None
+        return {}
     harvested = Harvested.model_validate(result_store().read(key).result)
-    found = next((answer for answer in harvested.answers if answer.call_id == call_id), None)
-    return found if found and found.error is None and is_kept(found) else None
+    return {answer.call_id: answer for answer in harvested.answers if answer.error is None and is_kept(answer)}
 
 
 def was_answered(call: Call, provider: Provider) -> bool:

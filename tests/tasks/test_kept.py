@@ -1,0 +1,79 @@
+"""Replies that are kept one by one, in a real result storage."""
+
+import base64
+from typing import Any
+
+import pytest
+from prefect import flow
+
+from pressrun.calls import Answer, Route
+from pressrun.routes.provider import Provider
+from tasks import kept
+from tasks.kept import answers_of_batch, is_kept, keep, opened, was_answered
+from tests.calls_builder import NOW, a_call
+
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+
+PROVIDER = Provider(base_url="https://kept.example/v1")
+
+
+def an_image_answer(number: int, batch_id: str = "batch_kept") -> Answer:
+    body: dict[str, Any] = {
+        "data": [{"b64_json": base64.b64encode(bytes([number]) * 1000).decode()}],
+        "usage": {"output_tokens": 100 + number},
+    }
+    return Answer(
+        call_id=f"call-{number}", route=Route.BATCH, body=body, batch_id=batch_id, run_id="run-1", answered_at=NOW
+    )
+
+
+def test_a_kept_answer_is_light_and_comes_back_whole() -> None:
+    answer = an_image_answer(1)
+    light = keep(answer, PROVIDER)
+    assert light.body is None
+    assert light.usage == answer.usage
+    assert len(light.model_dump_json()) < 1000
+    assert is_kept(light)
+    assert opened(light) == answer
+
+
+def test_a_kept_answer_survives_being_stored_as_json() -> None:
+    light = keep(an_image_answer(2), PROVIDER)
+    assert opened(Answer.model_validate_json(light.model_dump_json())).body == an_image_answer(2).body
+
+
+def test_the_same_call_in_another_batch_or_at_another_provider_is_kept_apart() -> None:
+    keys = {
+        keep(an_image_answer(3), PROVIDER).kept,
+        keep(an_image_answer(3, "batch_other"), PROVIDER).kept,
+        keep(an_image_answer(3), Provider(base_url="https://other.example/v1")).kept,
+    }
+    assert len(keys) == 3
+
+
+def test_a_failure_has_nothing_to_keep() -> None:
+    failed = Answer(call_id="call-4", route=Route.BATCH, error="no", code="400")
+    assert keep(failed, PROVIDER) == opened(failed) == failed
+    assert is_kept(failed)
+
+
+def test_nothing_that_is_kept_stays_in_memory() -> None:
+    light = keep(an_image_answer(5), PROVIDER)
+    opened(light)
+    assert len(kept.result_store().cache) == 0
+
+
+def test_what_was_lost_from_the_storage_is_not_there() -> None:
+    lost = an_image_answer(6).model_copy(update={"body": None, "kept": "pressrun-reply-nowhere"})
+    assert not is_kept(lost)
+    assert answers_of_batch("batch_nobody_knows", PROVIDER) == {}
+    assert not was_answered(a_call(), PROVIDER)
+
+
+def test_a_flow_that_does_not_persist_its_own_result_keeps_answers_all_the_same() -> None:
+    @flow
+    def keeping() -> bytes:
+        light = keep(an_image_answer(7), PROVIDER)
+        return base64.b64decode((opened(light).body or {})["data"][0]["b64_json"])
+
+    assert keeping() == bytes([7]) * 1000
