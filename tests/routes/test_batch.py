@@ -189,3 +189,19 @@ def test_traditional_chinese_goes_there_and_comes_back(client: OpenAI) -> None:
     assert "請用繁體中文寫一篇文章。" in client.files.content(batch.input_file_id).content.decode()
     harvested = harvest(client, until_ended(client, ticket), shard, run_id="run-1")
     assert [answer.error for answer in harvested.answers] == [None]
+
+
+def test_each_answer_is_handed_over_as_it_comes_and_only_what_is_returned_is_held(client: OpenAI) -> None:
+    work = calls("kept")
+    shard = a_shard(*work)
+    view = until_ended(client, submit(client, shard, run_id="run-1"))
+    handed: list[str] = []
+
+    def keep(answer: Answer) -> Answer:
+        handed.append(answer.call_id)
+        return answer.model_copy(update={"body": None, "kept": f"kept {answer.call_id}"})
+
+    harvested = harvest(client, view, shard, run_id="run-1", keep=keep)
+    assert sorted(handed) == sorted(call.id for call in work)
+    assert [answer.kept for answer in harvested.answers] == [f"kept {call_id}" for call_id in shard.ids]
+    assert all(answer.usage.output > 0 for answer in harvested.answers)
