@@ -16,6 +16,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 from slugify import slugify
 
+from pressrun.wire import count, mapping
+
 __all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
 
 CUSTOM_ID_LIMIT = 64
@@ -79,29 +81,20 @@ class Usage(Frozen):
 
         Chat says `prompt_tokens`/`completion_tokens`, Images says `input_tokens`/`output_tokens`.
         """
-        usage = _mapping(body.get("usage"))
-        into = _mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
-        out = _mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
-        output = _count(usage.get("completion_tokens", usage.get("output_tokens")))
+        usage = mapping(body.get("usage"))
+        into = mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+        out = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+        output = count(usage.get("completion_tokens", usage.get("output_tokens"))) or 0
         is_image = "output_tokens" in usage
         return cls(
-            input=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
-            cached=_count(into.get("cached_tokens")),
-            cache_written=_count(into.get("cache_write_tokens")),
-            input_image=_count(into.get("image_tokens")),
+            input=count(usage.get("prompt_tokens", usage.get("input_tokens"))) or 0,
+            cached=count(into.get("cached_tokens")) or 0,
+            cache_written=count(into.get("cache_write_tokens")) or 0,
+            input_image=count(into.get("image_tokens")) or 0,
             output=output,
-            reasoning=_count(out.get("reasoning_tokens")),
-            output_image=_count(out.get("image_tokens", output if is_image else 0)),
+            reasoning=count(out.get("reasoning_tokens")) or 0,
+            output_image=count(out.get("image_tokens", output if is_image else 0)) or 0,
         )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int:
-    """A token count from the wire; whatever is no count (a compatible server's null, text, -1) counts as 0."""
-    return value if type(value) is int and value >= 0 else 0
 
 
 class Call(Frozen):

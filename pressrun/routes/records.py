@@ -6,14 +6,15 @@ what is not told is None, never a guess.
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pressrun.calls import Frozen
+from pressrun.routes.batch.view import TERMINAL
+from pressrun.wire import count, mapping, moment, text
 
 __all__ = ["BatchListing", "BatchRecord", "FileListing", "FileRecord"]
 
-ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 WINDOW = timedelta(days=1)
 """After this a batch expires, if the provider does not say when."""
 SITES_CUT = 512
@@ -57,7 +58,7 @@ class BatchRecord(Frozen):
 
     @property
     def is_live(self) -> bool:
-        return self.status not in ENDED
+        return self.status not in TERMINAL
 
     @property
     def files(self) -> dict[str, str]:
@@ -72,29 +73,29 @@ class BatchRecord(Frozen):
     @classmethod
     def read(cls, record: dict[str, Any]) -> "BatchRecord":
         """Read a batch object, whatever is missing or odd in it."""
-        metadata, counts = _mapping(record.get("metadata")), _mapping(record.get("request_counts"))
-        status = _text(record.get("status")) or "unknown"
-        created_at = _moment(record.get("created_at"))
-        sites = _text(metadata.get("sites")) or ""
+        metadata, counts = mapping(record.get("metadata")), mapping(record.get("request_counts"))
+        status = text(record.get("status")) or "unknown"
+        created_at = moment(record.get("created_at"))
+        sites = text(metadata.get("sites")) or ""
         return cls(
-            id=_text(record.get("id")) or "",
+            id=text(record.get("id")) or "",
             status=status,
             created_at=created_at,
-            expires_at=_moment(record.get("expires_at")) or (created_at + WINDOW if created_at else None),
-            ended_at=_moment(record.get(f"{status}_at")) if status in ENDED else None,
-            key=_text(metadata.get("pressrun_key")),
-            run_id=_text(metadata.get("flow_run_id")),
-            after=_text(metadata.get("pressrun_after")),
+            expires_at=moment(record.get("expires_at")) or (created_at + WINDOW if created_at else None),
+            ended_at=moment(record.get(f"{status}_at")) if status in TERMINAL else None,
+            key=text(metadata.get("pressrun_key")),
+            run_id=text(metadata.get("flow_run_id")),
+            after=text(metadata.get("pressrun_after")),
             sites=tuple(slug for slug in sites.split(",") if slug),
             sites_cut=len(sites) >= SITES_CUT,
-            total=_count(counts.get("total")) or 0,
-            completed=_count(counts.get("completed")) or 0,
-            failed=_count(counts.get("failed")) or 0,
-            endpoint=_text(record.get("endpoint")),
-            model=_text(record.get("model")),
-            input_file_id=_text(record.get("input_file_id")),
-            output_file_id=_text(record.get("output_file_id")),
-            error_file_id=_text(record.get("error_file_id")),
+            total=count(counts.get("total")) or 0,
+            completed=count(counts.get("completed")) or 0,
+            failed=count(counts.get("failed")) or 0,
+            endpoint=text(record.get("endpoint")),
+            model=text(record.get("model")),
+            input_file_id=text(record.get("input_file_id")),
+            output_file_id=text(record.get("output_file_id")),
+            error_file_id=text(record.get("error_file_id")),
             problems=tuple(_problems(record.get("errors"))),
         )
 
@@ -116,11 +117,11 @@ class FileRecord(Frozen):
     @classmethod
     def read(cls, record: dict[str, Any]) -> "FileRecord":
         return cls(
-            id=_text(record.get("id")) or "",
-            name=_text(record.get("filename")) or "",
-            purpose=_text(record.get("purpose")),
-            size=_count(record.get("bytes")),
-            created_at=_moment(record.get("created_at")),
+            id=text(record.get("id")) or "",
+            name=text(record.get("filename")) or "",
+            purpose=text(record.get("purpose")),
+            size=count(record.get("bytes")),
+            created_at=moment(record.get("created_at")),
         )
 
 
@@ -139,32 +140,10 @@ class FileListing(Frozen):
     is_complete: bool
 
 
-def _text(value: Any) -> str | None:
-    """Some servers say "" where OpenAI says null."""
-    return value if isinstance(value, str) and value else None
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
-
-
-def _moment(seconds: Any) -> datetime | None:
-    if type(seconds) not in (int, float) or seconds <= 0:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-
-
 def _problems(errors: Any) -> Iterator[str]:
     """`line 2: duplicate_custom_id: ...`; every member may be null."""
-    data = _mapping(errors).get("data")
+    data = mapping(errors).get("data")
     for problem in data if isinstance(data, list) else ():
-        told = _mapping(problem)
-        line = f"line {told['line']}: " if _count(told.get("line")) else ""
-        yield f"{line}{_text(told.get('code')) or 'unknown'}: {_text(told.get('message')) or 'no reason given'}"
+        told = mapping(problem)
+        line = f"line {told['line']}: " if count(told.get("line")) else ""
+        yield f"{line}{text(told.get('code')) or 'unknown'}: {text(told.get('message')) or 'no reason given'}"

@@ -16,12 +16,14 @@ from pydantic import Field
 from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import Unreadable
+from pressrun.wire import count, mapping, moment, text
 
-__all__ = ["TRANSIENT", "BatchView", "Problem", "cancel", "list_batches", "look", "look_all", "read_reply"]
+__all__ = ["TERMINAL", "TRANSIENT", "BatchView", "Problem", "cancel", "list_batches", "look", "look_all", "read_reply"]
 
 TRANSIENT = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError, Unreadable)
 """Failures of a look that say nothing about the batch."""
 TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
+"""What a batch ends as."""
 LOOK_BACK = 1_000
 """Batches of the provider's list, newest first, that are gone through at the most; the list itself has no end."""
 PAGE = 100
@@ -94,40 +96,27 @@ class BatchView(Frozen):
     @classmethod
     def read(cls, record: dict[str, Any]) -> "BatchView":
         """Read a batch object."""
-        counts, usage = _mapping(record.get("request_counts")), _mapping(record.get("usage"))
-        problems = _mapping(record.get("errors")).get("data")
+        counts, usage = mapping(record.get("request_counts")), mapping(record.get("usage"))
+        problems = mapping(record.get("errors")).get("data")
         status = str(record.get("status") or "unknown")
         return cls(
             batch_id=str(record.get("id") or ""),
             status=status,
-            created_at=_moment(record.get("created_at")) or datetime.now(UTC),
-            started_at=_moment(record.get("in_progress_at")),
-            ended_at=_moment(record.get(f"{status}_at")) if status in TERMINAL else None,
-            cancelling_at=_moment(record.get("cancelling_at")),
-            completed=_count(counts.get("completed")),
-            failed=_count(counts.get("failed")),
-            total=_count(counts.get("total")),
-            # Some servers say "" where OpenAI says null.
-            output_file_id=record.get("output_file_id") or None,
-            error_file_id=record.get("error_file_id") or None,
-            input_file_id=record.get("input_file_id") or None,
+            created_at=moment(record.get("created_at")) or datetime.now(UTC),
+            started_at=moment(record.get("in_progress_at")),
+            ended_at=moment(record.get(f"{status}_at")) if status in TERMINAL else None,
+            cancelling_at=moment(record.get("cancelling_at")),
+            completed=count(counts.get("completed")) or 0,
+            failed=count(counts.get("failed")) or 0,
+            total=count(counts.get("total")) or 0,
+            output_file_id=text(record.get("output_file_id")),
+            error_file_id=text(record.get("error_file_id")),
+            input_file_id=text(record.get("input_file_id")),
             problems=tuple(_problem(problem) for problem in problems if isinstance(problem, dict)) if problems else (),
-            metadata={str(name): str(value) for name, value in _mapping(record.get("metadata")).items()},
-            input_tokens=_count(usage.get("input_tokens")),
-            output_tokens=_count(usage.get("output_tokens")),
+            metadata={str(name): str(value) for name, value in mapping(record.get("metadata")).items()},
+            input_tokens=count(usage.get("input_tokens")) or 0,
+            output_tokens=count(usage.get("output_tokens")) or 0,
         )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int:
-    return value if type(value) is int and value >= 0 else 0
-
-
-def _moment(seconds: Any) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) and seconds else None
 
 
 def _problem(problem: dict[str, Any]) -> Problem:
@@ -161,11 +150,11 @@ def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
         if not isinstance(records, list):
             raise Unreadable("The provider's list of batches has no data.")
         for record in records[: most - seen]:
-            yield BatchView.read(_mapping(record))
+            yield BatchView.read(mapping(record))
         seen += len(records)
         if not records or not page.get("has_more"):
             return
-        after = f"&after={_mapping(records[-1]).get('id')}"
+        after = f"&after={mapping(records[-1]).get('id')}"
 
 
 def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
