@@ -25,7 +25,7 @@ def review_images(order: Order, desk: Desk, work: Work) -> None:
     better = better_prompts(work.content[StepName.REVIEW], desk.strategy.regenerate_below)
     if not better:
         return
-    tell(Note(text=f"Making {len(better)} images again that scored too low: {', '.join(better)}"))
+    tell(Note(text=f"Scored too low, so made once again: {', '.join(better)}"))
     _mark_remade(better, work)
     again = order.model_copy(update={"refined_prompts": {**order.refined_prompts, **better}})
     produce(again, [call for call in IMAGES.calls(again) if call.item in better], desk, work)

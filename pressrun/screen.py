@@ -208,7 +208,7 @@ def summary(result: BuildResult) -> Panel:
         f"saved     {usd(saved)} against {usd(result.realtime_usd)} for the same in real time",
     ]
     if result.warnings:
-        lines.append(f"to check  {result.warnings} notes for the editor, at the end of the preview")
+        lines.append(f"to check  {_notes(result.warnings)} for the editor, at the end of the preview")
     lines += [f"missing   {item.step} {item.item}: {item.reason}" for item in result.missing]
     if result.missing:
         lines.append("          the same command asks again for what is missing, and for nothing else")
@@ -216,6 +216,10 @@ def summary(result: BuildResult) -> Panel:
     mark = "SIMULATED  " if result.simulated else ""
     colour = "green" if result.complete else "red"
     return Panel(Text("\n".join(lines)), title=f"{mark}{result.slug} is {word}", border_style=colour, expand=False)
+
+
+def _notes(count: int) -> str:
+    return "1 note" if count == 1 else f"{count} notes"
 
 
 def _spent(result: BuildResult) -> str:
