@@ -1,6 +1,8 @@
 """For each test a simulator that is reached as any provider is: over HTTP."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +13,9 @@ import httpx2
 import pytest
 
 from pressrun.calls import Usage
+from pressrun.costs import LedgerFile
 from pressrun.prices import Tier, price
+from pressrun.settings import Settings
 from pressrun.simulator import running_simulator
 
 
@@ -52,6 +56,16 @@ class Server:
         """USD that the provider's own bill comes to, at the prices of the day."""
         items = httpx2.get(self.base_url.replace("/v1", "/simulator/bill")).json()
         return sum((_billed(item) for item in items), Decimal(0))
+
+    def covered(self) -> Decimal:
+        """USD that the ledger has for this provider: entered, or committed to and never settled."""
+        ledger = LedgerFile(Settings().ledger_file)
+        entered = [row for row in ledger.rows() if row.provider == self.base_url]
+        with closing(sqlite3.connect(ledger.path)) as database:
+            ids = {row.call_id for row in entered}
+            made = database.execute("SELECT DISTINCT budget, call_id FROM commitments").fetchall()
+        budgets = {budget for budget, call_id in made if call_id in ids}
+        return sum((ledger.committed(budget) for budget in budgets), Decimal(0))
 
     def list_batches(self) -> list[dict[str, Any]]:
         """Batches that exist, however they came to be, newest first."""

@@ -99,3 +99,5 @@ def test_a_killed_run_started_again_pays_for_nothing_twice(
     answered = sum(batch["request_counts"]["completed"] for batch in batches)
     leftovers = CALLS - answered
     assert 1 + leftovers <= posts["chat"] <= 1 + leftovers + (leftovers if name == "leftovers under way" else 0)
+    # What was billed is in the ledger, or still committed to where nobody heard the answer.
+    assert server.covered() >= server.bill()
