@@ -72,7 +72,7 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     elsewhere = answers.keys() | {call.id for call in batched}
     asked_now = [call for call in calls if call.id not in elsewhere]
     under_way = _in_real_time(asked_now, desk, work)
-    answers |= answer_by_batch(batched, desk, work)
+    answers |= answer_by_batch(batched, desk, work, before_suspending=lambda: _settle(under_way))
     leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
     if leftovers:
         tell(Note(text=f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time"))

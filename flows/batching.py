@@ -6,10 +6,10 @@ batches instead of making new ones.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,9 +25,19 @@ from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, 
 from pressrun.settings import Settings
 from pressrun.sharding import Limits
 from pressrun.strategy import Leftover
+from pressrun.waiting import WaitingFor
 from tasks.answers import OVER_CAP
-from tasks.batches import UnderWay, adopt_batch, collect_answers, delete_files, submit_batch, wait_for_batches
+from tasks.batches import (
+    UnderWay,
+    adopt_batch,
+    collect_answers,
+    delete_files,
+    look_at_batches,
+    submit_batch,
+    wait_for_batches,
+)
 from tasks.kept import is_kept
+from tasks.waiting import suspend
 
 __all__ = ["answer_by_batch"]
 
@@ -38,18 +48,30 @@ QUEUE_PAUSE = 6
 """First pause after the provider's queue was full, in first pauses between polls: 30 s where those are 5 s."""
 
 
-def answer_by_batch(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
+def answer_by_batch(
+    calls: list[Call], desk: Desk, work: Work, before_suspending: Callable[[], object] = lambda: None
+) -> dict[str, Answer]:
     """One answer a call, by id. Those that are `retryable` are for real time; see `BatchStrategy` for the policies.
 
+    `before_suspending` is to wait for all that is under way beside the batch: a suspended run would do it twice.
     Raises `BatchRejected` when validation refuses a batch or a canary fails, `BatchLost` when one cannot be watched.
     """
     if not calls:
         return {}
     canaries = _canaries(calls, desk.strategy.canary_above)
     with TemporaryDirectory(prefix="pressrun-") as folder:
-        answers = _run(canaries, desk, work, Path(folder)) if canaries else {}
-        _check_canaries(answers.values(), len(calls))
-        return answers | _run([call for call in calls if call.id not in answers], desk, work, Path(folder))
+        batch = MergedBatch(
+            desk,
+            work,
+            Path(folder),
+            Limits(tokens=Settings().enqueued_tokens),
+            {call.id: call for call in calls},
+            before_suspending=before_suspending,
+        )
+        if canaries:
+            _run(canaries, batch)
+        _check_canaries(batch.answers.values(), len(calls))
+        return _run([call for call in calls if call.id not in batch.answers], batch)
 
 
 def _canaries(calls: list[Call], above: int) -> list[Call]:
@@ -69,19 +91,33 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
             )
 
 
-def _run(calls: list[Call], desk: Desk, work: Work, folder: Path) -> dict[str, Answer]:
-    limits = Limits(tokens=Settings().enqueued_tokens)
-    batch = MergedBatch(desk, work, folder, limits, {call.id: call for call in calls})
+def _run(calls: list[Call], batch: MergedBatch) -> dict[str, Answer]:
     batch.waiting += [Job(shard=shard) for shard in cut(calls, batch)]
     while batch.waiting or batch.under_way:
         _submit(batch)
         if batch.under_way:
-            under_way = [_under_way(job, desk) for job in batch.under_way.values()]
-            for view in wait_for_batches(under_way, desk.provider, desk.first_poll):
+            for view in _ended(batch):
                 _finish(batch.under_way.pop(view.batch_id), view, batch)
         elif batch.waiting:
             _sleep_until(min(job.not_before for job in batch.waiting if job.not_before))
     return batch.answers
+
+
+def _ended(batch: MergedBatch) -> list[BatchView]:
+    """Wait until at least one batch has ended: here, or suspended, as long as the maximum wait lasts."""
+    desk = batch.desk
+    under_way = [_under_way(job, desk) for job in batch.under_way.values()]
+    deadline = min(one.deadline for one in under_way)
+    waiting = WaitingFor(deadline=deadline, batch_ids=tuple(batch.under_way))
+    for number in count(1):
+        if not desk.suspends or datetime.now(UTC) >= deadline:
+            break
+        if ended := look_at_batches(under_way, desk.provider):
+            return ended
+        batch.before_suspending()
+        suspend(waiting, number)
+    # What is past its deadline is cancelled, and that takes minutes at the most.
+    return wait_for_batches(under_way, desk.provider, desk.first_poll)
 
 
 def _submit(batch: MergedBatch) -> None:

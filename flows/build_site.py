@@ -27,7 +27,7 @@ from pressrun.costs.periods import month_markdown, period_report
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.manifest import manifest
-from pressrun.plan import Plan, make_plan, model_warnings, past_lessons
+from pressrun.plan import Plan, make_plan, model_warnings
 from pressrun.planreport import describe_plan
 from pressrun.progress import Note, RoutesChosen, tell
 from pressrun.result import BuildResult, build_result
@@ -36,10 +36,12 @@ from pressrun.settings import Settings
 from pressrun.site import Site
 from pressrun.steps import CONFIG, IMAGES, PIPELINE, Order
 from pressrun.strategy import BatchStrategy, Preference
+from pressrun.waiting import Wait
 from tasks.access import provider_for
-from tasks.books import books_for
+from tasks.books import books_for, lessons_for
 from tasks.delivery import deliver
 from tasks.reports import publish_markdown, publish_table, tag_run
+from tasks.waiting import first_start, was_suspended, why_not_suspend
 
 __all__ = ["build_site"]
 
@@ -76,6 +78,7 @@ def build_site(
     fresh: Annotated[bool, _titled("Pay for everything again")] = False,
     strategy: Annotated[BatchStrategy | None, _titled("Strategy")] = None,
     out: Annotated[str, _titled("Output folder")] = "sites",
+    wait: Annotated[Wait, _titled("How to wait for batches")] = Wait.POLL,
     poll_seconds: Annotated[float, Field(gt=0, le=600), _titled("First pause between polls")] = 5.0,
 ) -> State[Any]:
     """Build one client's website: configuration, articles, images, descriptions, SEO meta tags, and a cost report.
@@ -94,6 +97,7 @@ def build_site(
         fresh: Pay for everything again instead of reusing what earlier runs paid for.
         strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
         out: Folder for the bundle, which becomes <out>/<slug>/.
+        wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
         poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
     """
     chosen = _override(strategy or BatchStrategy(), preference, max_wait_time)
@@ -102,7 +106,7 @@ def build_site(
     with tags(*labels):
         try:
             result = _build(
-                brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), poll=poll_seconds
+                brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), wait=wait, poll=poll_seconds
             )
         except PressrunError as error:
             return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
@@ -125,11 +129,12 @@ def _build(
     simulate: bool,
     fresh: bool,
     out: Path,
+    wait: Wait,
     poll: float,
 ) -> BuildResult:
     settings = Settings()
     now = datetime.now(UTC)
-    plan = make_plan(brief, strategy, settings, now, past_lessons(settings, now, simulate=simulate))
+    plan = make_plan(brief, strategy, settings, now, lessons_for(simulate))
     _announce(plan)
     plan.stay_within(max_cost_usd)
     if max_cost_usd is not None and max_cost_usd < plan.forecast.high:
@@ -139,15 +144,17 @@ def _build(
         for warning in model_warnings(plan.order, now.date(), provider.shutdowns):
             get_run_logger().warning(warning)
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
-        books = books_for(plan, provider, cap=max_cost_usd, fresh=fresh)
+        resumed = was_suspended()
         desk = Desk(
             plan=plan,
-            books=books,
+            books=books_for(plan, provider, cap=max_cost_usd, fresh=fresh),
             strategy=strategy,
             provider=provider,
             fresh=fresh,
             first_poll=poll,
-            started=datetime.now(UTC),
+            started=first_start() if resumed else datetime.now(UTC),
+            suspends=wait is Wait.SUSPEND and _can_suspend(provider),
+            resumed=resumed,
         )
         work = Work()
         config = _configure(desk, work)
@@ -160,6 +167,13 @@ def _build(
             review_images(order, desk, work)
     site = _assemble(brief, config, work, provider)
     return _deliver(site, desk, work, settings, out)
+
+
+def _can_suspend(provider: Provider) -> bool:
+    reason = why_not_suspend(provider)
+    if reason:
+        get_run_logger().warning("This run polls instead of being suspended: %s", reason)
+    return reason is None
 
 
 def _announce(plan: Plan) -> None:

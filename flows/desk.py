@@ -29,12 +29,16 @@ class Desk:
     first_poll: float
     """Seconds before the second poll of a batch; later pauses grow."""
     started: datetime
-    """When this process began on the run."""
+    """When this attempt at the run began; a run that was suspended goes on with the attempt that it was."""
+    suspends: bool = False
+    """Whether the run is suspended while it waits for batches."""
+    resumed: bool = False
+    """Whether it has been suspended before."""
 
     @property
     def replay(self) -> bool:
         """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
-        return bool(flow_run.run_count and flow_run.run_count > 1)
+        return self.resumed or bool(flow_run.run_count and flow_run.run_count > 1)
 
     def is_batched(self, call: Call) -> bool:
         """Whether the plan sends a call by batch."""

@@ -4,6 +4,7 @@ Invariant: calls that were admitted together once stay together, whatever else h
 again; and none is admitted that the cap has no room for.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ class MergedBatch:
     under_way: dict[str, Job] = field(default_factory=dict)
     """By batch id."""
     answers: dict[str, Answer] = field(default_factory=dict)
+    before_suspending: Callable[[], object] = lambda: None
+    """Waits for everything that is under way beside the batch."""
 
 
 def cut(calls: list[Call], batch: MergedBatch, after: str | None = None) -> list[Shard]:

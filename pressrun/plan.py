@@ -41,8 +41,8 @@ class Plan(Frozen):
     max_wait: timedelta
     made_at: datetime
     forecast: Forecast
-    seconds: dict[tuple[StepName, Route], float]
-    """How long a call of a step took on a route in past runs, where there were any."""
+    lessons: Lessons
+    """Of past runs."""
     price_table: PriceTable | None
     warnings: list[str]
     """Such as a model that shuts down within 90 days."""
@@ -126,7 +126,7 @@ def make_plan(
         max_wait=strategy.max_wait_time,
         made_at=now,
         forecast=forecast_costs(_forecast_lines(order, routes, lessons, strategy.review_images), now, table),
-        seconds=lessons.seconds,
+        lessons=lessons,
         price_table=table,
         warnings=warnings,
     )

@@ -6,12 +6,12 @@ Invariant: a figure is never alone: the forecast stands with its range and what 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from pressrun.calls import Route
+from pressrun.calls import Route, StepName
 from pressrun.costs import Forecast, ForecastLine, LineForecast, percent, usd
 from pressrun.costs.money import share
 from pressrun.durations import say_duration
@@ -79,20 +79,22 @@ def _by_batch_instead(plan: Plan, line: LineForecast) -> Advice | None:
 
 def expected_duration(plan: Plan) -> timedelta | None:
     """How long the run should take, as past runs did; None when one of its routes has none to learn from."""
-    if any(key not in plan.seconds for key in ((line.line.step, line.line.route) for line in plan.forecast.lines)):
+    lines = plan.forecast.lines
+    known = {line.line.step: plan.lessons.seconds(line.line.step, line.line.route) for line in lines}
+    seconds = {step: each for step, each in known.items() if each is not None}
+    if len(seconds) < len(known):
         return None
-    first = [line for line in plan.forecast.lines if line.line.step is CONFIG.name]
-    rest = [line for line in plan.forecast.lines if line.line.step is not CONFIG.name]
-    return timedelta(seconds=_seconds(plan, first) + _seconds(plan, rest))
+    first = [line for line in lines if line.line.step is CONFIG.name]
+    rest = [line for line in lines if line.line.step is not CONFIG.name]
+    return timedelta(seconds=_longest(first, seconds) + _longest(rest, seconds))
 
 
-def _seconds(plan: Plan, lines: Sequence[LineForecast]) -> float:
+def _longest(lines: Sequence[LineForecast], seconds: Mapping[StepName, float]) -> float:
     """Of steps that go side by side: the batch, or the real-time calls, whichever take longer."""
     batched = [line for line in lines if line.line.route is Route.BATCH]
     now = [line for line in lines if line.line.route is not Route.BATCH]
-    waiting = max((plan.seconds[line.line.step, Route.BATCH] for line in batched), default=0.0)
-    asking = sum(plan.seconds[line.line.step, line.line.route] * -(-line.line.calls // AT_ONCE) for line in now)
-    return max(waiting, asking)
+    waiting = max((seconds[line.line.step] for line in batched), default=0.0)
+    return max(waiting, sum(seconds[line.line.step] * -(-line.line.calls // AT_ONCE) for line in now))
 
 
 def say_finish(plan: Plan) -> str:

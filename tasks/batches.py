@@ -35,6 +35,7 @@ __all__ = [
     "adopt_batch",
     "collect_answers",
     "delete_files",
+    "look_at_batches",
     "record_ticket",
     "submit_batch",
     "wait_for_batches",
@@ -153,6 +154,23 @@ def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: 
             pause = min(decision.pause for decision in decisions.values())
             # A webhook may end the nap early; what has become of a batch is only ever what a look shows.
             Wakeups(Settings().state_dir).nap(watches, pause.total_seconds())
+
+
+@task(name="look-at-batches", task_run_name="look at batches", cache_policy=NO_CACHE)
+def look_at_batches(under_way: list[UnderWay], provider: Provider) -> list[BatchView]:
+    """One look: the batches that have ended. Raises `BatchLost` when one cannot be watched any longer."""
+    at_once = timedelta(0)
+    watches = {
+        one.ticket.batch_id: BatchWatch(deadline=one.deadline, first=at_once, longest=at_once) for one in under_way
+    }
+    with client_for(provider) as client:
+        views, decisions = _look(client, watches)
+        for one in under_way:
+            if one.ticket.batch_id in views:
+                Meter(one.shard, one.ticket, one.deadline).show(views[one.ticket.batch_id])
+        for batch_id, decision in decisions.items():
+            _act(client, batch_id, decision)
+    return [views[batch_id] for batch_id, decision in decisions.items() if decision.move is Move.HARVEST]
 
 
 def _look(client: OpenAI, watches: dict[str, BatchWatch]) -> tuple[dict[str, BatchView], dict[str, Decision]]:

@@ -4,17 +4,32 @@ Invariant: all runs that order the same site from the same provider share a budg
 that was told to pay for everything again has its own, which later runs of the same order go on with.
 """
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 
+from prefect import task
 from prefect.runtime import flow_run
 
 from pressrun.costs import Books, LedgerFile, Origin
-from pressrun.plan import Plan
+from pressrun.costs.lessons import Lessons
+from pressrun.plan import Plan, past_lessons
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
+from tasks.keys import once_per_run
 
-__all__ = ["books_for"]
+__all__ = ["books_for", "lessons_for"]
+
+
+@task(
+    name="learn-from-past-runs",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=once_per_run,
+)
+def lessons_for(simulate: bool) -> Lessons:
+    """What past runs teach; learned once a run, so that a run that goes on later keeps the forecast it began with."""
+    return past_lessons(Settings(), datetime.now(UTC), simulate=simulate)
 
 
 def books_for(plan: Plan, provider: Provider, *, cap: Decimal | None, fresh: bool) -> Books:

@@ -6,17 +6,29 @@ take hours.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
-from prefect import get_run_logger
+from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from pressrun.progress import BatchSeen, tell
 from pressrun.routes.batch import BatchTicket, BatchView, expected_finish
 from pressrun.sharding import Shard
+from tasks.keys import once_per_run
 
 __all__ = ["Meter"]
+
+
+@task(
+    name="start-progress",
+    task_run_name="start progress {key}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=once_per_run,
+)
+def start_progress(key: str, description: str) -> str:
+    """A progress artifact at 0, made once a run; returns its id."""
+    return str(create_progress_artifact(progress=0.0, key=key, description=description))
 
 
 @dataclass
@@ -26,12 +38,11 @@ class Meter:
     shard: Shard
     ticket: BatchTicket
     deadline: datetime
-    artifact: Any = None
     last: tuple[str, int, bool] | None = field(default=None)
 
     def __post_init__(self) -> None:
         key = f"batch-{self.shard.sites[0]}-{self.shard.key[:8]}"
-        self.artifact = create_progress_artifact(progress=0.0, key=key, description=self._title)
+        self.artifact = UUID(start_progress(key, self._title))
 
     @property
     def _title(self) -> str:
@@ -58,7 +69,6 @@ class Meter:
         self.last = (view.status, view.done, has_ended)
         total = len(self.shard.ids)
         get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, view.status, view.done, total)
-        assert isinstance(self.artifact, UUID)
         update_progress_artifact(
             artifact_id=self.artifact,
             progress=100.0 if has_ended else min(99.0, 100.0 * view.done / total),

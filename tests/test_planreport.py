@@ -24,7 +24,7 @@ from tests.builders import a_brief
 from tests.calls_builder import NOW
 from tests.costs.books import a_row
 
-SLOW = {(step, route): 60.0 for step in StepName for route in Route}
+SLOW = {f"{step} {route}": 60.0 for step in StepName for route in Route}
 """Any call takes a minute, whatever its route."""
 
 
@@ -59,7 +59,7 @@ def test_nobody_knows_how_long_a_first_run_takes() -> None:
 
 
 def test_the_batch_and_the_real_time_calls_go_side_by_side_after_the_configuration() -> None:
-    plan = a_plan(lessons=Lessons(seconds=SLOW))
+    plan = a_plan(lessons=Lessons(by_route=SLOW))
     # The configuration, then thirteen images eight at a time, which take longer than the batch.
     assert expected_duration(plan).total_seconds() == 60 + 2 * 60
     assert say_finish(plan).startswith("Expected to take about 3 minutes, as past runs did.")

@@ -64,21 +64,28 @@ UNTAUGHT_IMAGES = Lesson(
 )
 """For images, estimated as if all were oblong: squares take two thirds of it."""
 
-Key = tuple[StepName, str, str]
-"""Step, model, language; the language is empty for what was learned from all of them."""
+
+def _key(step: StepName, model: str, language: str = "") -> str:
+    """One text, so that lessons can be kept as JSON; without a language: what was learned from all of them."""
+    return f"{step} {model} {language}"
 
 
 class Lessons(Frozen):
     """Everything learned, by step, model and language."""
 
-    by_key: dict[Key, Lesson] = Field(default_factory=dict)
-    seconds: dict[tuple[StepName, Route], float] = Field(default_factory=dict)
-    """How long a call took to be answered, in the middle; for a batch, from its creation."""
+    by_key: dict[str, Lesson] = Field(default_factory=dict)
+    """By step, model and language."""
+    by_route: dict[str, float] = Field(default_factory=dict)
+    """Seconds that a call of a step took to be answered on a route, in the middle; for a batch, from its creation."""
+
+    def seconds(self, step: StepName, route: Route) -> float | None:
+        """How long a call took to be answered; None when none was."""
+        return self.by_route.get(f"{step} {route}")
 
     def of(self, step: StepName, model: str, language: str) -> Lesson:
         """The most fitting lesson: of the same language, of any, or what is believed without any."""
         untaught = UNTAUGHT_IMAGES if step is StepName.IMAGES else UNTAUGHT
-        found = self.by_key.get((step, model, language)) or self.by_key.get((step, model, ""))
+        found = self.by_key.get(_key(step, model, language)) or self.by_key.get(_key(step, model))
         return found or untaught
 
 
@@ -109,8 +116,8 @@ class RunSums:
 class Seen:
     """All that goes into the lessons."""
 
-    runs: dict[Key, dict[str, RunSums]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(RunSums)))
-    seconds: dict[tuple[StepName, Route], list[float]] = field(default_factory=lambda: defaultdict(list))
+    runs: dict[str, dict[str, RunSums]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(RunSums)))
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
 def learn(rows: Iterable[LedgerRow]) -> Lessons:
@@ -120,13 +127,13 @@ def learn(rows: Iterable[LedgerRow]) -> Lessons:
         if row.status is CallStatus.FAILED:
             continue
         for language in (row.language, ""):
-            seen.runs[row.step, row.model, language][row.run_id].add(row)
+            seen.runs[_key(row.step, row.model, language)][row.run_id].add(row)
         if row.asked_at:
-            seen.seconds[row.step, row.route].append((row.answered_at - row.asked_at).total_seconds())
+            seen.seconds[f"{row.step} {row.route}"].append((row.answered_at - row.asked_at).total_seconds())
     lessons = {key: _lesson(runs) for key, runs in seen.runs.items()}
     return Lessons(
         by_key={key: lesson for key, lesson in lessons.items() if lesson},
-        seconds={key: median(seconds) for key, seconds in seen.seconds.items()},
+        by_route={key: median(seconds) for key, seconds in seen.seconds.items()},
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from pressrun.calls import Route, StepName, Usage
 from pressrun.costs import CallEstimate, CallStatus
-from pressrun.costs.lessons import NO_LESSONS, learn
+from pressrun.costs.lessons import NO_LESSONS, Lessons, learn
 
 from .books import NOW, a_row, rows
 
@@ -76,7 +76,13 @@ def test_failures_and_rows_without_an_estimate_teach_nothing():
 
 def test_how_long_calls_take_is_learned_by_route():
     slow = [a_row(asked_at=NOW, answered_at=NOW + timedelta(minutes=minutes)) for minutes in (10, 20, 60)]
-    assert learn(slow).seconds == {(StepName.ARTICLES, Route.BATCH): 1200.0}
+    assert learn(slow).seconds(StepName.ARTICLES, Route.BATCH) == 1200.0
+    assert learn(slow).seconds(StepName.ARTICLES, Route.REALTIME) is None
+
+
+def test_lessons_can_be_kept_as_json():
+    lessons = learn([*a_run(1), *a_run(2, language="zh-TW")])
+    assert Lessons.model_validate_json(lessons.model_dump_json()) == lessons
 
 
 @given(rows)

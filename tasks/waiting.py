@@ -1,0 +1,87 @@
+"""Suspending a run while it waits, and waking it: Prefect's own suspension, with our keys.
+
+Invariant: a run is suspended only when nothing of it is under way in this process, for whatever is would be done twice;
+and it is woken at most once for each time that it was suspended.
+"""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
+from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import FlowPauseTimeout, NotPausedError
+from prefect.flow_runs import resume_flow_run, suspend_flow_run
+from prefect.runtime import deployment, flow_run
+
+from pressrun.routes.provider import Provider
+from pressrun.waiting import WaitingFor, read_waiting_key, waiting_key
+
+__all__ = ["first_start", "resume", "suspend", "suspended_runs", "was_suspended", "why_not_suspend"]
+
+GRACE = timedelta(hours=1)
+"""How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
+SUSPENDED = "Suspended"
+PAGE = 200
+
+
+def why_not_suspend(provider: Provider) -> str | None:
+    """The reason why this run cannot be suspended, for a person; None when it can."""
+    if flow_run.parent_flow_run_id:
+        return "a run within another run cannot be suspended"
+    if not deployment.id:
+        return "only a run of a deployment can be suspended"
+    if provider.built_in:
+        return "the built-in simulator ends with this process"
+    return None
+
+
+def suspend(waiting: WaitingFor, number: int) -> None:
+    """Suspend this run and end its process; does nothing when the run has been woken from this very suspension."""
+    seconds = (waiting.deadline + GRACE - datetime.now(UTC)).total_seconds()
+    get_run_logger().info("Suspended until %s has ended", " or ".join(waiting.batch_ids))
+    suspend_flow_run(key=waiting_key(waiting, number), timeout=max(60, round(seconds)))
+
+
+def was_suspended() -> bool:
+    """Whether this process goes on with a run that was suspended; Prefect does not count that as another attempt."""
+    if not deployment.id or not flow_run.id:
+        return False
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(UUID(flow_run.id))
+    return any(state.name == SUSPENDED for state in states)
+
+
+def first_start() -> datetime:
+    """When this run began, in whatever process."""
+    with get_client(sync_client=True) as client:
+        started = client.read_flow_run(UUID(flow_run.id)).start_time
+    return started or datetime.now(UTC)
+
+
+def suspended_runs(flow_name: str) -> dict[UUID, WaitingFor]:
+    """The suspended runs of a flow that wait for batches, and what for."""
+    wanted = FlowRunFilter(state=FlowRunFilterState(name=StateName(any_=[SUSPENDED])))
+    flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
+    runs: list[FlowRun] = []
+    with get_client(sync_client=True) as client:
+        for page in count():
+            found = client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=PAGE, offset=page * PAGE)
+            runs += found
+            if len(found) < PAGE:
+                break
+    keys = {run.id: run.state.state_details.pause_key for run in runs if run.state}
+    read = {run_id: read_waiting_key(key) for run_id, key in keys.items()}
+    return {run_id: waiting for run_id, waiting in read.items() if waiting}
+
+
+def resume(run_id: UUID) -> bool:
+    """Wake a suspended run; False when it is no longer suspended (somebody else was faster) or it is too late."""
+    try:
+        resume_flow_run(run_id)
+    except (NotPausedError, FlowPauseTimeout):
+        return False
+    return True
