@@ -4,8 +4,9 @@ Read `_build` beside the drawing in ARCHITECTURE.md: it is the same picture, top
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field, WithJsonSchema
 
 from flows.answering import produce
-from flows.desk import Desk, Work
+from flows.approval import APPROVE, ask_for_approval, require_approval_possible
+from flows.desk import Desk, Options, Work, desk_for
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call, StepName
@@ -35,13 +37,13 @@ from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
 from pressrun.site import Site
 from pressrun.steps import CONFIG, IMAGES, PIPELINE, Order
+from pressrun.steps.config import CONFIG_ITEM, SiteConfig
 from pressrun.strategy import BatchStrategy, Preference
 from pressrun.waiting import Wait
 from tasks.access import provider_for
-from tasks.books import books_for, lessons_for
+from tasks.books import lessons_for
 from tasks.delivery import deliver
 from tasks.reports import publish_markdown, publish_table, tag_run
-from tasks.waiting import first_start, was_suspended, why_not_suspend
 
 __all__ = ["build_site"]
 
@@ -78,6 +80,8 @@ def build_site(
     fresh: Annotated[bool, _titled("Pay for everything again")] = False,
     strategy: Annotated[BatchStrategy | None, _titled("Strategy")] = None,
     out: Annotated[str, _titled("Output folder")] = "sites",
+    approve_config: Annotated[bool, _titled("Approve the configuration")] = False,
+    approval_timeout: Annotated[Duration, _titled("Wait for approval")] = timedelta(days=7),
     wait: Annotated[Wait, _titled("How to wait for batches")] = Wait.POLL,
     poll_seconds: Annotated[float, Field(gt=0, le=600), _titled("First pause between polls")] = 5.0,
 ) -> State[Any]:
@@ -97,17 +101,27 @@ def build_site(
         fresh: Pay for everything again instead of reusing what earlier runs paid for.
         strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
         out: Folder for the bundle, which becomes <out>/<slug>/.
+        approve_config: Suspend the run after step 08, until a person has approved the configuration in its form.
+        approval_timeout: How long to wait for that, such as 7d or 12h; then the run fails.
         wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
         poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
     """
     chosen = _override(strategy or BatchStrategy(), preference, max_wait_time)
+    options = Options(
+        max_cost_usd=max_cost_usd,
+        simulate=simulate,
+        fresh=fresh,
+        out=Path(out),
+        wait=wait,
+        poll_seconds=poll_seconds,
+        approve_config=approve_config,
+        approval_timeout=approval_timeout,
+    )
     labels = [f"site:{brief.slug}", f"prefer:{chosen.preference}"]
     tag_run(labels)
     with tags(*labels):
         try:
-            result = _build(
-                brief, chosen, max_cost_usd, simulate=simulate, fresh=fresh, out=Path(out), wait=wait, poll=poll_seconds
-            )
+            result = _build(brief, chosen, options)
         except PressrunError as error:
             return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
         except openai.OpenAIError as error:
@@ -121,43 +135,23 @@ def _override(strategy: BatchStrategy, preference: Preference | None, max_wait: 
     return strategy.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def _build(
-    brief: SiteBrief,
-    strategy: BatchStrategy,
-    max_cost_usd: Decimal | None,
-    *,
-    simulate: bool,
-    fresh: bool,
-    out: Path,
-    wait: Wait,
-    poll: float,
-) -> BuildResult:
+def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> BuildResult:
     settings = Settings()
     now = datetime.now(UTC)
-    plan = make_plan(brief, strategy, settings, now, lessons_for(simulate))
+    plan = make_plan(brief, strategy, settings, now, lessons_for(options.simulate))
+    if options.approve_config:
+        require_approval_possible()
     _announce(plan)
-    plan.stay_within(max_cost_usd)
-    if max_cost_usd is not None and max_cost_usd < plan.forecast.high:
-        tell(Note(text=f"The cap of {usd(max_cost_usd)} is within the forecast's range: something may be left out"))
-    with provider_for(simulate=simulate, needs_batch=plan.needs_batch) as provider:
+    _check_cap(plan, options.max_cost_usd)
+    with provider_for(simulate=options.simulate, needs_batch=plan.needs_batch) as provider:
         # The provider's own list may know of an end that our table does not.
         for warning in model_warnings(plan.order, now.date(), provider.shutdowns):
             get_run_logger().warning(warning)
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
-        resumed = was_suspended()
-        desk = Desk(
-            plan=plan,
-            books=books_for(plan, provider, cap=max_cost_usd, fresh=fresh),
-            strategy=strategy,
-            provider=provider,
-            fresh=fresh,
-            first_poll=poll,
-            started=first_start() if resumed else datetime.now(UTC),
-            suspends=wait is Wait.SUSPEND and _can_suspend(provider),
-            resumed=resumed,
-        )
-        work = Work()
-        config = _configure(desk, work)
+        desk, work = desk_for(plan, strategy, provider, options), Work()
+        config = _configure(plan.order, desk, work)
+        if options.approve_config:
+            config = _approved(config, desk, work, options)
         order = plan.order.model_copy(update={"config": config})
         produce(order, _calls(order, strategy), desk, work)
         if strategy.refined_prompts:
@@ -166,14 +160,13 @@ def _build(
         if strategy.review_images:
             review_images(order, desk, work)
     site = _assemble(brief, config, work, provider)
-    return _deliver(site, desk, work, settings, out)
+    return _deliver(site, desk, work, settings, options.out)
 
 
-def _can_suspend(provider: Provider) -> bool:
-    reason = why_not_suspend(provider)
-    if reason:
-        get_run_logger().warning("This run polls instead of being suspended: %s", reason)
-    return reason is None
+def _check_cap(plan: Plan, cap: Decimal | None) -> None:
+    plan.stay_within(cap)
+    if cap is not None and cap < plan.forecast.high:
+        tell(Note(text=f"The cap of {usd(cap)} is within the forecast's range: something may be left out"))
 
 
 def _announce(plan: Plan) -> None:
@@ -185,16 +178,29 @@ def _announce(plan: Plan) -> None:
     )
 
 
-def _configure(desk: Desk, work: Work) -> Any:
+def _configure(order: Order, desk: Desk, work: Work) -> SiteConfig:
     """Step 08; everything else waits for it. Raises `StepFailed`."""
-    order = desk.plan.order
     produce(order, CONFIG.calls(order), desk, work)
-    for config in work.content[StepName.CONFIG].values():
-        return config
+    made = work.content[StepName.CONFIG].pop(CONFIG_ITEM, None)
+    if isinstance(made, SiteConfig):
+        return made
     raise StepFailed(
-        f"The configuration of {order.brief.slug} could not be made: {work.missing[0].reason}. Nothing else was "
+        f"The configuration of {order.brief.slug} could not be made: {work.missing[-1].reason}. Nothing else was "
         "started. Running again asks anew for what failed."
     )
+
+
+def _approved(config: SiteConfig, desk: Desk, work: Work, options: Options) -> SiteConfig:
+    """What a person makes of the configuration: as it is, edited, or another version. Raises `Stopped`."""
+    wishes: tuple[str, ...] = ()
+    for version in count(1):
+        decision, config = ask_for_approval(config, version, options.approval_timeout)
+        work.decisions.append(decision)
+        if decision.decision == APPROVE:
+            return config
+        wishes = (*wishes, decision.notes)
+        config = _configure(desk.plan.order.model_copy(update={"wishes": wishes}), desk, work)
+    raise AssertionError("count never ends")
 
 
 def _calls(order: Order, strategy: BatchStrategy) -> list[Call]:
@@ -229,7 +235,7 @@ def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) 
     rows = desk.books.rows(work.calls)
     report = cost_report(rows, desk.plan.forecast, sites_per_year=settings.sites_per_year)
     made_at = datetime.now(UTC)
-    account = manifest(site, rows, work.batches, run_id=flow_run.id or "", made_at=made_at)
+    account = manifest(site, rows, work.batches, work.decisions, run_id=flow_run.id or "", made_at=made_at)
     title = f"Cost of {site.brief.name}"
     markdown = to_markdown(report, simulated=site.simulated, title=title)
     files = {

@@ -1,19 +1,39 @@
 """What the parts of a run share: how calls are answered in it, and what has been made so far."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from pressrun.calls import Answer, Call, MissingItem, Route, StepName
 from pressrun.costs import Books, CallEstimate
-from pressrun.manifest import BatchRecord
+from pressrun.manifest import BatchRecord, Decision
 from pressrun.plan import Plan
 from pressrun.routes.provider import Provider
 from pressrun.strategy import BatchStrategy
+from pressrun.waiting import Wait
+from tasks.books import books_for
+from tasks.waiting import first_start, was_suspended, why_not_suspend
 
-__all__ = ["Desk", "Work"]
+__all__ = ["Desk", "Options", "Work", "desk_for"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run was asked for, beside its brief and its strategy."""
+
+    max_cost_usd: Decimal | None
+    simulate: bool
+    fresh: bool
+    out: Path
+    wait: Wait
+    poll_seconds: float
+    approve_config: bool
+    approval_timeout: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +73,25 @@ class Desk:
         return answer.retryable or (answer.error is not None and self.is_earlier(answer))
 
 
+def desk_for(plan: Plan, strategy: BatchStrategy, provider: Provider, options: Options) -> Desk:
+    """The desk of this flow run; a run that waits in another way than it was asked to says so."""
+    resumed = was_suspended()
+    reason = why_not_suspend(provider) if options.wait is Wait.SUSPEND else None
+    if reason:
+        get_run_logger().warning("This run polls instead of being suspended: %s", reason)
+    return Desk(
+        plan=plan,
+        books=books_for(plan, provider, cap=options.max_cost_usd, fresh=options.fresh),
+        strategy=strategy,
+        provider=provider,
+        fresh=options.fresh,
+        first_poll=options.poll_seconds,
+        started=first_start() if resumed else datetime.now(UTC),
+        suspends=options.wait is Wait.SUSPEND and reason is None,
+        resumed=resumed,
+    )
+
+
 @dataclass
 class Work:
     """What has been made so far, and what it took."""
@@ -65,6 +104,8 @@ class Work:
     missing: list[MissingItem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     batches: list[BatchRecord] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    """What people decided about it."""
 
     def expect(self, calls: list[Call], plan: Plan) -> None:
         """Take note of calls that are to be made, and of what the plan expects of them."""

@@ -152,6 +152,23 @@ def build(
 
 
 @app.command()
+def approve(
+    run: Annotated[str, typer.Argument(help="Id of the run, or the site's slug.", metavar="RUN")],
+    again: Annotated[str, typer.Option(help="Have another version made, by these notes.", metavar="NOTES")] = "",
+    stop: Annotated[bool, typer.Option("--stop", help="End the run.")] = False,
+    by: Annotated[str, typer.Option(help="Your name, for the manifest.", metavar="NAME")] = "",
+) -> None:
+    """Decide on the configuration that a suspended run asks about; without an option it is approved as it is."""
+    if again and stop:
+        raise typer.BadParameter("either another version or an end", param_hint="--again, --stop")
+    from flows.approval import APPROVE, NEW_VERSION, STOP, decide
+
+    decision = STOP if stop else NEW_VERSION if again else APPROVE
+    told = decide(run, {"decision": decision, "notes": again, "by": by})
+    Console().print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
 def simulate(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
     host: Annotated[str, typer.Option(help="127.0.0.1 keeps it on this machine.")] = "127.0.0.1",

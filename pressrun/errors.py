@@ -10,6 +10,7 @@ PressrunError
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
 ├── BatchLost          a batch that was submitted can no longer be watched
 ├── Unreadable         the provider's answer is no JSON object; what it did is not known
+├── Stopped            a person decided that the run is to end
 └── StepFailed         what all else depends on (step 08) could not be made
 
 Messages say what was wrong, what state was kept, and what to do next.
@@ -25,6 +26,7 @@ __all__ = [
     "ProviderUnfit",
     "Refused",
     "StepFailed",
+    "Stopped",
     "UnknownPrice",
     "Unreadable",
 ]
@@ -84,6 +86,10 @@ class BatchLost(PressrunError):
 
 class Unreadable(PressrunError):
     """The provider's answer cannot be read, so whether it did what was asked is not known."""
+
+
+class Stopped(PressrunError):
+    """A person who was asked for approval decided that the run is to end."""
 
 
 class StepFailed(PressrunError):

@@ -1,6 +1,6 @@
 """`manifest.json`: the account of every call that went into a site, for whoever audits it.
 
-Invariant: each call occurs once, and `complete` is true only when nothing that was ordered is missing.
+Invariant: each payment occurs once, and `complete` is true only when nothing that was ordered is missing.
 """
 
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from pydantic import Field
 
 from pressrun import __version__
 from pressrun.batchfile import Account
-from pressrun.calls import Endpoint, MissingItem
+from pressrun.calls import Endpoint, Frozen, MissingItem
 from pressrun.costs import LedgerRow
 from pressrun.site import Site
 
-__all__ = ["BatchRecord", "manifest"]
+__all__ = ["BatchRecord", "Decision", "manifest"]
 
 
 class BatchRecord(Account):
@@ -32,8 +32,31 @@ class BatchRecord(Account):
     """Where the provider's own totals differ from its lines, in words."""
 
 
+class Decision(Frozen):
+    """What a person decided about a site, when and in whose name."""
+
+    about: str
+    """What was decided on: `config`."""
+    version: int
+    """Which version of it, the first being 1."""
+    decision: str
+    """`approve`, `new version` or `stop`."""
+    by: str
+    """The name that was given; empty when none was."""
+    notes: str
+    edited: list[str]
+    """Fields that were changed by hand."""
+    at: datetime
+
+
 def manifest(
-    site: Site, rows: Iterable[LedgerRow], batches: Iterable[BatchRecord], *, run_id: str, made_at: datetime
+    site: Site,
+    rows: Iterable[LedgerRow],
+    batches: Iterable[BatchRecord],
+    decisions: Iterable[Decision] = (),
+    *,
+    run_id: str,
+    made_at: datetime,
 ) -> dict[str, Any]:
     """The manifest as JSON-ready data; money is text, to the last digit."""
     return {
@@ -45,6 +68,7 @@ def manifest(
         "complete": not site.missing,
         "missing": [_missing(item) for item in site.missing],
         "warnings": site.warnings,
+        "decisions": [decision.model_dump(mode="json") for decision in decisions],
         "batches": [batch.model_dump(mode="json") for batch in batches],
         "calls": [_call(row) for row in rows],
     }

@@ -5,7 +5,6 @@ and it is woken at most once for each time that it was suspended.
 """
 
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -13,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import FlowPauseTimeout, NotPausedError
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.runtime import deployment, flow_run
@@ -20,12 +20,24 @@ from prefect.runtime import deployment, flow_run
 from pressrun.routes.provider import Provider
 from pressrun.waiting import WaitingFor, read_waiting_key, waiting_key
 
-__all__ = ["first_start", "resume", "suspend", "suspended_runs", "was_suspended", "why_not_suspend"]
+__all__ = [
+    "ASKING",
+    "answer",
+    "first_start",
+    "resume",
+    "runs_that_ask",
+    "suspend",
+    "suspended_runs",
+    "was_suspended",
+    "why_not_suspend",
+]
 
 GRACE = timedelta(hours=1)
 """How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
 SUSPENDED = "Suspended"
 PAGE = 200
+ASKING = "config "
+"""Begins the key of a suspension that waits for a person."""
 
 
 def why_not_suspend(provider: Provider) -> str | None:
@@ -64,18 +76,38 @@ def first_start() -> datetime:
 
 def suspended_runs(flow_name: str) -> dict[UUID, WaitingFor]:
     """The suspended runs of a flow that wait for batches, and what for."""
+    read = {run.id: read_waiting_key(_pause_key(run)) for run in _suspended(flow_name)}
+    return {run_id: waiting for run_id, waiting in read.items() if waiting}
+
+
+def runs_that_ask(flow_name: str) -> dict[UUID, str]:
+    """The suspended runs of a flow that wait for a person, with their names."""
+    return {run.id: run.name for run in _suspended(flow_name) if (_pause_key(run) or "").startswith(ASKING)}
+
+
+def _pause_key(run: FlowRun) -> str | None:
+    return run.state.state_details.pause_key if run.state else None
+
+
+def _suspended(flow_name: str) -> list[FlowRun]:
     wanted = FlowRunFilter(state=FlowRunFilterState(name=StateName(any_=[SUSPENDED])))
     flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
     runs: list[FlowRun] = []
     with get_client(sync_client=True) as client:
-        for page in count():
-            found = client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=PAGE, offset=page * PAGE)
+        while True:
+            found = client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=PAGE, offset=len(runs))
             runs += found
             if len(found) < PAGE:
-                break
-    keys = {run.id: run.state.state_details.pause_key for run in runs if run.state}
-    read = {run_id: read_waiting_key(key) for run_id, key in keys.items()}
-    return {run_id: waiting for run_id, waiting in read.items() if waiting}
+                return runs
+
+
+def answer(run_id: UUID, decision: dict[str, str]) -> str | None:
+    """Give a run that asks what was decided; returns why Prefect refused it, or None when it was taken."""
+    with get_client(sync_client=True) as client:
+        reply = client.resume_flow_run(run_id, run_input=decision)
+    if reply.status == SetStateStatus.ACCEPT:
+        return None
+    return str(getattr(reply.details, "reason", None) or reply.status.value)
 
 
 def resume(run_id: UUID) -> bool:

@@ -5,12 +5,10 @@ never in one sum; a row outside the time is in none.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from html import escape
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -18,6 +16,7 @@ import pandas as pd
 from pressrun.calls import StepName
 from pressrun.costs.ledger import CallStatus, LedgerRow
 from pressrun.costs.money import percent, share, usd
+from pressrun.plaintext import as_markdown
 from pressrun.prices import Tier
 
 __all__ = ["HEAD", "PeriodReport", "month_markdown", "period_json", "period_report", "remarks", "sections"]
@@ -268,13 +267,8 @@ def month_markdown(report: PeriodReport, month: date, *, simulated: bool) -> str
 
 def _table(name: str, lines: list[list[str]]) -> str:
     """A Markdown table; all but the first column are figures, to the right."""
-    safe = [[_plain(label), *cells] for label, *cells in lines]
+    safe = [[as_markdown(label), *cells] for label, *cells in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in [[name, *HEAD], ["---", *["---:"] * len(HEAD)], *safe])
-
-
-def _plain(text: str) -> str:
-    """A person's text as Markdown that means nothing but itself, on one line."""
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", escape(" ".join(text.split()), quote=False))
 
 
 def period_json(report: PeriodReport, *, simulated: bool) -> str:

@@ -4,16 +4,15 @@ Invariant: Markdown rounds for reading and says so, the table has every digit; w
 nothing but itself.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from html import escape
 from typing import Any
 
 from pressrun.costs.chart import data_uri
 from pressrun.costs.money import all_places, percent
 from pressrun.costs.report import LINE, CostReport
 from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE, Section, Table, headline, sections
+from pressrun.plaintext import as_markdown
 
 __all__ = ["to_markdown", "to_table"]
 
@@ -26,7 +25,7 @@ FEWEST_PLACES = 6
 def to_markdown(report: CostReport, *, simulated: bool, title: str) -> str:
     """The report for a person, as a Prefect artifact or a file: three numbers first, then where they come from."""
     parts = [
-        f"# {_plain(title)}",
+        f"# {as_markdown(title)}",
         f"> **{SIMULATED}** {SIMULATED_NOTE}" if simulated else "",
         _headline(report),
         *(part for section in sections(report) for part in _section(section)),
@@ -36,36 +35,33 @@ def to_markdown(report: CostReport, *, simulated: bool, title: str) -> str:
 
 def _headline(report: CostReport) -> str:
     figures = headline(report)
-    cells = [f"**{_plain(one.amount)}**" + (f" ({_plain(one.share)})" if one.share else "") for one in figures]
-    return _lines([_plain(one.label) for one in figures], [cells], words=0)
+    cells = [
+        f"**{as_markdown(one.amount)}**" + (f" ({as_markdown(one.share)})" if one.share else "") for one in figures
+    ]
+    return _lines([as_markdown(one.label) for one in figures], [cells], words=0)
 
 
 def _section(section: Section) -> list[str]:
     return [
-        f"## {_plain(section.title)}" if section.title else "",
-        *map(_plain, section.text),
-        *(f"![{_plain(picture.says)}]({data_uri(picture.svg)})" for picture in section.pictures),
+        f"## {as_markdown(section.title)}" if section.title else "",
+        *map(as_markdown, section.text),
+        *(f"![{as_markdown(picture.says)}]({data_uri(picture.svg)})" for picture in section.pictures),
         *map(_table, section.tables),
-        "\n".join(f"- {_plain(note)}" for note in section.notes),
+        "\n".join(f"- {as_markdown(note)}" for note in section.notes),
     ]
 
 
 def _table(table: Table) -> str:
-    rows = [[_plain(cell) for cell in row] for row in table.rows]
+    rows = [[as_markdown(cell) for cell in row] for row in table.rows]
     if table.total:
         rows[-1] = [f"**{cell}**" if cell else "" for cell in rows[-1]]
-    return _lines([_plain(name) for name in table.head], rows, words=table.words)
+    return _lines([as_markdown(name) for name in table.head], rows, words=table.words)
 
 
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int) -> str:
     """A Markdown table; its figures stand to the right."""
     marks = ["---" if place < words else "---:" for place in range(len(head))]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
-
-
-def _plain(text: str) -> str:
-    """A person's text as Markdown that means nothing but itself, on one line."""
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", escape(" ".join(text.split()), quote=False))
 
 
 def to_table(report: CostReport) -> list[dict[str, str | int]]:

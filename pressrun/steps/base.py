@@ -67,6 +67,8 @@ class Order(Frozen):
     asking: Asking = Asking()
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
+    wishes: tuple[str, ...] = ()
+    """What a person who saw earlier versions of the configuration wants to be different, oldest first."""
     refined_prompts: dict[str, str] = Field(default_factory=dict)
     """Better prompts by image item, where the image descriptions have brought them and they are wanted."""
     images: dict[str, bytes] = Field(default_factory=dict, repr=False)

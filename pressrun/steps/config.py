@@ -11,7 +11,7 @@ from slugify import slugify
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, Endpoint, StepName
-from pressrun.steps import checks
+from pressrun.steps import checks, prompts
 from pressrun.steps.base import (
     InvalidReply,
     Order,
@@ -25,7 +25,22 @@ from pressrun.steps.base import (
     reading,
 )
 
-__all__ = ["STEP", "ArticlePlan", "ImagePlan", "Page", "Palette", "Section", "SiteConfig", "article_item", "image_item"]
+__all__ = [
+    "CONFIG_ITEM",
+    "STEP",
+    "ArticlePlan",
+    "ImagePlan",
+    "Page",
+    "Palette",
+    "Section",
+    "SiteConfig",
+    "article_item",
+    "image_item",
+]
+
+
+CONFIG_ITEM = "site-config"
+"""The one item of step 08."""
 
 
 def _latin_slug(value: str) -> str:
@@ -136,7 +151,8 @@ def calls(order: Order) -> list[Call]:
         image_count=brief.image_count,
     )
     wanted = Wanted(model=_ordered_config(brief), max_tokens=24_000, effort="low")
-    return [chat_call(order, StepName.CONFIG, "site-config", task, wanted)]
+    task += prompts.wishes(order.wishes)
+    return [chat_call(order, StepName.CONFIG, CONFIG_ITEM, task, wanted)]
 
 
 def parse(order: Order, call: Call, answer: Answer) -> Reading:

@@ -5,11 +5,12 @@ begin with the same tokens.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pressrun.brief import SiteBrief
 
-__all__ = ["data", "each_of", "repair", "repair_items", "site", "system"]
+__all__ = ["data", "each_of", "repair", "repair_items", "site", "system", "wishes"]
 
 HOUSE_RULES = """\
 You are the senior editor of a small agency that builds websites for local businesses. You write copy that its owner
@@ -65,6 +66,16 @@ def site(config: Any) -> str:
         "articles": [{"slug": plan.slug, "title": plan.title} for plan in config.articles],
     }
     return f"The site as planned:\n{data('site', essentials)}"
+
+
+def wishes(notes: Sequence[str]) -> str:
+    """What the editor who saw an earlier version wants, as the end of a task; nothing when there was none."""
+    if not notes:
+        return ""
+    return (
+        "\n\nThe editor has seen an earlier version. Make another in which this is different, within the house rules:\n"
+        + data("wishes", list(notes))
+    )
 
 
 def repair(faults: list[str]) -> str:

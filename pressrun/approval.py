@@ -1,0 +1,73 @@
+"""The configuration as a person sees it who is to approve it, and their changes to it.
+
+Invariant: what was shown is what is built: only fields that were changed by hand differ, and no text of a model or a
+client means anything but itself in the Markdown.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+
+from pressrun.plaintext import as_markdown
+from pressrun.steps.config import ImagePlan, Page, Palette, SiteConfig
+
+__all__ = ["EDITABLE", "edited", "show_config"]
+
+EDITABLE = ("site_name", "tagline", "description", "voice")
+"""What can be edited in the form; the rest is changed by asking for another version."""
+
+
+def edited(config: SiteConfig, changes: Mapping[str, str]) -> tuple[SiteConfig, list[str]]:
+    """The configuration with the changes, and the names of what was changed; an empty text changes nothing."""
+    changed = {name: text for name, text in changes.items() if text and text != getattr(config, name)}
+    return config.model_copy(update=changed), list(changed)
+
+
+def show_config(config: SiteConfig, version: int) -> str:
+    """The configuration as Markdown for Prefect's form."""
+    parts = [
+        f"# {as_markdown(config.site_name)}" + (f" (version {version})" if version > 1 else ""),
+        f"**{as_markdown(config.tagline)}**\n\n{as_markdown(config.description)}",
+        f"*Voice:* {as_markdown(config.voice)}",
+        f"## Palette\n\n![{_say_palette(config.palette)}]({_swatches(config.palette)})",
+        "## Pages\n\n" + "\n".join(map(_page, config.pages)),
+        "## Articles\n\n"
+        + "\n".join(
+            f"{number}. **{as_markdown(plan.title)}**: {as_markdown(plan.angle)}"
+            for number, plan in enumerate(config.articles, start=1)
+        ),
+        "## Images\n\n" + "\n".join(f"{number}. {_image(plan)}" for number, plan in enumerate(config.images, start=1)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _page(page: Page) -> str:
+    return f"- **{as_markdown(page.nav_label)}**: {as_markdown(page.headline)}. {as_markdown(page.intro)}"
+
+
+def _image(plan: ImagePlan) -> str:
+    return f"{as_markdown(plan.subject)} ({plan.role}, {plan.orientation}, on {as_markdown(plan.placement)})"
+
+
+def _say_palette(palette: Palette) -> str:
+    return ", ".join(f"{name} {as_markdown(colour)}" for name, colour in palette.model_dump().items())
+
+
+def _swatches(palette: Palette) -> str:
+    """A picture, because Prefect's page shows no styled HTML."""
+    swatches = "".join(
+        f'<rect x="{16 + 112 * at}" y="16" width="96" height="48" rx="6" fill="{_colour(colour)}" stroke="#99a"/>'
+        f'<text x="{64 + 112 * at}" y="84" text-anchor="middle">{name}</text>'
+        for at, (name, colour) in enumerate(palette.model_dump().items())
+    )
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="576" height="100" viewBox="0 0 576 100" '
+        'font-family="system-ui, sans-serif" font-size="12" fill="#1b2430">'
+        f'<rect width="576" height="100" rx="6" fill="#fff"/>{swatches}</svg>'
+    )
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _colour(text: str) -> str:
+    """A model wrote it, so it is a colour only when it looks like one."""
+    return text if re.fullmatch(r"#[0-9a-fA-F]{6}", text) else "#888888"
