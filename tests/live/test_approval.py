@@ -54,7 +54,9 @@ def until(reached: Callable[[], bool], seconds: float = 90) -> None:
 
 
 def state(installation: Installation, slug: str) -> str:
-    return str(installation.run(slug)["state_name"])
+    """Of the run of a site, which gets its name when it starts."""
+    runs = installation.read("flow-run", "ls")
+    return next((str(run["state_name"]) for run in runs if run["name"] == f"build-site / {slug}"), "")
 
 
 def asked(installation: Installation) -> int:
