@@ -13,7 +13,7 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field
 
-from pressrun.approval import EDITABLE, edited, show_config
+from pressrun.approval import edited, show_config
 from pressrun.errors import Refused, Stopped
 from pressrun.manifest import Decision
 from pressrun.steps.config import SiteConfig
@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 APPROVE, NEW_VERSION, STOP = "approve", "new version", "stop"
+FIELDS = {"site_name": "site_name", "tagline": "tagline", "site_description": "description", "voice": "voice"}
+"""The form's fields with what they change; Prefect has `description` for the text above the form."""
 
 
 class ConfigDecision(RunInput):
@@ -45,7 +47,7 @@ class ConfigDecision(RunInput):
     by: str = Field("", title="Your name", description="It goes into the site's manifest.")
     site_name: str = Field("", title="Site name")
     tagline: str = Field("", title="Tagline")
-    description: str = Field("", title="Description")
+    site_description: str = Field("", title="Description")
     voice: str = Field("", title="Voice", description="Guidance that all writers of the site are given.")
 
 
@@ -63,12 +65,12 @@ def ask_for_approval(config: SiteConfig, version: int, timeout: timedelta) -> tu
 
     Raises `Stopped` when that is what was decided.
     """
-    initial: dict[str, Any] = {name: getattr(config, name) for name in EDITABLE}
+    initial: dict[str, Any] = {shown: getattr(config, name) for shown, name in FIELDS.items()}
     form = ConfigDecision.with_initial_data(description=show_config(config, version), **initial)
     told = suspend_flow_run(
         wait_for_input=form, key=f"{ASKING}{version}", timeout=max(60, round(timeout.total_seconds()))
     )
-    changes = {name: getattr(told, name).strip() for name in EDITABLE}
+    changes = {name: getattr(told, shown).strip() for shown, name in FIELDS.items()}
     approved, names = edited(config, changes)
     decision = record_decision(version, told.decision, told.by.strip(), told.notes.strip(), names)
     get_run_logger().info("Configuration, version %d: %s%s", version, told.decision, f" ({told.by})" if told.by else "")

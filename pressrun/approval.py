@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from pressrun.plaintext import as_markdown
 from pressrun.steps.config import ImagePlan, Page, Palette, SiteConfig
 
-__all__ = ["EDITABLE", "edited", "show_config"]
-
-EDITABLE = ("site_name", "tagline", "description", "voice")
-"""What can be edited in the form; the rest is changed by asking for another version."""
+__all__ = ["edited", "show_config"]
 
 
 def edited(config: SiteConfig, changes: Mapping[str, str]) -> tuple[SiteConfig, list[str]]:

@@ -36,8 +36,8 @@ GRACE = timedelta(hours=1)
 """How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
 SUSPENDED = "Suspended"
 PAGE = 200
-ASKING = "config "
-"""Begins the key of a suspension that waits for a person."""
+ASKING = "config-"
+"""Begins the key of a suspension that waits for a person; Prefect takes lower case, digits and dashes."""
 
 
 def why_not_suspend(provider: Provider) -> str | None:
