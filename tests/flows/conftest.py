@@ -60,11 +60,9 @@ class Server:
     def covered(self) -> Decimal:
         """USD that the ledger has for this provider: entered, or committed to and never settled."""
         ledger = LedgerFile(Settings().ledger_file)
-        entered = [row for row in ledger.rows() if row.provider == self.base_url]
+        query = "SELECT DISTINCT budget FROM entries WHERE json_extract(row, '$.provider') = ?"
         with closing(sqlite3.connect(ledger.path)) as database:
-            ids = {row.call_id for row in entered}
-            made = database.execute("SELECT DISTINCT budget, call_id FROM commitments").fetchall()
-        budgets = {budget for budget, call_id in made if call_id in ids}
+            budgets = [budget for (budget,) in database.execute(query, (self.base_url,))]
         return sum((ledger.committed(budget) for budget in budgets), Decimal(0))
 
     def list_batches(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from openai import BadRequestError, OpenAI
 
 from pressrun.simulator import app
 from pressrun.simulator.batches import Batches, NewBatch
+from pressrun.simulator.bill import Bill
 from pressrun.simulator.database import Database
 from pressrun.simulator.faults import Faults
 from pressrun.simulator.files import Files
@@ -120,7 +121,7 @@ def test_an_input_file_that_was_deleted_before_validation_fails_the_batch(tmp_pa
     input_file_id = files.add([b"{}"], "input.jsonl", "batch", 60)["id"]
     batch = batches.create(NewBatch(endpoint=CHAT, input_file_id=input_file_id))
     files.delete(input_file_id)
-    runner = Runner(database, files, batches, PromptCache(), Faults())
+    runner = Runner(database, files, batches, PromptCache(), Faults(), Bill())
     runner.start()
     deadline = monotonic() + 10
     while (seen := batches.get(batch.id)).status == "validating" and monotonic() < deadline:
