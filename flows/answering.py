@@ -59,7 +59,7 @@ def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, An
     batched = [call for call in repairs if resubmit and desk.is_batched(call)]
     answers = answer_by_batch(batched, desk, work)
     asked_now = [call for call in repairs if call.id not in answers or desk.asks_again(answers[call.id])]
-    return answers | _settle(_in_real_time(asked_now, desk, work))
+    return answers | _answer_now(asked_now, desk, work)
 
 
 def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
@@ -67,7 +67,7 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     work.expect(calls, desk.plan)
     for step, count in Counter(call.step for call in calls for _ in call.covers).items():
         tell(StepStarted(step=step, items=count))
-    answers = _paid_by_batch(calls, desk)
+    answers = _paid_by_batch([call for call in calls if not desk.is_batched(call)], desk)
     batched = _to_be_batched([call for call in calls if call.id not in answers], desk)
     elsewhere = answers.keys() | {call.id for call in batched}
     asked_now = [call for call in calls if call.id not in elsewhere]
@@ -77,22 +77,27 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     if leftovers:
         tell(Note(text=f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time"))
     answers |= _settle(under_way)
-    answers |= _settle(_in_real_time(leftovers, desk, work))
+    answers |= _answer_now(leftovers, desk, work)
     # What a batch might have cost has become what it did cost, which may have made room.
     turned_away = [call for call in asked_now if answers[call.id].code == OVER_CAP and batched]
-    answers |= _settle(_in_real_time(turned_away, desk, work))
+    answers |= _answer_now(turned_away, desk, work)
     return answers
 
 
+def _answer_now(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
+    """One answer a call, by id, without a batch: what one has brought before is not bought again."""
+    paid = _paid_by_batch(calls, desk)
+    return paid | _settle(_in_real_time((call for call in calls if call.id not in paid), desk, work))
+
+
 def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
-    """Of calls that go in real time now, the answers that a batch has brought before."""
-    now = [call for call in calls if not desk.is_batched(call)]
-    batch_of = {call_id: batch_id for call_id, batch_id in desk.books.answered(now).items() if batch_id}
+    """Of calls that are to be asked in real time, the answers that a batch has brought before."""
+    batch_of = {call_id: batch_id for call_id, batch_id in desk.books.answered(calls).items() if batch_id}
     kept: dict[str, Answer] = {}
     for batch_id in set(batch_of.values()):
         kept |= answers_of_batch(batch_id, desk.provider)
     answers = {call_id: kept[call_id] for call_id in batch_of if call_id in kept}
-    for call in now:
+    for call in calls:
         if call.id in answers:
             _tell_reused(call, answers[call.id])
     return answers

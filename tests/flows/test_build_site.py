@@ -87,6 +87,18 @@ def test_text_that_a_batch_has_answered_is_not_asked_again_when_speed_is_preferr
     assert result.reused_usd == result.cost_usd > 0
 
 
+def test_what_a_second_batch_has_answered_is_not_asked_in_real_time_when_the_policy_for_leftovers_changes(
+    tmp_path: Path, server: Server
+) -> None:
+    server.faults({"batches": [{"end": "expired", "share": 0.5}]})
+    brief = a_brief(image_count=1)
+    assert build(brief, tmp_path, strategy=BatchStrategy(on_timeout="resubmit")).is_completed()
+    before = server.posts()
+    assert before["batches"] == 2
+    assert build(brief, tmp_path, strategy=BatchStrategy(on_timeout="realtime")).is_completed()
+    assert server.posts() == before
+
+
 def test_what_was_answered_in_real_time_is_not_batched_when_cost_is_preferred(tmp_path: Path, server: Server) -> None:
     brief = a_brief(image_count=2)
     build(brief, tmp_path, preference=Preference.SPEED)
