@@ -17,6 +17,7 @@ from pressrun.costs import LedgerFile
 from pressrun.prices import Tier, price
 from pressrun.settings import Settings
 from pressrun.simulator import running_simulator
+from tests.ports import new_port
 
 
 def _billed(item: dict[str, Any]) -> Decimal:
@@ -103,7 +104,7 @@ class Server:
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A simulator; `@pytest.mark.parametrize("server", [seconds], indirect=True)` says how long its batches take."""
     seconds = getattr(request, "param", 0.5)
-    with running_simulator(tmp_path / "provider", batch_seconds=seconds) as base_url:
+    with running_simulator(tmp_path / "provider", batch_seconds=seconds, port=new_port()) as base_url:
         monkeypatch.setenv("OPENAI_BASE_URL", base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
         yield Server(base_url)

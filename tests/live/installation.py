@@ -7,15 +7,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-__all__ = ["PREFECT", "ROOT", "Installation", "free_port", "installed", "running", "wait_for_server"]
+from tests.builders import brief_fields
+from tests.ports import new_port
+
+__all__ = ["ROOT", "Installation", "installed", "served_by_simulator", "until"]
 
 ROOT = Path(__file__).parents[2]
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
@@ -50,6 +54,22 @@ class Installation:
     def worker(self) -> AbstractContextManager[Path]:
         """A worker of the pool, until the block ends."""
         return running([*PREFECT, "worker", "start", "--pool", "pressrun"], self.folder, self.env)
+
+    def start(self, slug: str, **options: Any) -> None:
+        """Start a small site without waiting for it."""
+        brief = brief_fields(name=slug, slug=slug, domain=f"{slug}.example", pages=["Home"], image_count=1)
+        parameters = json.dumps({"brief": brief, "out": str(self.out), "poll_seconds": 0.5, **options})
+        begun = self.prefect("deployment", "run", "build-site/on-demand", "--params", parameters)
+        assert begun.returncode == 0, begun.stderr
+
+    def states(self) -> dict[str, str]:
+        """What became of the sites' runs, by slug; a run gets its name when it starts."""
+        named = {run["name"]: run["state_name"] for run in self.read("flow-run", "ls")}
+        return {name.removeprefix("build-site / "): state for name, state in named.items() if " / " in name}
+
+    def provider_says(self, what: str) -> Any:
+        """What the simulator behind the installation tells of itself: `stats`, `bill`."""
+        return httpx2.get(self.env["OPENAI_BASE_URL"].replace("/v1", f"/simulator/{what}")).json()
 
     def run(self, slug: str) -> Any:
         """The one flow run of a site."""
@@ -88,11 +108,12 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def until(reached: Callable[[], bool], seconds: float = 90) -> None:
+    """Wait until something has come about."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.5)
 
 
 def wait_for_server(port: int, log: Path) -> None:
@@ -111,7 +132,7 @@ def installed(folder: Path, **settings: str) -> Iterator[Installation]:
 
     Schedules are off: a test starts what it wants started.
     """
-    port = free_port()
+    port = new_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -130,4 +151,16 @@ def installed(folder: Path, **settings: str) -> Iterator[Installation]:
             answer = installation.prefect(*words)
             assert answer.returncode == 0, answer.stdout + answer.stderr
         with installation.worker():
+            yield installation
+
+
+@contextmanager
+def served_by_simulator(folder: Path, *, batch_seconds: float) -> Iterator[Installation]:
+    """An installation whose provider is a simulator in a process of its own."""
+    port = new_port()
+    serve = [sys.executable, "-m", "pressrun", "simulate", "--batch-seconds", str(batch_seconds), "--port", str(port)]
+    provider = {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "sk-simulated"}
+    with running(serve, folder, {**os.environ, "PRESSRUN_STATE_DIR": str(folder / "provider")}) as log:
+        wait_for_server(port, log)
+        with installed(folder, **provider, PRESSRUN_LIST_LAG="0.5") as installation:
             yield installation

@@ -1,44 +1,29 @@
 """A run that asks a person: suspended with a form, answered by command and by API, and what that does to the site."""
 
 import json
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.builders import brief_fields
-from tests.live.installation import ROOT, Installation, free_port, installed, running, wait_for_server
+from tests.live.installation import ROOT, Installation, served_by_simulator, until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("approval")
-    port = free_port()
-    provider = {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "sk-simulated"}
-    serve = [sys.executable, "-m", "pressrun", "simulate", "--batch-seconds", "1", "--port", str(port)]
-    state = {**os.environ, "PRESSRUN_STATE_DIR": str(folder / "provider")}
-    with running(serve, folder, state) as log:
-        wait_for_server(port, log)
-        with installed(folder, **provider, PRESSRUN_LIST_LAG="0.5") as installation:
-            yield installation
+    with served_by_simulator(tmp_path_factory.mktemp("approval"), batch_seconds=1) as installation:
+        yield installation
 
 
 def start(installation: Installation, slug: str) -> None:
-    parameters = {
-        "brief": brief_fields(name=slug, slug=slug, domain=f"{slug}.example", pages=["Home"], image_count=1),
-        "approve_config": True,
-        "out": str(installation.out),
-        "poll_seconds": 0.5,
-    }
-    begun = installation.prefect("deployment", "run", "build-site/on-demand", "--params", json.dumps(parameters))
-    assert begun.returncode == 0, begun.stderr
+    """Start a site, and wait until its run asks."""
+    installation.start(slug, approve_config=True)
+    until(lambda: state(installation, slug) == "Suspended")
 
 
 def approve(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
@@ -46,23 +31,13 @@ def approve(installation: Installation, *words: str) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=ROOT, env=installation.env, capture_output=True, text=True, check=False)
 
 
-def until(reached: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.5)
-
-
 def state(installation: Installation, slug: str) -> str:
-    """Of the run of a site, which gets its name when it starts."""
-    runs = installation.read("flow-run", "ls")
-    return next((str(run["state_name"]) for run in runs if run["name"] == f"build-site / {slug}"), "")
+    return installation.states().get(slug, "")
 
 
 def asked(installation: Installation) -> int:
     """Chat requests that the provider has had."""
-    stats = httpx2.get(installation.env["OPENAI_BASE_URL"].replace("/v1", "/simulator/stats")).json()
-    return int(stats.get("POST /v1/chat/completions", 0))
+    return int(installation.provider_says("stats").get("POST /v1/chat/completions", 0))
 
 
 def manifest(installation: Installation, slug: str) -> Any:
@@ -71,7 +46,6 @@ def manifest(installation: Installation, slug: str) -> Any:
 
 def test_an_edited_approval_by_the_api_changes_the_site_and_is_in_the_manifest(installation: Installation) -> None:
     start(installation, "edited")
-    until(lambda: state(installation, "edited") == "Suspended")
     run_id = installation.run("edited")["id"]
     decision = {"decision": "approve", "by": "Ines", "tagline": "Bread that waits for nobody"}
     answer = httpx2.post(
@@ -89,7 +63,6 @@ def test_an_edited_approval_by_the_api_changes_the_site_and_is_in_the_manifest(i
 def test_another_version_is_made_by_the_notes_and_asked_about_again(installation: Installation) -> None:
     before = asked(installation)
     start(installation, "again")
-    until(lambda: state(installation, "again") == "Suspended")
     told = approve(installation, "again", "--again", "Warmer, please", "--by", "Jo")
     assert told.returncode == 0, told.stderr
     until(lambda: asked(installation) == before + 2)
@@ -107,7 +80,6 @@ def test_another_version_is_made_by_the_notes_and_asked_about_again(installation
 def test_a_run_that_is_stopped_says_by_whom_and_starts_nothing_else(installation: Installation) -> None:
     before = asked(installation)
     start(installation, "stopped")
-    until(lambda: state(installation, "stopped") == "Suspended")
     assert approve(installation, "stopped", "--stop", "--by", "Jo").returncode == 0
     until(lambda: state(installation, "stopped") == "Failed")
     assert "Jo stopped the run" in installation.run("stopped")["state"]["message"]
