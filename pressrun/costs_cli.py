@@ -24,6 +24,8 @@ from pressrun.costs import LedgerFile, percent, to_csv, usd
 from pressrun.costs.periods import BASELINE, HEAD, PeriodReport, period_json, period_report, remarks, sections
 from pressrun.costs.reconcile import SIMULATED, Figures, Line, Outcome, Reconciliation, read_export
 from pressrun.costs.reconcile import reconcile as compare
+from pressrun.costs.sections import SIMULATED as NO_MONEY
+from pressrun.costs.sections import SIMULATED_NOTE
 from pressrun.durations import parse_duration
 from pressrun.errors import Refused
 from pressrun.settings import Settings
@@ -31,7 +33,6 @@ from pressrun.settings import Settings
 __all__ = ["costs", "reconcile"]
 
 AGREES, DIFFERS = 0, 1
-LEDGER = "ledger.sqlite"
 HEADS = {"requests": "calls", "input": "in", "cached": "cached", "output": "out", "usd": "cost"}
 UNITS = {
     "requests": ("call", "calls"),
@@ -93,7 +94,7 @@ def reconcile(
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[LedgerFile]:
     """The ledger, which must be there already: looking at it makes none."""
-    path = settings.state_dir / LEDGER
+    path = settings.ledger_file
     if not path.is_file():
         raise Refused(
             f"There is no ledger at {path}: no run of this installation has paid for a call yet, or it keeps its state "
@@ -153,7 +154,7 @@ def _draw(report: PeriodReport, *, simulated: bool) -> None:
     if report.calls:
         Console().print(f"[bold]Costs from {when}[/]", highlight=False, soft_wrap=True)
         if simulated:
-            _say("SIMULATED: no money was spent. The figures are what the simulated usage would have cost.")
+            _say(f"{NO_MONEY} {SIMULATED_NOTE}")
         _draw_sums(report)
         _say("\n".join(remarks(report)))
     else:

@@ -6,7 +6,7 @@ never in one sum; a row outside the time is in none.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -14,15 +14,18 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pressrun.calls import StepName
-from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.costs.explain import say_calls
+from pressrun.costs.ledger import LedgerRow
 from pressrun.costs.money import percent, share, usd
+from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE
+from pressrun.costs.sums import Sums, frame, together
+from pressrun.costs.variance import SERVED
 from pressrun.plaintext import as_markdown
-from pressrun.prices import Tier
 
 __all__ = ["HEAD", "PeriodReport", "month_markdown", "period_json", "period_report", "remarks", "sections"]
 
 BASELINE = "against asking the same in real time"
-SIMULATED = "> **SIMULATED: no money was spent.** The figures are what the simulated usage would have cost."
+COLUMNS = ["calls", "failed", "invalid", "input", "cached", "output", "usd", "realtime_usd", "invalid_usd"]
 HEAD = ("Calls", "Cost", "In real time", "Saved", "Saved %")
 """What the cells of a section's line are, after its label."""
 SHORT = ((timedelta(days=14), "day"), (timedelta(days=92), "week"))
@@ -37,26 +40,6 @@ class Group(NamedTuple):
     model: str
     served: str
     day: date
-
-
-@dataclass
-class Sums:
-    """Rows, added up."""
-
-    calls: int = 0
-    failed: int = 0
-    invalid: int = 0
-    input: int = 0
-    cached: int = 0
-    output: int = 0
-    usd: Decimal = Decimal(0)
-    realtime_usd: Decimal = Decimal(0)
-    invalid_usd: Decimal = Decimal(0)
-    """The part of `usd` that was paid for replies not fit to use."""
-
-    def add(self, other: "Sums") -> None:
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +97,8 @@ def period_report(
         if row.simulated != simulated:
             other_calls += 1
             continue
-        groups.setdefault(_group(row), Sums()).add(_one(row))
-    total = Sums()
-    for sums in groups.values():
-        total.add(sums)
+        groups.setdefault(_group(row), Sums()).add(row)
+    total = together(groups.values())
     unit, parts = _parts(groups, since.astimezone(UTC).date())
     return PeriodReport(
         since=since,
@@ -140,33 +121,17 @@ def period_report(
 
 
 def _group(row: LedgerRow) -> Group:
-    served = "real time" if row.tier is Tier.STANDARD else row.tier.value
-    return Group(row.site, row.step, row.model, served, row.answered_at.astimezone(UTC).date())
-
-
-def _one(row: LedgerRow) -> Sums:
-    is_invalid = row.status is CallStatus.INVALID
-    return Sums(
-        calls=1,
-        failed=int(row.status is CallStatus.FAILED),
-        invalid=int(is_invalid),
-        input=row.usage.input,
-        cached=row.usage.cached,
-        output=row.usage.output,
-        usd=row.cost_usd,
-        realtime_usd=row.realtime_usd,
-        invalid_usd=row.cost_usd if is_invalid else Decimal(0),
-    )
+    return Group(row.site, row.step, row.model, SERVED[row.tier], row.answered_at.astimezone(UTC).date())
 
 
 Parts = dict[tuple[str, ...], Sums]
 
 
 def _grouped(groups: Mapping[Group, Sums], key: Callable[[Group], tuple[str, ...]]) -> Parts:
-    parts: Parts = {}
+    parts: dict[tuple[str, ...], list[Sums]] = {}
     for group, sums in groups.items():
-        parts.setdefault(key(group), Sums()).add(sums)
-    return parts
+        parts.setdefault(key(group), []).append(sums)
+    return {name: together(held) for name, held in parts.items()}
 
 
 def _dearest_first(parts: Parts) -> Parts:
@@ -182,13 +147,10 @@ def _parts(groups: Mapping[Group, Sums], since: date) -> tuple[str, Parts]:
     days = sorted({group.day for group in groups}) or [since]
     span = days[-1] - days[0] + timedelta(days=1)
     unit = next((unit for length, unit in SHORT if span <= length), "month")
-    parts: Parts = {}
-    for number in range(span.days):
-        # Every day, so that a part without calls is there, with nothing in it.
-        parts.setdefault(_part(days[0] + timedelta(days=number), unit, since), Sums())
-    for group, sums in groups.items():
-        parts[_part(group.day, unit, since)].add(sums)
-    return unit, parts if groups else {}
+    # Every day, so that a part without calls is there, with nothing in it.
+    every = (_part(days[0] + timedelta(days=number), unit, since) for number in range(span.days))
+    nothing: Parts = {part: Sums() for part in every}
+    return unit, nothing | _grouped(groups, lambda group: _part(group.day, unit, since)) if groups else {}
 
 
 def _part(day: date, unit: str, since: date) -> tuple[str]:
@@ -199,14 +161,7 @@ def _part(day: date, unit: str, since: date) -> tuple[str]:
 def _frame(parts: Parts, names: list[str]) -> pd.DataFrame:
     keys = list(parts)
     index = pd.MultiIndex.from_tuples(keys, names=names) if len(names) > 1 else pd.Index([key for (key,) in keys])
-    frame = pd.DataFrame(index=index.set_names(names))
-    for field in fields(Sums):
-        values = [getattr(sums, field.name) for sums in parts.values()]
-        frame[field.name] = pd.Series(values, index=index, dtype="int64" if field.type is int else object)
-    frame["saving_usd"] = frame["realtime_usd"] - frame["usd"]
-    shares = [share(sums.realtime_usd - sums.usd, sums.realtime_usd) for sums in parts.values()]
-    frame["saving_percent"] = pd.Series(shares, index=index, dtype=object)
-    return frame
+    return frame(index.set_names(names), list(parts.values()), COLUMNS)
 
 
 def sections(report: PeriodReport) -> list[tuple[str, str, list[list[str]]]]:
@@ -237,17 +192,13 @@ def remarks(report: PeriodReport) -> list[str]:
     """What the tables do not show."""
     if not report.calls:
         return ["There is no call in this time."]
-    said = [f"{_calls(report.calls)} in all. Figures are rounded; `pressrun costs --json` has every digit."]
+    said = [f"{say_calls(report.calls)} in all. Figures are rounded; `pressrun costs --json` has every digit."]
     if report.invalid_calls:
-        unfit = f"{_calls(report.invalid_calls)} came back unfit to use and had to be paid for"
+        unfit = f"{say_calls(report.invalid_calls)} came back unfit to use and had to be paid for"
         said.append(f"{unfit}: {usd(report.invalid)}.")
     if report.failed:
-        said.append(f"{_calls(report.failed)} failed; the provider does not bill these.")
+        said.append(f"{say_calls(report.failed)} failed; the provider does not bill these.")
     return said
-
-
-def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def month_markdown(report: PeriodReport, month: date, *, simulated: bool) -> str:
@@ -256,7 +207,7 @@ def month_markdown(report: PeriodReport, month: date, *, simulated: bool) -> str
     tables = [f"## {title}\n\n{_table(name, lines)}" for title, name, lines in sections(report) if report.calls]
     parts = [
         f"# Costs of {month:%B %Y}",
-        SIMULATED if simulated else "",
+        f"> **{SIMULATED}** {SIMULATED_NOTE}" if simulated else "",
         f"| Spent | Saved, {BASELINE} | The same in real time |\n| ---: | ---: | ---: |\n"
         f"| **{usd(report.total)}** | {saved} | {usd(report.realtime_total)} |",
         *tables,

@@ -4,8 +4,8 @@ Invariant: totals are sums of `Decimal` objects and equal the rows exactly; no f
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -13,15 +13,15 @@ import pandas as pd
 
 from pressrun.calls import StepName
 from pressrun.costs.forecast import Forecast
-from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.costs.ledger import LedgerRow
 from pressrun.costs.money import share
+from pressrun.costs.sums import Sums, frame, together
 from pressrun.costs.variance import SERVED, StepVariance, count_words, variance_table
 from pressrun.prices import Tier
 
 __all__ = ["LINE", "CostReport", "cost_report"]
 
-COUNTS = ["calls", "failed", "invalid", "reused", "input", "cached", "output"]
-MONEY = ["usd", "realtime_usd"]
+COLUMNS = ["calls", "failed", "invalid", "reused", "input", "cached", "output", "usd", "realtime_usd"]
 LINE = ["step", "route", "model"]
 Line = tuple[StepName, Tier, str]
 """What is summed apart: a step by a route on a model."""
@@ -116,38 +116,6 @@ def cost_report(
     )
 
 
-@dataclass
-class Sums:
-    """Some of the rows, added up."""
-
-    calls: int = 0
-    failed: int = 0
-    invalid: int = 0
-    reused: int = 0
-    input: int = 0
-    cached: int = 0
-    output: int = 0
-    usd: Decimal = Decimal(0)
-    realtime_usd: Decimal = Decimal(0)
-    reused_usd: Decimal = Decimal(0)
-    invalid_usd: Decimal = Decimal(0)
-
-    def add(self, row: LedgerRow) -> None:
-        self.calls += 1
-        self.failed += row.status is CallStatus.FAILED
-        self.input += row.usage.input
-        self.cached += row.usage.cached
-        self.output += row.usage.output
-        self.usd += row.cost_usd
-        self.realtime_usd += row.realtime_usd
-        if row.status is CallStatus.INVALID:
-            self.invalid += 1
-            self.invalid_usd += row.cost_usd
-        if row.reused:
-            self.reused += 1
-            self.reused_usd += row.cost_usd
-
-
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
 
@@ -155,7 +123,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 def _by_step(lines: Mapping[Line, Sums]) -> pd.DataFrame:
     groups = _grouped(lines, 0)
     steps = [step for step in StepName if step in groups]
-    table = _frame(pd.Index([step.value for step in steps], name="step"), [groups[step] for step in steps])
+    table = frame(pd.Index([step.value for step in steps], name="step"), [groups[step] for step in steps], COLUMNS)
     table["served"] = [_served(lines, step) for step in steps]
     return table
 
@@ -163,19 +131,19 @@ def _by_step(lines: Mapping[Line, Sums]) -> pd.DataFrame:
 def _by_route(lines: Mapping[Line, Sums]) -> pd.DataFrame:
     groups = _grouped(lines, 1)
     tiers = [tier for tier in SERVED if tier in groups]
-    return _frame(pd.Index([SERVED[tier] for tier in tiers], name="route"), [groups[tier] for tier in tiers])
+    return frame(pd.Index([SERVED[tier] for tier in tiers], name="route"), [groups[tier] for tier in tiers], COLUMNS)
 
 
 def _by_model(lines: Mapping[Line, Sums]) -> pd.DataFrame:
     groups = _grouped(lines, 2)
     dearest = sorted(groups, key=lambda model: (-groups[model].usd, model))
-    return _frame(pd.Index(dearest, name="model"), [groups[model] for model in dearest])
+    return frame(pd.Index(dearest, name="model"), [groups[model] for model in dearest], COLUMNS)
 
 
 def _by_line(lines: Mapping[Line, Sums]) -> pd.DataFrame:
     dearest = sorted(lines, key=lambda line: (-lines[line].usd, *map(str, line)))
     names = [[step.value for step, _, _ in dearest], [SERVED[tier] for _, tier, _ in dearest], [m for *_, m in dearest]]
-    return _frame(pd.MultiIndex.from_arrays(names, names=LINE), [lines[line] for line in dearest])
+    return frame(pd.MultiIndex.from_arrays(names, names=LINE), [lines[line] for line in dearest], COLUMNS)
 
 
 def _grouped(lines: Mapping[Line, Sums], part: int) -> dict[Any, Sums]:
@@ -183,11 +151,7 @@ def _grouped(lines: Mapping[Line, Sums], part: int) -> dict[Any, Sums]:
     groups: dict[Any, list[Sums]] = defaultdict(list)
     for line, sums in lines.items():
         groups[line[part]].append(sums)
-    return {name: _together(group) for name, group in groups.items()}
-
-
-def _together(parts: Sequence[Sums]) -> Sums:
-    return Sums(**{one.name: sum(getattr(part, one.name) for part in parts) for one in fields(Sums)})
+    return {name: together(group) for name, group in groups.items()}
 
 
 def _served(lines: Mapping[Line, Sums], step: StepName) -> str:
@@ -196,15 +160,3 @@ def _served(lines: Mapping[Line, Sums], step: StepName) -> str:
         if its_step is step:
             counts[tier] += sums.calls
     return count_words(counts)
-
-
-def _frame(index: "pd.Index[Any]", sums: Sequence[Sums]) -> pd.DataFrame:
-    table = pd.DataFrame(index=index)
-    for name in COUNTS:
-        table[name] = pd.Series([getattr(one, name) for one in sums], index=index, dtype="int64")
-    for name in MONEY:
-        table[name] = pd.Series([getattr(one, name) for one in sums], index=index, dtype=object)
-    table["saving_usd"] = table["realtime_usd"] - table["usd"]
-    shares = [share(saving, whole) for saving, whole in zip(table["saving_usd"], table["realtime_usd"], strict=True)]
-    table["saving_percent"] = pd.Series(shares, index=index, dtype=object)
-    return table
