@@ -22,10 +22,11 @@ from rich.text import Text
 from pressrun.batches_screen import counted, plain, wide_console
 from pressrun.costs import LedgerFile, percent, to_csv, usd
 from pressrun.costs.periods import BASELINE, HEAD, PeriodReport, period_json, period_report, remarks, sections
-from pressrun.costs.reconcile import SIMULATED, Figures, Line, Outcome, Reconciliation, read_export
+from pressrun.costs.reconcile import SIMULATED, Line, Outcome, Reconciliation
 from pressrun.costs.reconcile import reconcile as compare
 from pressrun.costs.sections import SIMULATED as NO_MONEY
 from pressrun.costs.sections import SIMULATED_NOTE
+from pressrun.costs.usage_export import Figures, read_export
 from pressrun.durations import parse_duration
 from pressrun.errors import Refused
 from pressrun.settings import Settings

@@ -1,57 +1,20 @@
-"""OpenAI's exports as they are found in public, and the ledger beside them."""
+"""The ledger beside OpenAI's exports."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pressrun.calls import Route, Usage
 from pressrun.costs import CallStatus, LedgerRow
-from pressrun.costs.reconcile import SIMULATED, Key, Outcome, Reconciliation, read_export, reconcile
-from pressrun.errors import Refused
+from pressrun.costs.reconcile import SIMULATED, Outcome, Reconciliation, reconcile
+from pressrun.costs.usage_export import Key, read_export
 
 from .books import a_row
+from .exports import COSTS_HEAD, DAY, HEAD, billed, empty, export, times, used
 
 OPENAI = "https://api.openai.com/v1"
-DAY = datetime(2026, 11, 20, tzinfo=UTC)
-HEAD = (
-    "start_time,end_time,start_time_iso,end_time_iso,project_id,num_model_requests,user_id,api_key_id,model,batch,"
-    "service_tier,compute_units,input_tokens,output_tokens,input_cached_tokens,input_cache_write_tokens"
-)
-COSTS_HEAD = (
-    "start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,quantity,quantity_unit,line_item,"
-    "user_id,api_key_id,project_id,organization_id,project_name,organization_name,user_email"
-)
-
-
-def times(day: int) -> str:
-    """The bucket of a day of November 2026, as the export writes it."""
-    start = DAY.replace(day=day)
-    end = start + timedelta(days=1)
-    return f"{start.timestamp():.0f},{end.timestamp():.0f},{start.isoformat()},{end.isoformat()}"
-
-
-def used(day: int, model: str = "gpt-6-luna-2026-09-01", **changes: object) -> str:
-    """A line of the completions export: two calls like that of `a_row`, by batch."""
-    cells = {"requests": "2.0", "batch": "True", "input": "4000.0", "output": "4000.0", "cached": "2000.0", **changes}
-    return (
-        f"{times(day)},proj_1,{cells['requests']},user-1,key_1,{model},{cells['batch']},default,,"
-        f"{cells['input']},{cells['output']},{cells['cached']},0.0"
-    )
-
-
-def empty(day: int) -> str:
-    return times(day) + "," * 12
-
-
-def billed(day: int, amount: str, line_item: str = "", currency: str = "usd") -> str:
-    return f'{times(day)},{amount},{currency},1000.0,tokens,"{line_item}",,,proj_1,org_1,,Personal,'
-
-
-def export(*lines: str, head: str = HEAD) -> str:
-    return "\n".join([head, *lines]) + "\n"
 
 
 def paid(day: int, **changes: object) -> LedgerRow:
@@ -64,12 +27,6 @@ def compared(text: str, *rows: LedgerRow) -> Reconciliation:
 
 def outcomes(result: Reconciliation) -> list[Outcome]:
     return [line.outcome for line in result.days]
-
-
-def refused(text: str) -> str:
-    with pytest.raises(Refused) as caught:
-        read_export(text, "export.csv")
-    return str(caught.value)
 
 
 def test_calls_that_both_sides_counted_match_whatever_snapshot_served_them():
@@ -208,73 +165,6 @@ def test_free_usage_is_nothing_on_either_side():
     assert outcomes(compared(export(billed(20, "0.0", "gpt-6-luna, input"), head=COSTS_HEAD))) == []
 
 
-def test_a_file_without_use_is_refused_with_what_was_found_and_what_is_wanted():
-    text = refused("name,colour\nbread,brown\n")
-    assert "columns found: name, colour" in text
-    assert "wanted for usage: start_time, num_model_requests, input_tokens, output_tokens" in text
-    assert "wanted for costs: start_time, amount_value" in text
-    assert "nothing was" in text
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", "{}", "PK\x03\x04\x14\x00\x06\x00", '"', "\x1b[2J,a"])
-def test_what_is_no_table_is_refused_without_a_traceback_or_a_control_character(text):
-    assert "\x1b" not in refused(text)
-
-
-def test_an_images_export_is_refused_with_what_to_export_instead():
-    assert "completions export" in refused("start_time,end_time,images,num_model_requests,model\n")
-
-
-def test_the_export_of_a_time_without_usage_is_refused_with_what_it_means():
-    text = refused("start_time,end_time,start_time_iso,end_time_iso\n" + times(20) + "\n")
-    assert "nothing was used" in text
-
-
-def test_all_faulty_lines_are_told_at_once_with_their_numbers():
-    text = refused(
-        export(
-            used(19),
-            used(20, requests="two", batch="perhaps"),
-            used(21, input="-5", output="1.5", cached=""),
-            used(22).replace("1795305600", "yesterday"),
-            used(23, input=""),
-            "1,2,3",
-            used(24).replace("2026-11-25", "2026-11-27").replace("1795564800", "1795737600"),
-        )
-    )
-    assert text.splitlines() == [
-        "export.csv is faulty, so nothing was compared. Export it again.",
-        "  line 3: batch 'perhaps' is neither true nor false",
-        "  line 3: num_model_requests 'two' is not a number",
-        "  line 4: input_tokens '-5' is not a count (0, 1, 2 ...)",
-        "  line 4: output_tokens '1.5' is not a count (0, 1, 2 ...)",
-        "  line 5: start_time 'yesterday' is not a time (seconds since 1970, or 2026-11-23T00:00:00)",
-        "  line 6: input_tokens '' is not a number",
-        "  line 7: 3 cells, where the first line has 16",
-        "  line 8: a bucket that is not within one day (UTC)",
-    ]
-
-
-@pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e999999", "1_000", "0,5", "$1", "١", "1e30"])
-def test_an_amount_is_plain_digits(amount):
-    assert "is not a number" in refused(export(billed(20, f'"{amount}"'), head=COSTS_HEAD))
-
-
-@pytest.mark.parametrize("start", ["1795132800000", "1.79513E+09", "20.11.2026", "2026-11-20T25:00", ""])
-def test_a_time_that_could_be_misread_is_refused(start):
-    line = f"{start},2,4000,4000"
-    said = refused(export(line, head="start_time,num_model_requests,input_tokens,output_tokens"))
-    assert "line 2" in said
-
-
-def test_costs_in_another_currency_are_refused():
-    assert "is not USD" in refused(export(billed(20, "1", currency="eur"), head=COSTS_HEAD))
-
-
-def test_a_file_that_was_cut_off_within_a_quoted_cell_is_refused():
-    assert "line 3" in refused(export(used(20), '1795132800,"179513', head=HEAD))
-
-
 a_use = st.tuples(
     st.integers(1, 28),
     st.sampled_from(["gpt-6-luna", "gpt-6-sol", "gpt-image-2.5-flare"]),
@@ -307,14 +197,3 @@ def test_a_ledger_agrees_with_its_own_export_and_every_total_equals_the_rows(use
         assert sum(line.ledger.get(name, Decimal(0)) for line in by_use.days) == by_use.total.ledger.get(name, 0)
     assert by_cost.total.ledger.get("usd", 0) == sum(row.cost_usd for row in rows)
     assert sum(line.ledger["usd"] for line in by_cost.period) == sum(row.cost_usd for row in rows)
-
-
-@settings(max_examples=200)
-@given(
-    st.text(max_size=200) | st.lists(st.text(max_size=8), max_size=16).map(lambda cells: f"{HEAD}\n{','.join(cells)}")
-)
-def test_any_text_is_an_export_or_refused(text):
-    try:
-        read_export(text, "export.csv")
-    except Refused as error:
-        assert "export.csv" in str(error)

@@ -1,0 +1,199 @@
+"""What OpenAI counted itself: its exports of usage and of costs, read.
+
+Invariant: a file is read whole or refused whole, with every fault and its line; what an export does not tell apart
+(models, batch or not) stays one sum.
+
+The exports ("Export" on the usage page; up to 60 days, in UTC, possibly late, says OpenAI's help article 8554956) have
+the names of the Usage and Costs API (openai 3.54.0, `types/admin/organization/usage_*_response.py`). So do files in
+public repositories: `completions_usage_*.csv` and `cost_*.csv` of August 2026 in pmutua/afyaplus-multimodal-intake-
+assistant, of 2025 in xavierjflanagan/Guardian, and `cost_*.csv` in wanlonghenry/aiecon. They show that an empty bucket
+is a line of times alone, that counts are written `31422.0`, and that a time may lack its offset. GPT Image models are
+among the completions; the images export has pictures and no tokens, so nothing in it can be compared. A line item of
+the costs is `gpt-5.6-luna, cached input` or `gpt-image-2-2026-04-21 image, output`, with `batch api | ` before it for a
+batch, which is billed on the day on which it completes.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pressrun.errors import Refused
+from pressrun.models import undated
+
+__all__ = ["Export", "Figures", "Key", "read_export", "summed"]
+
+Figures = Mapping[str, Decimal]
+"""Amounts by measure: `requests`; `input`, `cached`, `output` (tokens, `cached` within `input`); `usd`."""
+UNTOLD: Mapping[str, Any] = {"model": "", "batch": None}
+"""Fields of a `Key` as they are where an export does not say."""
+MEASURES = {"usage": ("requests", "input", "cached", "output"), "costs": ("usd",)}
+WANTED = {"usage": ("start", "requests", "input", "output"), "costs": ("start", "usd")}
+HINTS = {
+    "images": "The images export counts pictures; the tokens of GPT Image models are in the completions export.",
+    "end_time_iso": "Times alone are what OpenAI writes when nothing was used in the dates and the project chosen.",
+}
+"""What to say of a file without use that has this column."""
+
+
+class Key(NamedTuple):
+    """What is compared with each other."""
+
+    day: date | None = None
+    """In UTC; None for the whole period."""
+    model: str = ""
+    """Without the date of its snapshot; empty for all of them."""
+    batch: bool | None = None
+    """None for both routes together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What the provider counted."""
+
+    since: datetime
+    until: datetime
+    """The end of the last bucket: not itself in the period."""
+    measures: tuple[str, ...]
+    blind: Mapping[str, Any]
+    """Fields of a `Key` that the export does not tell apart, with what stands there instead."""
+    counted: Mapping[Key, Figures]
+
+
+def summed(counted: Iterable[tuple[Key, Figures]], blind: Mapping[str, Any]) -> Mapping[Key, Figures]:
+    """Added up without telling apart what `blind` names."""
+    sums: dict[Key, dict[str, Decimal]] = {}
+    for key, figures in counted:
+        into = sums.setdefault(key._replace(**blind), {})
+        for name, amount in figures.items():
+            into[name] = into.get(name, Decimal(0)) + amount
+    return sums
+
+
+def read_export(text: str, source: str) -> Export:
+    """Read an export (CSV); `source` names it in messages. Raises `Refused` with all faults at once."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    buckets: list[tuple[datetime, datetime]] = []
+    entries: list[tuple[Key, Figures]] = []
+    faults: list[str] = []
+    measures: tuple[str, ...] = ()
+    try:
+        names = [re.sub(r"\W+", "_", name.lower()).strip("_") for name in next(lines, [])]
+        places, measures = _recognise(names, source)
+        for cells in filter(any, lines):
+            values, wrong = _values(cells, names, places, measures)
+            faults += [f"line {lines.line_num}: {fault}" for fault in wrong]
+            if not wrong:
+                buckets.append((values["start"], values["end"]))
+            if not wrong and measures[0] in values:
+                model, batch = values.get("line_item") or (undated(values.get("model", "")), values.get("batch"))
+                entries.append((Key(values["start"].date(), model, batch), {name: values[name] for name in measures}))
+    except csv.Error as error:
+        faults.append(f"line {lines.line_num}: {error}")
+    if not faults and not buckets:
+        faults.append("line 1: names of columns, and no line after them")
+    if faults:
+        raise Refused("\n  ".join([f"{source} is faulty, so nothing was compared. Export it again.", *faults]))
+    blind = {name: none for name, none in UNTOLD.items() if any(getattr(key, name) == none for key, _ in entries)}
+    since, until = min(start for start, _ in buckets), max(end for _, end in buckets)
+    return Export(since=since, until=until, measures=measures, blind=blind, counted=summed(entries, blind))
+
+
+def _recognise(names: list[str], source: str) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Where our columns are, and what the file measures. Raises `Refused` when it is of no use."""
+    known = {ours: [names.index(name) for name in aliases if name in names] for ours, (aliases, _) in COLUMNS.items()}
+    places = {ours: found[0] for ours, found in known.items() if found}
+    kind = next((kind for kind, wanted in WANTED.items() if places.keys() >= set(wanted)), None)
+    if kind:
+        return places, tuple(name for name in MEASURES[kind] if name in places)
+    hint = next((hint for name, hint in HINTS.items() if name in names), "")
+    wanted = [f"  wanted for {what}: {', '.join(COLUMNS[name][0][0] for name in WANTED[what])}" for what in WANTED]
+    raise Refused(
+        f"{source}: not an export that can be compared, so nothing was.\n"
+        f"  columns found: {', '.join(name[:40] for name in names[:40]) or 'none'}\n"
+        + "\n".join([*wanted, f"Export the usage of completions, or the costs, as CSV from the usage page. {hint}"])
+    )
+
+
+def _values(
+    cells: list[str], names: list[str], places: Mapping[str, int], measures: Iterable[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """What a line says, and what is wrong with it; of a bucket without figures only the times are read."""
+    if len(cells) != len(names):
+        return {}, [f"{len(cells)} cells, where the first line has {len(names)}"]
+    is_busy = any(cells[places[name]].strip() for name in measures)
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for name, place in places.items():
+        try:
+            if is_busy or name in ("start", "end"):
+                values[name] = COLUMNS[name][1](cells[place].strip())
+        except ValueError as error:
+            wrong.append(f"{names[place]} {cells[place]!r} {error}")
+    if "start" in values and not wrong:
+        midnight = datetime.combine(values["start"].date() + timedelta(days=1), time(), UTC)
+        if not values["start"] < values.setdefault("end", midnight) <= midnight:
+            wrong.append("a bucket that is not within one day (UTC)")
+    return values, wrong
+
+
+def _moment(text: str) -> datetime:
+    try:
+        if re.fullmatch(r"\d{10}(\.0+)?", text):
+            return datetime.fromtimestamp(int(text[:10]), UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a time (seconds since 1970, or 2026-11-23T00:00:00)") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _amount(text: str) -> Decimal:
+    if not re.fullmatch(r"-?\d{1,18}(\.\d{0,60})?(e-\d\d?)?", text, re.IGNORECASE | re.ASCII):
+        raise ValueError("is not a number")
+    return Decimal(text)
+
+
+def _count(text: str) -> Decimal:
+    amount = _amount(text)
+    if amount < 0 or amount != amount.to_integral_value():
+        raise ValueError("is not a count (0, 1, 2 ...)")
+    return amount
+
+
+def _choice(choices: Mapping[str, Any], complaint: str) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if text.lower() not in choices:
+            raise ValueError(complaint)
+        return choices[text.lower()]
+
+    return read
+
+
+def _line_item(text: str) -> tuple[str, bool | None]:
+    """Model and whether by batch; an item of another service of the provider keeps its name, so nothing matches it."""
+    service, _, item = text.rpartition(" | ")
+    model = undated(re.sub(r" (text|image|audio)$", "", item.partition(",")[0].strip()))
+    if service.lower() in ("", "batch api"):
+        return model, bool(service) if item else None
+    return f"{service} | {model}", False
+
+
+COLUMNS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
+    "start": (("start_time", "start_time_iso", "date"), _moment),
+    "end": (("end_time", "end_time_iso"), _moment),
+    "model": (("model",), str),
+    "batch": (("batch", "is_batch"), _choice({"true": True, "false": False, "": None}, "is neither true nor false")),
+    "requests": (("num_model_requests", "num_requests", "requests"), _count),
+    "input": (("input_tokens", "prompt_tokens"), _count),
+    "cached": (("input_cached_tokens", "cached_input_tokens", "cached_tokens"), lambda text: _count(text or "0")),
+    "output": (("output_tokens", "completion_tokens"), _count),
+    "usd": (("amount_value", "amount", "amount_usd", "cost_usd"), _amount),
+    "currency": (("amount_currency", "currency"), _choice({"usd": "usd", "": "usd"}, "is not USD, as the ledger is")),
+    "line_item": (("line_item",), _line_item),
+}
+"""Our columns: the names that they may have in a file (the first that is there counts), and how a cell is read."""
