@@ -14,8 +14,6 @@ __all__ = ["estimated_usage"]
 
 def estimated_usage(call: Call, order: Order) -> Usage:
     """Tokens that one call is expected to use. What is cached is not foreseen."""
-    if call.repairs:
-        return Usage()
     output = STEPS[call.step].output_tokens(order) * len(call.covers)
     is_image = call.endpoint is Endpoint.IMAGES
     return Usage(input=_input_tokens(call), output=output, output_image=output if is_image else 0)

@@ -15,11 +15,11 @@ from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, Usage
 from pressrun.costs import CallEstimate, Forecast, ForecastLine, LedgerFile, forecast_costs, usd
 from pressrun.costs.forecast import ROUTE_TIERS
 from pressrun.costs.lessons import NO_LESSONS, Lessons, learn
-from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
+from pressrun.errors import OverBudget, ProviderUnfit
 from pressrun.estimates import estimated_usage
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, load_price_table, unit_prices
+from pressrun.prices import PriceTable, Tier, known_tiers, load_price_table
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
@@ -39,7 +39,6 @@ class Plan(Frozen):
     order: Order
     routes: dict[StepName, StepRoute]
     max_wait: timedelta
-    made_at: datetime
     forecast: Forecast
     lessons: Lessons
     """Of past runs."""
@@ -113,7 +112,7 @@ def make_plan(
     warnings += price_notices([order.text_model, order.image_model], now, table)
     batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
     # Of our endpoints only Chat Completions has the tier.
-    flexible = {Endpoint.CHAT: _has_price(order.text_model, Tier.FLEX, now, table), Endpoint.IMAGES: False}
+    flexible = {Endpoint.CHAT: Tier.FLEX in known_tiers(order.text_model, now, table), Endpoint.IMAGES: False}
     routes = {}
     for step in [*PIPELINE, *([REVIEW] if strategy.review_images else [])]:
         model = order.model(step.endpoint)
@@ -124,7 +123,6 @@ def make_plan(
         order=order,
         routes=routes,
         max_wait=strategy.max_wait_time,
-        made_at=now,
         forecast=forecast_costs(_forecast_lines(order, routes, lessons, strategy.review_images), now, table),
         lessons=lessons,
         price_table=table,
@@ -161,15 +159,7 @@ def model_warnings(order: Order, today: date, told: Mapping[str, date] = Mapping
 def _batchable(model: str, now: datetime, table: PriceTable | None) -> bool:
     """Whether a model can be asked by batch at a known price; of one that is not in our table only the price tells."""
     info = model_info(model)
-    return (info is None or info.batch) and _has_price(model, Tier.BATCH, now, table)
-
-
-def _has_price(model: str, tier: Tier, now: datetime, table: PriceTable | None) -> bool:
-    try:
-        unit_prices(model, tier, now, table)
-    except UnknownPrice:
-        return False
-    return True
+    return (info is None or info.batch) and Tier.BATCH in known_tiers(model, now, table)
 
 
 def _forecast_lines(

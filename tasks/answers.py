@@ -49,9 +49,9 @@ def answer_now(call: Call, provider: Provider, route: Route, books: Books, estim
     not be answered (or would break the cap), `TemporaryFailure` when the retries are used up.
     """
     with client_for(provider) as client:
-        asking = Asking(client=client, call=call, books=books, estimate=estimate)
+        request = Request(client=client, call=call, books=books, estimate=estimate)
         try:
-            answer = _ask_at_flex(asking) if route is Route.FLEX else _ask(asking)
+            answer = _ask_at_flex(request) if route is Route.FLEX else _ask(request)
         except OverCap as over:
             raise CallFailed(say_over(over), code=OVER_CAP) from None
     tell(CallDone(call=call, answer=answer, reused=False))
@@ -59,7 +59,7 @@ def answer_now(call: Call, provider: Provider, route: Route, books: Books, estim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class Request:
     """One call, whom to ask, and where its cost is entered."""
 
     client: OpenAI
@@ -68,42 +68,42 @@ class Asking:
     estimate: CallEstimate
 
 
-def _ask(asking: Asking, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD) -> Answer:
+def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD) -> Answer:
     """Ask, committed to the most that the call may cost; a request whose answer is lost stays committed to."""
     # At flex too: a reply may say that it was served, and is billed, at the standard tier.
-    commitments = [asking.books.commit(asking.call, Tier.STANDARD)]
+    commitments = [request.books.commit(request.call, Tier.STANDARD)]
 
     def before_repeat() -> None:
-        asking.books.lose(commitments[-1])
-        commitments.append(asking.books.commit(asking.call, Tier.STANDARD))
+        request.books.lose(commitments[-1])
+        commitments.append(request.books.commit(request.call, Tier.STANDARD))
 
     try:
-        answer = ask(asking.client, asking.call, run_id=flow_run.id or "", tier=tier, before_repeat=before_repeat)
+        answer = ask(request.client, request.call, run_id=flow_run.id or "", tier=tier, before_repeat=before_repeat)
     except TemporaryFailure as failure:
         if not failure.unheard:
-            asking.books.settle(commitments[-1])
+            request.books.settle(commitments[-1])
         raise
     except CallFailed:
-        asking.books.settle(commitments[-1])
+        request.books.settle(commitments[-1])
         raise
     else:
         # First into the ledger, then out of what is committed: a process killed in between has it in both, not in none.
-        asking.books.enter(asking.call, answer, asking.estimate)
-        asking.books.settle(commitments[-1])
+        request.books.enter(request.call, answer, request.estimate)
+        request.books.settle(commitments[-1])
         return answer
     finally:
         # Whatever happened, nobody waits for it any longer.
-        asking.books.lose(commitments[-1])
+        request.books.lose(commitments[-1])
 
 
-def _ask_at_flex(asking: Asking) -> Answer:
+def _ask_at_flex(request: Request) -> Answer:
     try:
-        answer = _ask(asking, Tier.FLEX)
+        answer = _ask(request, Tier.FLEX)
     except FlexUnavailable as unavailable:
-        _say(asking.call, f"{unavailable}, so the standard tier is asked, at its price")
-        return _ask(asking)
+        _say(request.call, f"{unavailable}, so the standard tier is asked, at its price")
+        return _ask(request)
     if answer.route is not Route.FLEX:
-        _say(asking.call, "the provider did not confirm that flex served it, so it counts at the standard price")
+        _say(request.call, "the provider did not confirm that flex served it, so it counts at the standard price")
     return answer
 
 

@@ -141,11 +141,6 @@ class LedgerFile:
             found = database.execute(query, (len(work), work)).fetchone()
         return str(found[0]) if found else work
 
-    def spent(self, budget: str) -> Decimal:
-        """USD that have been billed against a budget."""
-        with self._open() as database:
-            return _spent(database, budget)
-
     def committed(self, budget: str) -> Decimal:
         """USD that are spent or may yet be billed for what is under way."""
         with self._open() as database:

@@ -21,7 +21,7 @@ __all__ = ["CAUSES", "EXACT", "SERVED", "StepVariance", "count_words", "variance
 
 CAUSES = ["unforeseen_usd", "usage_usd", "route_usd", "calls_usd"]
 EXACT = Context(prec=100)
-"""What was expected of a call can be the thirteenth part of a sum, whose digits the usual context would round."""
+"""The causes must add up whatever estimates a ledger has, also ones with more digits than the usual context keeps."""
 SERVED = {Tier.BATCH: "batch", Tier.FLEX: "flex", Tier.STANDARD: "real time", Tier.PRIORITY: "priority"}
 """What can have served a call, as a person reads it and in the order of the report."""
 COUNTS = ["unforeseen_calls", "rerouted_calls", "unanswered_calls"]

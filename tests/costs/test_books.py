@@ -43,7 +43,7 @@ def test_an_answer_is_entered_once_and_seen_as_paid(tmp_path):
     books = some_books(tmp_path)
     call = a_capped_call()
     rows = [books.enter(call, an_answer(call, batch_id="b1"), CallEstimate()) for _ in range(2)]
-    assert rows[0].cost_usd == books.file.spent(books.budget)
+    assert rows[0].cost_usd == books.file.committed(books.budget)
     assert books.answered([call]) == {call.id: "b1"}
 
 

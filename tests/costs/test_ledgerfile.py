@@ -32,7 +32,7 @@ def test_a_row_comes_back_as_it_was_entered_to_the_last_digit(ledger):
 def test_a_payment_that_is_entered_twice_is_in_the_books_once(ledger):
     ledger.enter([a_row()], budget="b")
     LedgerFile(ledger.path).enter([a_row(), a_row(entry_id="other")], budget="b")
-    assert ledger.spent("b") == 2 * a_row().cost_usd
+    assert ledger.committed("b") == 2 * a_row().cost_usd
 
 
 @pytest.mark.parametrize("change", ["UPDATE entries SET cost_usd = '0'", "DELETE FROM entries"])
