@@ -87,9 +87,7 @@ def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDA
         request.books.settle(commitments[-1])
         raise
     else:
-        # First into the ledger, then out of what is committed: a process killed in between has it in both, not in none.
-        request.books.enter(request.call, answer, request.estimate)
-        request.books.settle(commitments[-1])
+        request.books.enter(request.call, answer, request.estimate, settles=commitments[-1])
         return answer
     finally:
         # Whatever happened, nobody waits for it any longer.

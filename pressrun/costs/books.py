@@ -1,7 +1,7 @@
 """The books of one run: what it enters in the ledger, and what it may commit to under its cap.
 
-Invariant: a call is committed to, at the most that it can cost, before it is sent; what it did cost is in the ledger
-before the commitment ends. So billed and in flight together never exceed the cap, whatever is killed and restarted.
+Invariant: a call is committed to, at the most that it can cost, before it is sent; the commitment ends when what it did
+cost is in the ledger. So billed and in flight together never exceed the cap, whatever is killed and restarted.
 """
 
 import time
@@ -42,10 +42,10 @@ class Books(Frozen):
     def file(self) -> LedgerFile:
         return _ledger_file(self.path)
 
-    def enter(self, call: Call, answer: Answer, estimate: CallEstimate) -> LedgerRow:
-        """Enter one answer; entering it again changes nothing."""
+    def enter(self, call: Call, answer: Answer, estimate: CallEstimate, *, settles: str | None = None) -> LedgerRow:
+        """Enter one answer, which ends the commitment that it `settles`; entering it again changes nothing."""
         row = self._row(call, answer, estimate)
-        self.file.enter([row], budget=self.budget)
+        self.file.enter([row], budget=self.budget, settles=settles)
         return row
 
     def enter_all(
@@ -96,7 +96,7 @@ class Books(Frozen):
             time.sleep(LOOK_AGAIN)
 
     def settle(self, name: str) -> None:
-        """End a commitment: its call is in the ledger, or certain not to be billed."""
+        """End a commitment whose call is certain not to be billed."""
         self.file.settle(name)
         self.lose(name)
 

@@ -68,8 +68,12 @@ class LedgerFile:
             database.execute("PRAGMA journal_mode=WAL")
             database.executescript(SCHEMA + "".join(map(_append_only, TABLES)))
 
-    def enter(self, rows: Iterable[LedgerRow], *, budget: str) -> None:
-        """Enter payments; one that is in the ledger already is left as it is."""
+    def enter(self, rows: Iterable[LedgerRow], *, budget: str, settles: str | None = None) -> None:
+        """Enter payments; one that is in the ledger already is left as it is.
+
+        `settles` names the commitment that they are for: it ends in the same transaction, so what was paid is never
+        counted twice, nor not at all, wherever the process is killed.
+        """
         now = _now()
         records = [
             (
@@ -87,6 +91,8 @@ class LedgerFile:
         ]
         with self._transaction() as database:
             database.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
+            if settles:
+                _settle(database, [settles], withdrawn=False)
 
     def judge_unfit(self, entry_ids: Iterable[str]) -> None:
         """Note that replies were paid for but could not be used."""
@@ -187,9 +193,9 @@ class LedgerFile:
             return frozenset(call_id for (call_id,) in database.execute(query, (budget,)))
 
     def settle(self, name: str) -> None:
-        """End a commitment: its call is in the ledger, or certain not to be billed."""
+        """End a commitment whose call is certain not to be billed."""
         with self._transaction() as database:
-            database.execute("INSERT OR IGNORE INTO settled VALUES (?, ?, ?)", (name, False, _now()))
+            _settle(database, [name], withdrawn=False)
 
     def settle_batch(self, call_ids: Collection[str], *, budget: str, after: str = "", withdrawn: bool = False) -> None:
         """End the commitments of a batch's calls: it has ended and its answers are in the ledger.
@@ -200,8 +206,7 @@ class LedgerFile:
         query = f"SELECT id, call_id FROM commitments WHERE budget = ? AND batch AND after = ? AND {IS_OPEN}"
         with self._transaction() as database:
             names = [name for name, call_id in database.execute(query, (budget, after)) if call_id in wanted]
-            records = [(name, withdrawn, _now()) for name in names]
-            database.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?, ?)", records)
+            _settle(database, names, withdrawn=withdrawn)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -236,6 +241,11 @@ def _insert(database: sqlite3.Connection, name: str, commitment: Commitment, **c
     database.execute(
         f"INSERT INTO commitments ({names}) VALUES ({', '.join('?' * len(record))})", tuple(record.values())
     )
+
+
+def _settle(database: sqlite3.Connection, names: Iterable[str], *, withdrawn: bool) -> None:
+    records = [(name, withdrawn, _now()) for name in names]
+    database.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?, ?)", records)
 
 
 def _admissions(

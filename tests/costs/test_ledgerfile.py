@@ -90,6 +90,15 @@ def test_a_settled_commitment_makes_room_for_what_it_did_not_cost(ledger):
     assert ledger.committed("b") == Decimal("0.60")
 
 
+def test_a_payment_and_the_end_of_its_commitment_are_one_act(ledger):
+    [one] = commitments("0.60")
+    name = ledger.commit(one, budget="b", cap=CAP)
+    ledger.enter([a_row(cost_usd=Decimal("0.10"))], budget="b", settles=name)
+    assert ledger.committed("b") == Decimal("0.10")
+    ledger.enter([a_row(cost_usd=Decimal("0.10"))], budget="b", settles=name)
+    assert ledger.committed("b") == Decimal("0.10")
+
+
 def test_another_budget_is_not_held_against_the_cap(ledger):
     [first] = commitments("0.60")
     for budget in ("b", "c"):
