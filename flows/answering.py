@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from prefect.futures import PrefectFuture
-from prefect.runtime import flow_run
 
 from flows.batching import answer_by_batch
 from flows.desk import Desk, Work
@@ -20,6 +19,7 @@ from pressrun.steps import STEPS, InvalidReply, Order, repair_call
 from pressrun.strategy import Leftover
 from tasks.answers import OVER_CAP, answer_now
 from tasks.kept import answers_of_batch, opened, was_answered
+from tasks.runs import paying_run
 
 __all__ = ["answer_all", "produce"]
 
@@ -142,7 +142,7 @@ def _settle_one(call: Call, future: PrefectFuture[Answer]) -> Answer:
 
 
 def _tell_reused(call: Call, answer: Answer) -> None:
-    if answer.run_id != flow_run.id:
+    if answer.run_id != paying_run():
         tell(CallDone(call=call, answer=answer, reused=True))
 
 

@@ -10,20 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, groupby
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from prefect.runtime import flow_run
-
-from flows.desk import Desk, Work
-from flows.jobs import Job, MergedBatch, cut, say
+from flows.desk import Desk, Sending, Work
+from flows.jobs import Job, MergedBatch, Own, cut, over_cap, say, withdraw
+from flows.leftovers import failed, fate
 from pressrun.calls import Answer, Call, Route
 from pressrun.errors import BatchRejected
 from pressrun.manifest import BatchRecord
 from pressrun.progress import CallDone, tell
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, admitted, refusal_pause
 from pressrun.settings import Settings
-from pressrun.sharding import Limits
+from pressrun.sharding import Limits, Shard
 from pressrun.strategy import Leftover
 from pressrun.waiting import WaitingFor
 from tasks.answers import OVER_CAP
@@ -37,13 +34,11 @@ from tasks.batches import (
     wait_for_batches,
 )
 from tasks.kept import is_kept
+from tasks.runs import paying_run
 from tasks.waiting import suspend
 
-__all__ = ["answer_by_batch"]
+__all__ = ["answer_by_batch", "limits", "run_jobs"]
 
-TIMED_OUT = {"expired", "cancelled"}
-NEVER_RAN = {"batch_expired", "batch_cancelled", "missing"}
-"""Codes of lines that an early end left undone."""
 QUEUE_PAUSE = 6
 """First pause after the provider's queue was full, in first pauses between polls: 30 s where those are 5 s."""
 
@@ -58,20 +53,20 @@ def answer_by_batch(
     """
     if not calls:
         return {}
+    own = Own({call.id: call for call in calls}, desk.books, work.estimates)
+    batch = MergedBatch(desk, limits(), own, before_suspending=before_suspending)
     canaries = _canaries(calls, desk.strategy.canary_above)
-    with TemporaryDirectory(prefix="pressrun-") as folder:
-        batch = MergedBatch(
-            desk,
-            work,
-            Path(folder),
-            Limits(tokens=Settings().enqueued_tokens),
-            {call.id: call for call in calls},
-            before_suspending=before_suspending,
-        )
-        if canaries:
-            _run(canaries, batch)
+    if canaries:
+        _run(canaries, own, batch)
         _check_canaries(batch.answers.values(), len(calls))
-        return _run([call for call in calls if call.id not in batch.answers], batch)
+    _run([call for call in calls if call.id not in batch.answers], own, batch)
+    work.batches += batch.records
+    return batch.answers
+
+
+def limits() -> Limits:
+    """What a batch may hold at this provider."""
+    return Limits(tokens=Settings().enqueued_tokens)
 
 
 def _canaries(calls: list[Call], above: int) -> list[Call]:
@@ -91,8 +86,22 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
             )
 
 
-def _run(calls: list[Call], batch: MergedBatch) -> dict[str, Answer]:
-    batch.waiting += [Job(shard=shard) for shard in cut(calls, batch)]
+def _run(calls: list[Call], own: Own, batch: MergedBatch) -> None:
+    batch.waiting += [Job(shard=shard) for shard in _cut(calls, own, batch)]
+    run_jobs(batch)
+
+
+def _cut(calls: list[Call], own: Own, batch: MergedBatch, after: str | None = None) -> list[Shard]:
+    """The shards of these calls; those that the cap has no room for are answered with the reason."""
+    made = cut(lambda: [(own.books, calls)], batch.limits, after)
+    if made.left_out:
+        say(f"{len(made.left_out)} of {len(calls)} calls do not fit under the cap and are not submitted")
+    batch.answers |= {call.id: over_cap(books, call) for books, call in made.left_out}
+    return made.shards
+
+
+def run_jobs(batch: MergedBatch) -> None:
+    """Submit what waits, as it fits, and see every job through to its end."""
     while batch.waiting or batch.under_way:
         _submit(batch)
         if batch.under_way:
@@ -100,24 +109,23 @@ def _run(calls: list[Call], batch: MergedBatch) -> dict[str, Answer]:
                 _finish(batch.under_way.pop(view.batch_id), view, batch)
         elif batch.waiting:
             _sleep_until(min(job.not_before for job in batch.waiting if job.not_before))
-    return batch.answers
 
 
 def _ended(batch: MergedBatch) -> list[BatchView]:
     """Wait until at least one batch has ended: here, or suspended, as long as the maximum wait lasts."""
-    desk = batch.desk
-    under_way = [_under_way(job, desk) for job in batch.under_way.values()]
+    sending = batch.sending
+    under_way = [_under_way(job, sending) for job in batch.under_way.values()]
     deadline = min(one.deadline for one in under_way)
     waiting = WaitingFor(deadline=deadline, batch_ids=tuple(batch.under_way))
     for number in count(1):
-        if not desk.suspends or datetime.now(UTC) >= deadline:
+        if not sending.suspends or datetime.now(UTC) >= deadline:
             break
-        if ended := look_at_batches(under_way, desk.provider):
+        if ended := look_at_batches(under_way, sending.provider):
             return ended
         batch.before_suspending()
         suspend(waiting, number)
     # What is past its deadline is cancelled, and that takes minutes at the most.
-    return wait_for_batches(under_way, desk.provider, desk.first_poll)
+    return wait_for_batches(under_way, sending.provider, sending.first_poll)
 
 
 def _submit(batch: MergedBatch) -> None:
@@ -129,8 +137,8 @@ def _submit(batch: MergedBatch) -> None:
     for job in [job for job in ready if job.shard.work in fitting]:
         batch.waiting.remove(job)
         since = job.since or _began(batch)
-        is_late = since is not None and now >= since + batch.desk.strategy.max_wait_time
-        ticket = _adopt(job, batch.desk) if is_late else _submit_one(job, batch.desk)
+        is_late = since is not None and now >= since + batch.sending.strategy.max_wait_time
+        ticket = _adopt(job, batch.sending) if is_late else _submit_one(job, batch.sending)
         if ticket is None:
             _give_up(job, batch)
             continue
@@ -141,25 +149,25 @@ def _submit(batch: MergedBatch) -> None:
 def _began(batch: MergedBatch) -> datetime | None:
     """When this run's first batch was created, for those that wait for their turn behind it."""
     tickets = [job.ticket for job in batch.under_way.values() if job.ticket]
-    return min((ticket.created_at for ticket in tickets if ticket.run_id == flow_run.id), default=None)
+    return min((ticket.created_at for ticket in tickets if ticket.run_id == paying_run()), default=None)
 
 
-def _submit_one(job: Job, desk: Desk) -> BatchTicket:
+def _submit_one(job: Job, sending: Sending) -> BatchTicket:
     """A refused batch ran nothing, and its ticket must not be taken from the cache."""
-    anew = (desk.fresh and not desk.replay) or job.refusals > 0
-    retention = Retention(output_expires_after=desk.strategy.output_expires_after)
-    return submit_batch.with_options(refresh_cache=anew)(job.shard, desk.provider, desk.fresh, retention)
+    anew = (sending.fresh and not sending.replay) or job.refusals > 0
+    retention = Retention(output_expires_after=sending.strategy.output_expires_after)
+    return submit_batch.with_options(refresh_cache=anew)(job.shard, sending.provider, sending.fresh, retention)
 
 
-def _adopt(job: Job, desk: Desk) -> BatchTicket | None:
+def _adopt(job: Job, sending: Sending) -> BatchTicket | None:
     """Past the maximum wait nothing new is submitted, but what an earlier attempt did submit is not lost."""
-    return adopt_batch(job.shard, desk.provider)
+    return adopt_batch(job.shard, sending.provider)
 
 
-def _under_way(job: Job, desk: Desk) -> UnderWay:
+def _under_way(job: Job, sending: Sending) -> UnderWay:
     assert job.ticket is not None
     assert job.since is not None
-    return UnderWay(shard=job.shard, ticket=job.ticket, deadline=job.since + desk.strategy.max_wait_time)
+    return UnderWay(shard=job.shard, ticket=job.ticket, deadline=job.since + sending.strategy.max_wait_time)
 
 
 def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
@@ -168,45 +176,51 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
     if view.is_refused and _may_go_again(job, view, batch):
         return
     harvested = _collect(job, view, batch)
-    if batch.desk.strategy.delete_files:
-        delete_files(view, batch.desk.provider)
-    batch.work.batches.append(_record(job, view, harvested))
-    _take(job, view, harvested, batch)
+    if batch.sending.strategy.delete_files:
+        delete_files(view, batch.sending.provider)
+    batch.records.append(_record(job, view, harvested))
+    if batch.own:
+        _take(job, view, harvested, batch.own, batch)
 
 
 def _collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
-    """The answers of a batch, in the ledger; a batch that was refused has none, and its calls are free again."""
+    """The answers of a batch, the own ones in the ledger; the calls of one that was refused are free again."""
     assert job.ticket is not None
-    books, provider = batch.desk.books, batch.desk.provider
+    provider = batch.sending.provider
     try:
         harvested = collect_answers(view, job.ticket, job.shard, provider)
         if not all(map(is_kept, harvested.answers)):
             anew = collect_answers.with_options(refresh_cache=True)
             harvested = anew(view, job.ticket, job.shard, provider)
     except BatchRejected:
-        books.settle_batch(job.shard.ids, after=job.shard.after, withdrawn=True)
+        withdraw(job.shard)
         raise
-    paid = [answer for answer in harvested.answers if answer.error is None]
-    books.enter_all(batch.calls, paid, batch.work.estimates)
+    if batch.own:
+        _enter(harvested, view, job, batch.own)
+    return harvested
+
+
+def _enter(harvested: Harvested, view: BatchView, job: Job, own: Own) -> None:
+    ours = [answer for answer in harvested.answers if answer.call_id in own.calls]
+    own.books.enter_all(own.calls, [answer for answer in ours if answer.error is None], own.estimates)
     # One that was given up while it was running may still answer, and be billed.
     if view.is_terminal:
-        books.settle_batch(job.shard.ids, after=job.shard.after)
-    return harvested
+        own.books.settle_batch([answer.call_id for answer in ours], after=job.shard.after)
 
 
 def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     """Put a refused batch back: when an earlier attempt saw it refused, at once; when the queue was full, later."""
     assert job.ticket is not None
     assert job.since is not None
-    is_earlier = job.ticket.run_id != flow_run.id
-    if not job.refusals and (is_earlier or (batch.desk.replay and not view.is_queue_full)):
+    is_earlier = job.ticket.run_id != paying_run()
+    if not job.refusals and (is_earlier or (batch.sending.replay and not view.is_queue_full)):
         batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
         return True
     if not view.is_queue_full:
         return False
-    pause = refusal_pause(job.refusals + 1, QUEUE_PAUSE * timedelta(seconds=batch.desk.first_poll))
+    pause = refusal_pause(job.refusals + 1, QUEUE_PAUSE * timedelta(seconds=batch.sending.first_poll))
     again = (view.ended_at or view.created_at) + pause
-    if again >= job.since + batch.desk.strategy.max_wait_time:
+    if again >= job.since + batch.sending.strategy.max_wait_time:
         _give_up(job, batch)
         return True
     say(
@@ -219,62 +233,43 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
 def _give_up(job: Job, batch: MergedBatch) -> None:
     """The maximum wait was over before these calls could be submitted."""
     error = "the maximum wait was over before the provider's queue had room for this"
-    answers = [
-        Answer(
-            call_id=call_id,
-            route=Route.BATCH,
-            run_id=flow_run.id,
-            error=error,
-            code="not_submitted",
-            retryable=True,
-        )
-        for call_id in job.shard.ids
-    ]
     say(f"{job.shard.title}: {error}")
-    batch.desk.books.settle_batch(job.shard.ids, after=job.shard.after, withdrawn=True)
-    for answer in answers:
-        batch.answers[answer.call_id] = _failed(answer) if batch.desk.strategy.on_timeout is Leftover.FAIL else answer
+    withdraw(job.shard)
+    fails = batch.sending.strategy.on_timeout is Leftover.FAIL
+    for call_id in job.shard.ids:
+        if batch.own and call_id in batch.own.calls:
+            answer = Answer(
+                call_id=call_id,
+                route=Route.BATCH,
+                run_id=paying_run(),
+                error=error,
+                code="not_submitted",
+                retryable=True,
+            )
+            batch.answers[call_id] = failed(answer) if fails else answer
 
 
-def _take(job: Job, view: BatchView, harvested: Harvested, batch: MergedBatch) -> None:
-    """Keep the answers; what is left over goes by policy."""
+def _take(job: Job, view: BatchView, harvested: Harvested, own: Own, batch: MergedBatch) -> None:
+    """Keep the answers to the own calls; what is left over goes by policy."""
     again: list[Call] = []
     for answer in harvested.answers:
-        fate = _fate(answer, job, view, harvested.at, batch.desk) if answer.retryable else None
-        if fate is Leftover.RESUBMIT:
-            again.append(batch.calls[answer.call_id])
+        call = own.calls.get(answer.call_id)
+        if call is None:
             continue
-        kept = _failed(answer) if fate is Leftover.FAIL else answer
+        policy = fate(answer, job, view, harvested.at, batch.sending) if answer.retryable else None
+        if policy is Leftover.RESUBMIT:
+            again.append(call)
+            continue
+        kept = failed(answer) if policy is Leftover.FAIL else answer
         batch.answers[answer.call_id] = kept
-        if not batch.desk.asks_again(kept):
-            reused = kept.run_id != flow_run.id
-            tell(CallDone(call=batch.calls[answer.call_id], answer=kept, reused=reused))
+        if not batch.sending.asks_again(kept):
+            tell(CallDone(call=call, answer=kept, reused=kept.run_id != paying_run()))
     if again:
         say(f"{len(again)} of {job.shard.title} came back unanswered from {view.batch_id}: submitting them again")
-        since = None if batch.desk.strategy.on_timeout is Leftover.FAIL else job.since
+        since = None if batch.sending.strategy.on_timeout is Leftover.FAIL else job.since
         batch.waiting += [
-            Job(shard=shard, round=job.round + 1, since=since) for shard in cut(again, batch, after=view.batch_id)
+            Job(shard=shard, round=job.round + 1, since=since) for shard in _cut(again, own, batch, after=view.batch_id)
         ]
-
-
-def _fate(answer: Answer, job: Job, view: BatchView, at: datetime, desk: Desk) -> Leftover:
-    """What becomes of a call that may yet be answered. It hangs on kept times only, so a replay decides the same."""
-    timed_out = answer.code in NEVER_RAN and (view.status in TIMED_OUT or not view.is_terminal)
-    policy = desk.strategy.on_timeout if timed_out else desk.strategy.on_retryable
-    assert job.ticket is not None
-    if policy is Leftover.FAIL and job.ticket.run_id != flow_run.id:
-        # The run that it was missing from has ended; this one was started to have it made.
-        return Leftover.RESUBMIT
-    assert job.since is not None
-    is_in_time = (view.ended_at or at) < job.since + desk.strategy.max_wait_time
-    if policy is Leftover.RESUBMIT and not (is_in_time and job.round < desk.strategy.max_rounds):
-        return Leftover.REALTIME
-    return policy
-
-
-def _failed(answer: Answer) -> Answer:
-    reason = f"{answer.error} (the strategy says not to do it in real time)"
-    return answer.model_copy(update={"error": reason, "retryable": False})
 
 
 def _sleep_until(moment: datetime) -> None:
@@ -290,6 +285,7 @@ def _record(job: Job, view: BatchView, harvested: Harvested) -> BatchRecord:
         status=view.status,
         created_at=job.ticket.created_at,
         after=job.shard.after,
+        sites=len(job.shard.sites),
         discrepancies=harvested.discrepancies,
         **harvested.account.model_dump(),
     )

@@ -44,6 +44,7 @@ from tasks.access import provider_for
 from tasks.books import lessons_for
 from tasks.delivery import deliver
 from tasks.reports import publish_markdown, publish_table, tag_run
+from tasks.runs import fleet_id
 
 __all__ = ["build_site"]
 
@@ -248,7 +249,8 @@ def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) 
     bundle = deliver(site, out, files, made_at)
     publish_markdown(f"costs-{site.brief.slug}", markdown, f"{title}: forecast, actual, saving")
     publish_table(f"costs-table-{site.brief.slug}", to_table(report), f"{title}, by step")
-    _publish_month(desk, made_at)
+    if not fleet_id():
+        _publish_month(desk, made_at)
     return build_result(site, report, bundle)
 
 

@@ -17,9 +17,10 @@ from pressrun.routes.provider import Provider
 from pressrun.strategy import BatchStrategy
 from pressrun.waiting import Wait
 from tasks.books import books_for
+from tasks.runs import fleet_id, paying_run
 from tasks.waiting import first_start, was_suspended, why_not_suspend
 
-__all__ = ["Desk", "Options", "Work", "desk_for"]
+__all__ = ["Desk", "Options", "Sending", "Work", "desk_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +38,12 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
-    """How calls are answered in this run."""
+class Sending:
+    """How batches are sent and waited for in this run."""
 
-    plan: Plan
-    books: Books
     strategy: BatchStrategy
     provider: Provider
-    fresh: bool
+    fresh: bool = False
     """Whether answers of earlier runs are left alone."""
     first_poll: float
     """Seconds before the second poll of a batch; later pauses grow."""
@@ -60,17 +59,25 @@ class Desk:
         """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
         return self.resumed or bool(flow_run.run_count and flow_run.run_count > 1)
 
-    def is_batched(self, call: Call) -> bool:
-        """Whether the plan sends a call by batch."""
-        return self.plan.route(call.step) is Route.BATCH
-
     def is_earlier(self, answer: Answer) -> bool:
         """Whether an answer is from another run, or from an earlier attempt at this one."""
-        return answer.run_id != flow_run.id or (answer.answered_at is not None and answer.answered_at < self.started)
+        return answer.run_id != paying_run() or (answer.answered_at is not None and answer.answered_at < self.started)
 
     def asks_again(self, answer: Answer) -> bool:
         """Whether a batch's answer is to be had in real time: it never came, or an earlier run saw it refused."""
         return answer.retryable or (answer.error is not None and self.is_earlier(answer))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk(Sending):
+    """How the calls of a site are answered in this run."""
+
+    plan: Plan
+    books: Books
+
+    def is_batched(self, call: Call) -> bool:
+        """Whether the plan sends a call by batch."""
+        return self.plan.route(call.step) is Route.BATCH
 
 
 def desk_for(plan: Plan, strategy: BatchStrategy, provider: Provider, options: Options) -> Desk:
@@ -86,7 +93,7 @@ def desk_for(plan: Plan, strategy: BatchStrategy, provider: Provider, options: O
         provider=provider,
         fresh=options.fresh,
         first_poll=options.poll_seconds,
-        started=first_start() if resumed else datetime.now(UTC),
+        started=first_start() if resumed or fleet_id() else datetime.now(UTC),
         suspends=options.wait is Wait.SUSPEND and reason is None,
         resumed=resumed,
     )

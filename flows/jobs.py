@@ -1,27 +1,36 @@
 """What is on its way in a merged batch, and which calls get onto it.
 
-Invariant: calls that were admitted together once stay together, whatever else has changed, so that their batch is found
-again; and none is admitted that the cap has no room for.
+Invariant: calls that were put into a shard once stay in it, whatever else has changed and whoever orders them, so that
+their batch is found again; and none is put into one that its site's cap has no room for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from prefect import get_run_logger
-from prefect.runtime import flow_run
 
-from flows.desk import Desk, Work
+from flows.desk import Sending
 from pressrun.calls import Answer, Call, Route
-from pressrun.costs import OverCap
+from pressrun.costs import Books, CallEstimate, LedgerFile, OverCap, ShardFile
+from pressrun.manifest import BatchRecord
 from pressrun.prices import Tier
 from pressrun.progress import Note, tell
 from pressrun.routes.batch import BatchTicket
+from pressrun.settings import Settings
 from pressrun.sharding import Limits, Shard, shards
 from tasks.answers import OVER_CAP, say_over
+from tasks.runs import paying_run
 
-__all__ = ["Job", "MergedBatch", "cut", "say"]
+__all__ = ["Cut", "Job", "MergedBatch", "Own", "cut", "over_cap", "say", "withdraw"]
+
+KEPT_FILES = timedelta(days=31)
+"""How long input files stay here: a day longer than the provider keeps what their batches bring."""
+
+Sites = Callable[[], Iterable[tuple[Books, Sequence[Call]]]]
+"""Gives the calls of each site with its books, as often as it is called; one site's are in memory at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,43 +49,92 @@ class Job:
     """When to try again after that."""
 
 
+@dataclass(frozen=True)
+class Own:
+    """The calls that a run wants answered for itself, and where their cost is entered."""
+
+    calls: dict[str, Call]
+    books: Books
+    estimates: dict[str, CallEstimate]
+
+
 @dataclass
 class MergedBatch:
     """The jobs of one merged batch, and the answers so far."""
 
-    desk: Desk
-    work: Work
-    folder: Path
+    sending: Sending
     limits: Limits
-    calls: dict[str, Call]
+    own: Own | None = None
+    """None for a fleet, whose sites' runs take what is theirs."""
     waiting: list[Job] = field(default_factory=list)
     under_way: dict[str, Job] = field(default_factory=dict)
     """By batch id."""
     answers: dict[str, Answer] = field(default_factory=dict)
+    """Of the run's own calls."""
+    records: list[BatchRecord] = field(default_factory=list)
     before_suspending: Callable[[], object] = lambda: None
     """Waits for everything that is under way beside the batch."""
 
 
-def cut(calls: list[Call], batch: MergedBatch, after: str | None = None) -> list[Shard]:
-    """Input files for the calls that the cap has room for; the others are answered with the reason."""
-    groups = batch.desk.books.admit(calls, after=after)
-    admitted_now = frozenset().union(*groups)
-    left_out = [call for call in calls if call.id not in admitted_now]
-    if left_out:
-        say(f"{len(left_out)} of {len(calls)} calls do not fit under the cap and are not submitted")
-    batch.answers |= {call.id: _over_cap(call, batch.desk) for call in left_out}
-    return [
-        shard
-        for group in groups
-        for shard in shards([call for call in calls if call.id in group], batch.folder, batch.limits, after=after)
-    ]
+@dataclass(frozen=True)
+class Cut:
+    """What became of calls that were to go by batch."""
+
+    shards: list[Shard]
+    left_out: list[tuple[Books, Call]]
+    """Those that the cap of their site has no room for."""
 
 
-def _over_cap(call: Call, desk: Desk) -> Answer:
-    most, committed = desk.books.most_usd(call, Tier.BATCH), desk.books.file.committed(desk.books.budget)
-    assert desk.books.cap is not None
-    reason = say_over(OverCap(cap=desk.books.cap, committed=committed, wanted=most))
-    return Answer(call_id=call.id, route=Route.BATCH, run_id=flow_run.id, error=reason, code=OVER_CAP)
+def cut(sites: Sites, limits: Limits, after: str | None = None) -> Cut:
+    """The shards that the calls are in already, and new ones for those that are in none; as few as the limits allow."""
+    records = ShardFile(Settings().ledger_file)
+    records.forget_files(older_than=KEPT_FILES)
+    with TemporaryDirectory(dir=records.folder) as folder:
+        while True:
+            known: dict[str, Shard] = {}
+            budgets: dict[str, str] = {}
+            left_out: list[tuple[Books, Call]] = []
+            free = _free(sites, after, known, budgets, left_out)
+            recorded = records.record(shards(free, Path(folder), limits, after=after), budgets)
+            # None when another process was faster with one of the calls: now it is in a shard that is known.
+            if recorded is not None:
+                return Cut([*known.values(), *recorded], left_out)
+
+
+def _free(
+    sites: Sites,
+    after: str | None,
+    known: dict[str, Shard],
+    budgets: dict[str, str],
+    left_out: list[tuple[Books, Call]],
+) -> Iterator[Call]:
+    """The calls that need a shard, with their budgets; notes the shards of the others, and what no cap has room for."""
+    for books, calls in sites():
+        in_shards = books.shards_of(calls, after=after)
+        known.update({shard.record: shard for shard in in_shards.values()})
+        free = [call for call in calls if call.id not in in_shards]
+        fitting = books.admit(free, after=after) if free else frozenset()
+        left_out += [(books, call) for call in free if call.id not in fitting]
+        for call in free:
+            if call.id in fitting:
+                budgets[call.id] = books.budget
+                yield call
+
+
+def over_cap(books: Books, call: Call) -> Answer:
+    """The answer of a call that was left out."""
+    most, committed = books.most_usd(call, Tier.BATCH), books.file.committed(books.budget)
+    assert books.cap is not None
+    reason = say_over(OverCap(cap=books.cap, committed=committed, wanted=most))
+    return Answer(call_id=call.id, route=Route.BATCH, run_id=paying_run(), error=reason, code=OVER_CAP)
+
+
+def withdraw(shard: Shard) -> None:
+    """Free the calls of a shard whose batch did not run and never will: they may go in other company."""
+    path = Settings().ledger_file
+    ledger = LedgerFile(path)
+    for budget, call_ids in ShardFile(path).drop(shard).items():
+        ledger.settle_batch(call_ids, budget=budget, after=shard.after or "", withdrawn=True)
 
 
 def say(text: str) -> None:

@@ -28,6 +28,8 @@ class BatchRecord(Account):
     created_at: datetime
     after: str | None = None
     """Id of the batch whose leftovers this one did."""
+    sites: int = 1
+    """How many sites shared it; its figures are of all of them."""
     discrepancies: list[str] = Field(default_factory=list)
     """Where the provider's own totals differ from its lines, in words."""
 

@@ -53,6 +53,8 @@ class Shard(Frozen):
     """Slugs, sorted."""
     after: str | None = None
     """Id of the batch that left these calls unanswered; without it, asking again would find that batch."""
+    record: str = ""
+    """Id of its record in the ledger's file, once it has one."""
 
     @property
     def title(self) -> str:

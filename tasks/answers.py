@@ -19,6 +19,7 @@ from pressrun.routes.provider import Provider
 from pressrun.routes.realtime import FlexUnavailable, TemporaryFailure, ask
 from tasks.access import client_for
 from tasks.keys import answer_key
+from tasks.runs import paying_run
 
 __all__ = ["OVER_CAP", "answer_now", "say_over"]
 
@@ -78,7 +79,7 @@ def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDA
         commitments.append(request.books.commit(request.call, Tier.STANDARD))
 
     try:
-        answer = ask(request.client, request.call, run_id=flow_run.id or "", tier=tier, before_repeat=before_repeat)
+        answer = ask(request.client, request.call, run_id=paying_run(), tier=tier, before_repeat=before_repeat)
     except TemporaryFailure as failure:
         if not failure.unheard:
             request.books.settle(commitments[-1])

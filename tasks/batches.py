@@ -13,7 +13,6 @@ from openai import OpenAI
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.runtime import flow_run
 
 from pressrun.calls import Answer, Endpoint, Frozen
 from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit, Unreadable
@@ -29,6 +28,7 @@ from tasks.kept import keep
 from tasks.keys import content_key, harvest_key
 from tasks.locks import work_lock
 from tasks.meter import Meter
+from tasks.runs import paying_run
 
 __all__ = [
     "UnderWay",
@@ -79,7 +79,7 @@ def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Reten
         ticket = route.submit(
             client,
             shard,
-            run_id=flow_run.id or "",
+            run_id=paying_run(),
             fresh=fresh,
             list_lag=lag,
             lock=work_lock(shard.key),
@@ -115,7 +115,7 @@ def record_ticket(shard: Shard, provider: Provider, ticket: BatchTicket) -> Batc
 def adopt_batch(shard: Shard, provider: Provider) -> BatchTicket | None:
     """The batch that already does this work, if there is one; nothing is created."""
     with client_for(provider) as client:
-        return route.adopt(client, shard, run_id=flow_run.id or "")
+        return route.adopt(client, shard, run_id=paying_run())
 
 
 @task(
@@ -217,9 +217,11 @@ def _say(text: str) -> None:
 def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider: Provider) -> Harvested:
     """Read both result files into one answer a call. Raises `BatchRejected` when nothing of the batch ran.
 
-    Images are written to the result storage one by one; their answers come back without the body.
+    Images, and what several sites share, are written to the result storage one by one; such answers come back without
+    the body.
     """
-    keep_one = partial(keep, provider=provider) if shard.endpoint is Endpoint.IMAGES else _as_it_is
+    keeps = shard.endpoint is Endpoint.IMAGES or len(shard.sites) > 1
+    keep_one = partial(keep, provider=provider) if keeps else _as_it_is
     with client_for(provider) as client:
         harvested = route.harvest(client, view, shard, run_id=ticket.run_id, keep=keep_one)
     if harvested.account.strays:

@@ -9,14 +9,14 @@ from decimal import Decimal
 from hashlib import sha256
 
 from prefect import task
-from prefect.runtime import flow_run
 
 from pressrun.costs import Books, LedgerFile, Origin
 from pressrun.costs.lessons import Lessons
 from pressrun.plan import Plan, past_lessons
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
-from tasks.keys import once_per_run
+from tasks.keys import once_per_fleet
+from tasks.runs import paying_run
 
 __all__ = ["books_for", "lessons_for"]
 
@@ -25,17 +25,20 @@ __all__ = ["books_for", "lessons_for"]
     name="learn-from-past-runs",
     persist_result=True,
     result_serializer="json",
-    cache_key_fn=once_per_run,
+    cache_key_fn=once_per_fleet,
 )
 def lessons_for(simulate: bool) -> Lessons:
-    """What past runs teach; learned once a run, so that a run that goes on later keeps the forecast it began with."""
+    """What past runs teach; learned once a run, so that a run that goes on later keeps the forecast it began with.
+
+    The runs of a fleet's sites know what the fleet's knows.
+    """
     return past_lessons(Settings(), datetime.now(UTC), simulate=simulate)
 
 
 def books_for(plan: Plan, provider: Provider, *, cap: Decimal | None, fresh: bool) -> Books:
     """The books of this flow run; `cap` is in USD."""
     path = Settings().ledger_file
-    run_id = flow_run.id or ""
+    run_id = paying_run()
     order = plan.order.model_dump_json(include={"brief", "text_model", "image_model", "image_quality"})
     work = sha256(f"{provider.identity} {order}".encode()).hexdigest()
     return Books(

@@ -11,8 +11,9 @@ from prefect.context import TaskRunContext
 
 from pressrun.calls import Call
 from pressrun.routes.provider import Provider
+from tasks.runs import paying_run
 
-__all__ = ["answer_key", "content_key", "harvest_key", "once_per_run"]
+__all__ = ["answer_key", "content_key", "harvest_key", "once_per_fleet", "once_per_run"]
 
 
 def content_key(kind: str, provider: Provider, content: str) -> str:
@@ -36,5 +37,14 @@ def harvest_key(provider: Provider, batch_id: str) -> str:
 
 def once_per_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     """A cache key for things to be made once a flow run and content: artifacts, which a replay must not repeat."""
+    return _once(context, str(context.task_run.flow_run_id), parameters)
+
+
+def once_per_fleet(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """As `once_per_run`, for what the runs of a fleet's sites share with it."""
+    return _once(context, paying_run(), parameters)
+
+
+def _once(context: TaskRunContext, run_id: str, parameters: dict[str, Any]) -> str:
     content = sha256(repr(sorted(parameters.items())).encode()).hexdigest()
-    return f"pressrun-{context.task.name}-{context.task_run.flow_run_id}-{content}"
+    return f"pressrun-{context.task.name}-{run_id}-{content}"

@@ -19,6 +19,7 @@ from prefect.runtime import deployment, flow_run
 
 from pressrun.routes.provider import Provider
 from pressrun.waiting import WaitingFor, read_waiting_key, waiting_key
+from tasks.runs import paying_run
 
 __all__ = [
     "ASKING",
@@ -68,9 +69,9 @@ def was_suspended() -> bool:
 
 
 def first_start() -> datetime:
-    """When this run began, in whatever process."""
+    """When this run (or the fleet that it belongs to) began, in whatever process."""
     with get_client(sync_client=True) as client:
-        started = client.read_flow_run(UUID(flow_run.id)).start_time
+        started = client.read_flow_run(UUID(paying_run())).start_time
     return started or datetime.now(UTC)
 
 

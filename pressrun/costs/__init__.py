@@ -13,6 +13,7 @@ from pressrun.costs.money import percent, usd
 from pressrun.costs.page import to_html
 from pressrun.costs.render import to_markdown, to_table
 from pressrun.costs.report import CostReport, cost_report
+from pressrun.costs.shardfile import ShardFile
 
 __all__ = [
     "Books",
@@ -27,6 +28,7 @@ __all__ = [
     "LineForecast",
     "Origin",
     "OverCap",
+    "ShardFile",
     "cost_report",
     "forecast_costs",
     "ledger_row",

@@ -17,7 +17,9 @@ from pressrun.calls import Answer, Call, Frozen
 from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 from pressrun.costs.most import most_usage
+from pressrun.costs.shardfile import ShardFile
 from pressrun.prices import PriceTable, Tier, price
+from pressrun.sharding import Shard
 
 __all__ = ["Books"]
 
@@ -41,6 +43,10 @@ class Books(Frozen):
     @property
     def file(self) -> LedgerFile:
         return _ledger_file(self.path)
+
+    @property
+    def shards(self) -> ShardFile:
+        return _shard_file(self.path)
 
     def enter(self, call: Call, answer: Answer, estimate: CallEstimate, *, settles: str | None = None) -> LedgerRow:
         """Enter one answer, which ends the commitment that it `settles`; entering it again changes nothing."""
@@ -105,14 +111,18 @@ class Books(Frozen):
         with _under_way_lock:
             _under_way[self.budget].discard(name)
 
-    def admit(self, calls: Sequence[Call], *, after: str | None = None) -> list[frozenset[str]]:
+    def admit(self, calls: Sequence[Call], *, after: str | None = None) -> frozenset[str]:
         """Commit to batched calls as far as the cap allows; see `LedgerFile.admit`."""
         wanted = [Commitment(call_id=call.id, usd=self.most_usd(call, Tier.BATCH)) for call in calls]
         return self.file.admit(wanted, budget=self.budget, cap=self.cap, after=after or "")
 
-    def settle_batch(self, call_ids: Collection[str], *, after: str | None, withdrawn: bool = False) -> None:
-        """End the commitments of a batch's calls; `withdrawn` when it did not run and never will."""
-        self.file.settle_batch(call_ids, budget=self.budget, after=after or "", withdrawn=withdrawn)
+    def shards_of(self, calls: Iterable[Call], *, after: str | None = None) -> dict[str, Shard]:
+        """The shards that these calls are in already, by call id."""
+        return self.shards.of([call.id for call in calls], budget=self.budget, after=after)
+
+    def settle_batch(self, call_ids: Collection[str], *, after: str | None) -> None:
+        """End the commitments of a batch's calls: what was answered is entered, and the rest is not billed."""
+        self.file.settle_batch(call_ids, budget=self.budget, after=after or "")
 
 
 _under_way: defaultdict[str, set[str]] = defaultdict(set)
@@ -123,3 +133,8 @@ _under_way_lock = Lock()
 @lru_cache(maxsize=8)
 def _ledger_file(path: Path) -> LedgerFile:
     return LedgerFile(path)
+
+
+@lru_cache(maxsize=8)
+def _shard_file(path: Path) -> ShardFile:
+    return ShardFile(path)

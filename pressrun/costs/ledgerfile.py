@@ -7,7 +7,6 @@ process may be killed at any moment: what it had entered stays, what it had aske
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from pressrun.calls import Frozen
+from pressrun.costs.database import append_only, opened, transaction
 from pressrun.costs.ledger import CallStatus, LedgerRow
 
 __all__ = ["Commitment", "LedgerFile", "OverCap"]
@@ -37,8 +37,6 @@ CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, withdrawn INTEGER NOT N
 TABLES = ("entries", "unfit", "commitments", "settled")
 IS_OPEN = "id NOT IN (SELECT id FROM settled)"
 NOT_WITHDRAWN = "id NOT IN (SELECT id FROM settled WHERE withdrawn)"
-PATIENCE = 60.0
-"""Seconds to wait for another process's transaction."""
 
 
 class OverCap(Exception):
@@ -64,9 +62,9 @@ class LedgerFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as database:
+        with opened(self.path) as database:
             database.execute("PRAGMA journal_mode=WAL")
-            database.executescript(SCHEMA + "".join(map(_append_only, TABLES)))
+            database.executescript(SCHEMA + append_only(*TABLES))
 
     def enter(self, rows: Iterable[LedgerRow], *, budget: str, settles: str | None = None) -> None:
         """Enter payments; one that is in the ledger already is left as it is.
@@ -89,14 +87,14 @@ class LedgerFile:
             )
             for row in rows
         ]
-        with self._transaction() as database:
+        with transaction(self.path) as database:
             database.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
             if settles:
                 _settle(database, [settles], withdrawn=False)
 
     def judge_unfit(self, entry_ids: Iterable[str]) -> None:
         """Note that replies were paid for but could not be used."""
-        with self._transaction() as database:
+        with transaction(self.path) as database:
             database.executemany(
                 "INSERT OR IGNORE INTO unfit VALUES (?, ?)", [(entry_id, _now()) for entry_id in entry_ids]
             )
@@ -126,7 +124,7 @@ class LedgerFile:
             f"WHERE {' AND '.join(wheres)} ORDER BY answered_at, id"
         )
         wanted = None if calls is None else frozenset(calls)
-        with self._open() as database:
+        with opened(self.path) as database:
             for text, call_id, is_unfit in database.execute(query, values):
                 if wanted is None or call_id in wanted:
                     yield _row(text, is_unfit=bool(is_unfit), run_id=run_id)
@@ -142,20 +140,21 @@ class LedgerFile:
 
     def latest_budget(self, work: str) -> str:
         """The budget that was last committed to for a piece of work: its own, or that of a run that paid anew."""
-        query = "SELECT budget FROM commitments WHERE substr(budget, 1, ?) = ? ORDER BY rowid DESC LIMIT 1"
-        with self._open() as database:
-            found = database.execute(query, (len(work), work)).fetchone()
+        # A range, not a comparison of beginnings, so that the index serves.
+        query = "SELECT budget FROM commitments WHERE budget BETWEEN ? AND ? ORDER BY rowid DESC LIMIT 1"
+        with opened(self.path) as database:
+            found = database.execute(query, (work, f"{work} ~")).fetchone()
         return str(found[0]) if found else work
 
     def committed(self, budget: str) -> Decimal:
         """USD that are spent or may yet be billed for what is under way."""
-        with self._open() as database:
+        with opened(self.path) as database:
             return _committed(database, budget)
 
     def commit(self, commitment: Commitment, *, budget: str, cap: Decimal | None) -> str:
         """Commit to one real-time call before it is asked; returns the name to settle. Raises `OverCap`."""
         name = uuid4().hex
-        with self._transaction() as database:
+        with transaction(self.path) as database:
             committed = _committed(database, budget) if cap is not None else Decimal(0)
             if cap is not None and committed + commitment.usd > cap:
                 raise OverCap(cap=cap, committed=committed, wanted=commitment.usd)
@@ -164,37 +163,37 @@ class LedgerFile:
 
     def admit(
         self, wanted: Sequence[Commitment], *, budget: str, cap: Decimal | None, after: str = ""
-    ) -> list[frozenset[str]]:
-        """Commit to the calls of a batch job, in their order as far as the cap allows; returns admissions (call ids).
+    ) -> frozenset[str]:
+        """Commit to batched calls, in their order as far as the cap allows; returns the ids of those committed to.
 
-        Calls that were admitted before come back in the groups in which they were, whatever the cap is now: they may
-        be at the provider, and the same group makes the same batch. `after` is the batch that left them over.
+        Calls that were admitted before stay admitted, whatever the cap is now: they may be at the provider. `after` is
+        the batch that left them over.
         """
-        with self._transaction() as database:
-            groups = _admissions(database, budget, after, frozenset(one.call_id for one in wanted))
-            known = frozenset().union(*groups.values())
+        with transaction(self.path) as database:
+            query = f"SELECT call_id FROM commitments WHERE budget = ? AND batch AND after = ? AND {NOT_WITHDRAWN}"
+            known = {call_id for (call_id,) in database.execute(query, (budget, after))}
             room = None if cap is None else cap - _committed(database, budget)
             admission = uuid4().hex
-            new = []
+            admitted = []
             for commitment in wanted:
-                if commitment.call_id in known or (room is not None and commitment.usd > room):
-                    continue
-                room = None if room is None else room - commitment.usd
-                name = f"{admission} {commitment.call_id}"
-                columns = {"budget": budget, "admission": admission, "batch": True, "after": after}
-                _insert(database, name, commitment, **columns)
-                new.append(commitment.call_id)
-        return [*groups.values(), *([frozenset(new)] if new else [])]
+                if commitment.call_id not in known:
+                    if room is not None and commitment.usd > room:
+                        continue
+                    room = None if room is None else room - commitment.usd
+                    name = f"{admission} {commitment.call_id}"
+                    _insert(database, name, commitment, budget=budget, admission=admission, batch=True, after=after)
+                admitted.append(commitment.call_id)
+        return frozenset(admitted)
 
     def admitted(self, *, budget: str) -> frozenset[str]:
         """The calls that have been admitted to a batch, and may be at the provider."""
         query = f"SELECT call_id FROM commitments WHERE budget = ? AND batch AND {NOT_WITHDRAWN}"
-        with self._open() as database:
+        with opened(self.path) as database:
             return frozenset(call_id for (call_id,) in database.execute(query, (budget,)))
 
     def settle(self, name: str) -> None:
         """End a commitment whose call is certain not to be billed."""
-        with self._transaction() as database:
+        with transaction(self.path) as database:
             _settle(database, [name], withdrawn=False)
 
     def settle_batch(self, call_ids: Collection[str], *, budget: str, after: str = "", withdrawn: bool = False) -> None:
@@ -204,35 +203,9 @@ class LedgerFile:
         """
         wanted = frozenset(call_ids)
         query = f"SELECT id, call_id FROM commitments WHERE budget = ? AND batch AND after = ? AND {IS_OPEN}"
-        with self._transaction() as database:
+        with transaction(self.path) as database:
             names = [name for name, call_id in database.execute(query, (budget, after)) if call_id in wanted]
             _settle(database, names, withdrawn=withdrawn)
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as database:
-            # Durable before the next request goes out, not merely consistent.
-            database.execute("PRAGMA synchronous=FULL")
-            yield database
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
-
-
-def _append_only(table: str) -> str:
-    return "".join(
-        f"CREATE TRIGGER IF NOT EXISTS {table}_{verb.lower()} BEFORE {verb} ON {table} "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;\n"
-        for verb in ("UPDATE", "DELETE")
-    )
 
 
 def _insert(database: sqlite3.Connection, name: str, commitment: Commitment, **columns: object) -> None:
@@ -246,20 +219,6 @@ def _insert(database: sqlite3.Connection, name: str, commitment: Commitment, **c
 def _settle(database: sqlite3.Connection, names: Iterable[str], *, withdrawn: bool) -> None:
     records = [(name, withdrawn, _now()) for name in names]
     database.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?, ?)", records)
-
-
-def _admissions(
-    database: sqlite3.Connection, budget: str, after: str, call_ids: frozenset[str]
-) -> dict[str, frozenset[str]]:
-    groups: dict[str, set[str]] = {}
-    query = (
-        "SELECT admission, call_id FROM commitments WHERE budget = ? AND batch AND after = ? "
-        f"AND {NOT_WITHDRAWN} ORDER BY rowid"
-    )
-    for admission, call_id in database.execute(query, (budget, after)):
-        if call_id in call_ids:
-            groups.setdefault(admission, set()).add(call_id)
-    return {admission: frozenset(group) for admission, group in groups.items()}
 
 
 def _spent(database: sqlite3.Connection, budget: str) -> Decimal:

@@ -5,11 +5,13 @@ client. What tells one provider from another is its `identity` alone, never what
 """
 
 from datetime import date
+from functools import cache
+from ssl import SSLContext
 from typing import Any
 
 import httpx2
 import openai
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 from pydantic import Field, SecretStr
 
 from pressrun.batchfile import read_json
@@ -69,7 +71,14 @@ def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenA
         base_url=provider.base_url,
         max_retries=settings.realtime_retries,
         timeout=settings.realtime_timeout,
+        http_client=DefaultHttpxClient(verify=_certificates()),
     )
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Read once a process: a client of its own for each call is cheap, but reading the certificates takes 50 ms."""
+    return httpx2.create_ssl_context()
 
 
 def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provider:

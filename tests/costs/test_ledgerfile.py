@@ -107,32 +107,33 @@ def test_another_budget_is_not_held_against_the_cap(ledger):
 
 
 def test_of_a_batch_those_calls_are_admitted_that_the_cap_has_room_for(ledger):
-    assert ledger.admit(commitments("0.60", "0.50", "0.40"), budget="b", cap=CAP) == [{"call-0", "call-2"}]
+    assert ledger.admit(commitments("0.60", "0.50", "0.40"), budget="b", cap=CAP) == {"call-0", "call-2"}
 
 
-def test_calls_that_were_admitted_come_back_in_their_groups_whatever_is_spent_since(ledger):
+def test_calls_that_were_admitted_stay_admitted_whatever_is_spent_since(ledger):
     wanted = commitments("0.60", "0.50", "0.40")
     ledger.admit(wanted, budget="b", cap=CAP)
     ledger.enter([a_row(cost_usd=Decimal(5))], budget="b")
-    assert ledger.admit(wanted, budget="b", cap=CAP) == [{"call-0", "call-2"}]
-    assert ledger.admit(wanted, budget="b", cap=Decimal(10)) == [{"call-0", "call-2"}, {"call-1"}]
-    assert ledger.admit(wanted, budget="b", cap=None) == [{"call-0", "call-2"}, {"call-1"}]
+    assert ledger.admit(wanted, budget="b", cap=CAP) == {"call-0", "call-2"}
+    assert ledger.admit(wanted, budget="b", cap=None) == {"call-0", "call-1", "call-2"}
+    # Those that were admitted before are not committed to a second time.
+    assert ledger.committed("b") == Decimal("6.50")
 
 
 def test_leftovers_of_a_batch_are_committed_to_anew(ledger):
     wanted = commitments("0.60")
     ledger.admit(wanted, budget="b", cap=CAP)
-    assert ledger.admit(wanted, budget="b", cap=CAP, after="batch_1") == []
+    assert ledger.admit(wanted, budget="b", cap=CAP, after="batch_1") == set()
     ledger.settle_batch(["call-0"], budget="b")
-    assert ledger.admit(wanted, budget="b", cap=CAP, after="batch_1") == [{"call-0"}]
+    assert ledger.admit(wanted, budget="b", cap=CAP, after="batch_1") == {"call-0"}
 
 
-def test_what_was_withdrawn_may_be_admitted_anew_in_other_company(ledger):
+def test_what_was_withdrawn_may_be_admitted_anew(ledger):
     wanted = commitments("0.60", "0.50")
     ledger.admit(wanted, budget="b", cap=CAP)
     ledger.settle_batch(["call-0"], budget="b", withdrawn=True)
     assert ledger.committed("b") == 0
-    assert ledger.admit(wanted, budget="b", cap=None) == [{"call-0", "call-1"}]
+    assert ledger.admit(wanted, budget="b", cap=None) == {"call-0", "call-1"}
 
 
 def test_a_call_without_a_cap_is_committed_to_all_the_same(ledger):

@@ -19,7 +19,7 @@ import openai
 from openai import OpenAI
 
 from pressrun.calls import Frozen
-from pressrun.errors import BatchRejected, Unreadable
+from pressrun.errors import BatchRejected, PressrunError, Unreadable
 from pressrun.routes.batch.view import BatchView, list_batches, read_reply
 from pressrun.sharding import Shard
 
@@ -240,6 +240,11 @@ def _doubt(client: OpenAI, uploads: list[Upload], list_lag: timedelta) -> timede
 
 
 def _upload(client: OpenAI, shard: Shard) -> str:
+    if not shard.path.exists():
+        raise PressrunError(
+            f"The batch of {shard.title} is not at the provider, and its input file {shard.path} is gone. Every answer "
+            "that was paid for is kept. To pay for the work anew, say --fresh."
+        )
     with shard.path.open("rb") as file:
         reply = client.files.create(file=(shard.filename, file), purpose="batch")
     # An answer that is no JSON comes back from the SDK as text.

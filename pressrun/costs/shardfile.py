@@ -1,0 +1,99 @@
+"""Which calls share a batch: a record of every shard, made before its batch may exist.
+
+Invariant: a call that may be at the provider is in exactly one recorded shard of its budget, so whichever run orders it
+next, alone or in other company, takes up that batch instead of making another.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from pressrun.costs.database import append_only, opened, transaction
+from pressrun.sharding import Shard
+
+__all__ = ["ShardFile"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS shards (id TEXT PRIMARY KEY, shard TEXT NOT NULL, recorded_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS members (
+    budget TEXT NOT NULL, after TEXT NOT NULL, call_id TEXT NOT NULL, shard TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS members_by_budget ON members (budget, after, call_id);
+CREATE INDEX IF NOT EXISTS members_by_shard ON members (shard);
+CREATE TABLE IF NOT EXISTS dropped (shard TEXT PRIMARY KEY, dropped_at TEXT NOT NULL);
+"""
+"""`shard` is a `Shard` as JSON in the first table, and its record's id in the others."""
+TABLES = ("shards", "members", "dropped")
+IS_LIVE = "shard NOT IN (SELECT shard FROM dropped)"
+
+
+class ShardFile:
+    """The records of an installation, in the ledger's file; safe for many processes of one machine at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.parent / "shards"
+        """Where the input files are, for whichever run has to upload them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with opened(path) as database:
+            database.executescript(SCHEMA + append_only(*TABLES))
+
+    def of(self, call_ids: Iterable[str], *, budget: str, after: str | None = None) -> dict[str, Shard]:
+        """The shards that these calls are in, by call id; `after` is the batch that left the calls over."""
+        wanted = frozenset(call_ids)
+        query = f"SELECT call_id, shard FROM members WHERE budget = ? AND after = ? AND {IS_LIVE}"
+        with opened(self.path) as database:
+            found = {call: shard for call, shard in database.execute(query, (budget, after or "")) if call in wanted}
+            shards = {record: self._read(database, record) for record in set(found.values())}
+        return {call_id: shards[record] for call_id, record in found.items()}
+
+    def record(self, shards: Sequence[Shard], budgets: Mapping[str, str]) -> list[Shard] | None:
+        """Record new shards, whose calls count against `budgets` (by call id), and take over their input files.
+
+        Returns them with their records. None, and nothing is recorded, when another process has put one of the calls
+        into a shard meanwhile.
+        """
+        recorded = [self._taken_over(shard) for shard in shards]
+        members = [
+            (budgets[call_id], shard.after or "", call_id, shard.record) for shard in recorded for call_id in shard.ids
+        ]
+        taken = f"SELECT 1 FROM members WHERE budget = ? AND after = ? AND call_id = ? AND {IS_LIVE}"
+        now = datetime.now(UTC).isoformat()
+        with transaction(self.path) as database:
+            if any(database.execute(taken, member[:3]).fetchone() for member in members):
+                return None
+            database.executemany(
+                "INSERT INTO shards VALUES (?, ?, ?)",
+                [(shard.record, shard.model_dump_json(), now) for shard in recorded],
+            )
+            database.executemany("INSERT INTO members VALUES (?, ?, ?, ?)", members)
+        return recorded
+
+    def drop(self, shard: Shard) -> dict[str, list[str]]:
+        """Forget a shard whose batch did not run and never will; returns the calls that are free, by budget."""
+        with transaction(self.path) as database:
+            now = datetime.now(UTC).isoformat()
+            database.execute("INSERT OR IGNORE INTO dropped VALUES (?, ?)", (shard.record, now))
+            query = "SELECT budget, call_id FROM members WHERE shard = ?"
+            freed: dict[str, list[str]] = {}
+            for budget, call_id in database.execute(query, (shard.record,)):
+                freed.setdefault(budget, []).append(call_id)
+        return freed
+
+    def forget_files(self, older_than: timedelta) -> None:
+        """Delete the input files of shards that are too old to be uploaded again."""
+        oldest = (datetime.now(UTC) - older_than).timestamp()
+        for file in self.folder.glob("*.jsonl"):
+            if file.stat().st_mtime < oldest:
+                file.unlink(missing_ok=True)
+
+    def _taken_over(self, shard: Shard) -> Shard:
+        path = shard.path.replace(self.folder / shard.path.name)
+        return shard.model_copy(update={"record": uuid4().hex, "path": path})
+
+    def _read(self, database: sqlite3.Connection, record: str) -> Shard:
+        (text,) = database.execute("SELECT shard FROM shards WHERE id = ?", (record,)).fetchone()
+        shard = Shard.model_validate_json(text)
+        # The folder may have been moved since.
+        return shard.model_copy(update={"path": self.folder / shard.path.name})
