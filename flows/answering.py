@@ -21,7 +21,7 @@ from tasks.answers import OVER_CAP, answer_now
 from tasks.kept import answers_of_batch, opened, was_answered
 from tasks.runs import paying_run
 
-__all__ = ["answer_all", "produce"]
+__all__ = ["answer_all", "ask_ahead", "produce", "to_be_batched"]
 
 Faults = dict[str, list[str]]
 """What is wrong with the items of one reply, by item."""
@@ -68,7 +68,7 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     for step, count in Counter(call.step for call in calls for _ in call.covers).items():
         tell(StepStarted(step=step, items=count))
     answers = _paid_by_batch([call for call in calls if not desk.is_batched(call)], desk)
-    batched = _to_be_batched([call for call in calls if call.id not in answers], desk)
+    batched = to_be_batched([call for call in calls if call.id not in answers], desk)
     elsewhere = answers.keys() | {call.id for call in batched}
     asked_now = [call for call in calls if call.id not in elsewhere]
     under_way = _in_real_time(asked_now, desk, work)
@@ -82,6 +82,12 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     turned_away = [call for call in asked_now if answers[call.id].code == OVER_CAP and batched]
     answers |= _answer_now(turned_away, desk, work)
     return answers
+
+
+def ask_ahead(calls: list[Call], desk: Desk, work: Work) -> list[PrefectFuture[Answer]]:
+    """Start those of the calls that go in real time; a later `produce` finds them answered."""
+    work.expect(calls, desk.plan)
+    return [future for _, future in _in_real_time([call for call in calls if not desk.is_batched(call)], desk, work)]
 
 
 def _answer_now(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
@@ -103,7 +109,7 @@ def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
     return answers
 
 
-def _to_be_batched(calls: list[Call], desk: Desk) -> list[Call]:
+def to_be_batched(calls: list[Call], desk: Desk) -> list[Call]:
     """The calls that go by batch, without those that were answered in real time before.
 
     Those that were admitted to a batch stay in its company, whatever became of it: only the same calls find it again.

@@ -16,18 +16,20 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from flows.answering import produce
 from flows.approval import APPROVE, ask_for_approval, require_approval_possible
-from flows.desk import Desk, Options, Work, desk_for
+from flows.desk import Desk, Options, Work, desk_for, sending_for
+from flows.parameters import Usd, override, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call, StepName
-from pressrun.costs import cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
+from pressrun.costs import LedgerFile, cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
 from pressrun.costs.periods import month_markdown, period_report
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
+from pressrun.fleet import made_from
 from pressrun.manifest import manifest
 from pressrun.plan import Plan, make_plan, model_warnings
 from pressrun.planreport import describe_plan
@@ -46,20 +48,11 @@ from tasks.delivery import deliver
 from tasks.reports import publish_markdown, publish_table, tag_run
 from tasks.runs import fleet_id
 
-__all__ = ["build_site"]
+__all__ = ["RUNNER", "build_site", "calls_of", "configure", "publish_month"]
 
 REAL_TIME_CALLS_AT_ONCE = 8
 """Threads of the task runner, which bounds the real-time requests under way."""
 RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=REAL_TIME_CALLS_AT_ONCE)
-
-
-Usd = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
-"""An amount that the form shows as a plain number; Decimal's own schema offers text as well."""
-
-
-def _titled(title: str) -> Any:
-    """A title for the form: Prefect overwrites `title` itself with the parameter's name, but no schema extra."""
-    return Field(json_schema_extra={"title": title})
 
 
 def _run_name() -> str:
@@ -73,18 +66,18 @@ def _run_name() -> str:
     task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
 )
 def build_site(
-    brief: Annotated[SiteBrief, _titled("Brief")],
-    preference: Annotated[Preference | None, _titled("Preference")] = None,
-    max_cost_usd: Annotated[Usd | None, _titled("Cap in USD")] = None,
-    max_wait_time: Annotated[Duration | None, _titled("Maximum wait")] = None,
-    simulate: Annotated[bool, _titled("Simulate")] = False,
-    fresh: Annotated[bool, _titled("Pay for everything again")] = False,
-    strategy: Annotated[BatchStrategy | None, _titled("Strategy")] = None,
-    out: Annotated[str, _titled("Output folder")] = "sites",
-    approve_config: Annotated[bool, _titled("Approve the configuration")] = False,
-    approval_timeout: Annotated[Duration, _titled("Wait for approval")] = timedelta(days=7),
-    wait: Annotated[Wait, _titled("How to wait for batches")] = Wait.POLL,
-    poll_seconds: Annotated[float, Field(gt=0, le=600), _titled("First pause between polls")] = 5.0,
+    brief: Annotated[SiteBrief, titled("Brief")],
+    preference: Annotated[Preference | None, titled("Preference")] = None,
+    max_cost_usd: Annotated[Usd | None, titled("Cap in USD")] = None,
+    max_wait_time: Annotated[Duration | None, titled("Maximum wait")] = None,
+    simulate: Annotated[bool, titled("Simulate")] = False,
+    fresh: Annotated[bool, titled("Pay for everything again")] = False,
+    strategy: Annotated[BatchStrategy | None, titled("Strategy")] = None,
+    out: Annotated[str, titled("Output folder")] = "sites",
+    approve_config: Annotated[bool, titled("Approve the configuration")] = False,
+    approval_timeout: Annotated[Duration, titled("Wait for approval")] = timedelta(days=7),
+    wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,
+    poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First pause between polls")] = 5.0,
 ) -> State[Any]:
     """Build one client's website: configuration, articles, images, descriptions, SEO meta tags, and a cost report.
 
@@ -107,7 +100,7 @@ def build_site(
         wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
         poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
     """
-    chosen = _override(strategy or BatchStrategy(), preference, max_wait_time)
+    chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
     options = Options(
         max_cost_usd=max_cost_usd,
         simulate=simulate,
@@ -131,11 +124,6 @@ def build_site(
     return _final_state(result)
 
 
-def _override(strategy: BatchStrategy, preference: Preference | None, max_wait: Duration | None) -> BatchStrategy:
-    changes = {"preference": preference, "max_wait_time": max_wait}
-    return strategy.model_copy(update={name: value for name, value in changes.items() if value is not None})
-
-
 def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> BuildResult:
     settings = Settings()
     now = datetime.now(UTC)
@@ -149,12 +137,13 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
         for warning in model_warnings(plan.order, now.date(), provider.shutdowns):
             get_run_logger().warning(warning)
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
-        desk, work = desk_for(plan, strategy, provider, options), Work()
-        config = _configure(plan.order, desk, work)
+        sending = sending_for(strategy, provider, options.wait, options.poll_seconds, options.fresh)
+        desk, work = desk_for(sending, plan, options.max_cost_usd), Work()
+        config = configure(plan.order, desk, work)
         if options.approve_config:
             config = _approved(config, desk, work, options)
         order = plan.order.model_copy(update={"config": config})
-        produce(order, _calls(order, strategy), desk, work)
+        produce(order, calls_of(order, strategy), desk, work)
         if strategy.refined_prompts:
             order = _with_refined_prompts(order, work)
             produce(order, IMAGES.calls(order), desk, work)
@@ -179,7 +168,7 @@ def _announce(plan: Plan) -> None:
     )
 
 
-def _configure(order: Order, desk: Desk, work: Work) -> SiteConfig:
+def configure(order: Order, desk: Desk, work: Work) -> SiteConfig:
     """Step 08; everything else waits for it. Raises `StepFailed`."""
     produce(order, CONFIG.calls(order), desk, work)
     made = work.content[StepName.CONFIG].pop(CONFIG_ITEM, None)
@@ -200,11 +189,11 @@ def _approved(config: SiteConfig, desk: Desk, work: Work, options: Options) -> S
         if decision.decision == APPROVE:
             return config
         wishes = (*wishes, decision.notes)
-        config = _configure(desk.plan.order.model_copy(update={"wishes": wishes}), desk, work)
+        config = configure(desk.plan.order.model_copy(update={"wishes": wishes}), desk, work)
     raise AssertionError("count never ends")
 
 
-def _calls(order: Order, strategy: BatchStrategy) -> list[Call]:
+def calls_of(order: Order, strategy: BatchStrategy) -> list[Call]:
     """All that the configuration orders; images wait for the descriptions when they are to have their prompts."""
     later = [CONFIG, IMAGES] if strategy.refined_prompts else [CONFIG]
     return [call for step in PIPELINE if step not in later for call in step.calls(order)]
@@ -236,7 +225,15 @@ def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) 
     rows = desk.books.rows(work.calls)
     report = cost_report(rows, desk.plan.forecast, sites_per_year=settings.sites_per_year)
     made_at = datetime.now(UTC)
-    account = manifest(site, rows, work.batches, work.decisions, run_id=flow_run.id or "", made_at=made_at)
+    account = manifest(
+        site,
+        rows,
+        work.batches,
+        work.decisions,
+        run_id=flow_run.id or "",
+        made_at=made_at,
+        made_from=made_from(desk.plan, desk.strategy, desk.provider.identity),
+    )
     title = f"Cost of {site.brief.name}"
     markdown = to_markdown(report, simulated=site.simulated, title=title)
     files = {
@@ -250,18 +247,17 @@ def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) 
     publish_markdown(f"costs-{site.brief.slug}", markdown, f"{title}: forecast, actual, saving")
     publish_table(f"costs-table-{site.brief.slug}", to_table(report), f"{title}, by step")
     if not fleet_id():
-        _publish_month(desk, made_at)
+        publish_month(made_at, simulated=site.simulated)
     return build_result(site, report, bundle)
 
 
-def _publish_month(desk: Desk, now: datetime) -> None:
+def publish_month(now: datetime, *, simulated: bool) -> None:
     """What all runs of this month have spent so far, for whoever pays the bill."""
-    origin = desk.books.origin
     begin = datetime(now.year, now.month, 1, tzinfo=UTC)
-    rows = desk.books.file.rows(since=begin, simulated=origin.simulated)
-    report = period_report(rows, since=begin, until=now, simulated=origin.simulated)
-    key = f"costs-{begin:%Y-%m}{'-simulated' if origin.simulated else ''}"
-    markdown = month_markdown(report, begin.date(), simulated=origin.simulated)
+    rows = LedgerFile(Settings().ledger_file).rows(since=begin, simulated=simulated)
+    report = period_report(rows, since=begin, until=now, simulated=simulated)
+    key = f"costs-{begin:%Y-%m}{'-simulated' if simulated else ''}"
+    markdown = month_markdown(report, begin.date(), simulated=simulated)
     publish_markdown(key, markdown, f"Costs of {begin:%B %Y}, all sites")
 
 

@@ -20,7 +20,7 @@ from tasks.books import books_for
 from tasks.runs import fleet_id, paying_run
 from tasks.waiting import first_start, was_suspended, why_not_suspend
 
-__all__ = ["Desk", "Options", "Sending", "Work", "desk_for"]
+__all__ = ["Desk", "Options", "Sending", "Work", "desk_for", "sending_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,23 +80,27 @@ class Desk(Sending):
         return self.plan.route(call.step) is Route.BATCH
 
 
-def desk_for(plan: Plan, strategy: BatchStrategy, provider: Provider, options: Options) -> Desk:
-    """The desk of this flow run; a run that waits in another way than it was asked to says so."""
+def sending_for(strategy: BatchStrategy, provider: Provider, wait: Wait, first_poll: float, fresh: bool) -> Sending:
+    """How this flow run sends batches; one that waits in another way than it was asked to says so."""
     resumed = was_suspended()
-    reason = why_not_suspend(provider) if options.wait is Wait.SUSPEND else None
+    reason = why_not_suspend(provider) if wait is Wait.SUSPEND else None
     if reason:
         get_run_logger().warning("This run polls instead of being suspended: %s", reason)
-    return Desk(
-        plan=plan,
-        books=books_for(plan, provider, cap=options.max_cost_usd, fresh=options.fresh),
+    return Sending(
         strategy=strategy,
         provider=provider,
-        fresh=options.fresh,
-        first_poll=options.poll_seconds,
+        fresh=fresh,
+        first_poll=first_poll,
         started=first_start() if resumed or fleet_id() else datetime.now(UTC),
-        suspends=options.wait is Wait.SUSPEND and reason is None,
+        suspends=wait is Wait.SUSPEND and reason is None,
         resumed=resumed,
     )
+
+
+def desk_for(sending: Sending, plan: Plan, cap: Decimal | None) -> Desk:
+    """The desk of a site; `cap` is in USD."""
+    books = books_for(plan, sending.provider, cap=cap, fresh=sending.fresh)
+    return Desk(**vars(sending), plan=plan, books=books)
 
 
 @dataclass

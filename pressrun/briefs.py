@@ -1,17 +1,33 @@
-"""Reading several briefs at once, from files and folders.
+"""Reading several briefs at once, from files, folders, patterns and CSV files.
 
-Invariant: either all of them are fit, or nothing starts and the faults of all files are told.
+Invariant: every brief that was meant is either read or named with its faults, and no two sites share a slug.
 """
 
-from collections.abc import Iterable
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from glob import glob, has_magic
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pressrun.brief import SiteBrief, load_brief
 from pressrun.errors import BadBrief, Refused
+from pressrun.files import read_model, read_text
+from pressrun.marked import Marked
 
-__all__ = ["load_briefs"]
+__all__ = ["FoundBriefs", "find_briefs", "load_briefs"]
 
 SUFFIXES = {".yaml", ".yml", ".json"}
+LISTS = {"services", "keywords", "brand_colours", "pages"}
+"""Fields of which a CSV cell holds several, with semicolons between them."""
+
+
+class FoundBriefs(NamedTuple):
+    """What was found, in the order of the files' names."""
+
+    briefs: list[SiteBrief]
+    faulty: list[BadBrief]
+    """One for each file, or line of a CSV file, that is no fit brief."""
 
 
 def load_briefs(paths: Iterable[Path]) -> list[SiteBrief]:
@@ -19,27 +35,81 @@ def load_briefs(paths: Iterable[Path]) -> list[SiteBrief]:
 
     Raises `Refused` with the faults of all files, and when two sites have the same slug.
     """
-    briefs: list[SiteBrief] = []
-    faulty: list[BadBrief] = []
-    for path in [file for one in paths for file in _files(one)]:
+    found = find_briefs(map(str, paths))
+    if found.faulty:
+        raise Refused("\n".join(map(str, found.faulty)))
+    return found.briefs
+
+
+def find_briefs(places: Iterable[str]) -> FoundBriefs:
+    """Read the briefs of files, folders, patterns such as `clients/*.yaml`, and CSV files with a site a line.
+
+    A site whose slug an earlier one has is faulty. Raises `Refused` when a place has no brief at all.
+    """
+    found = FoundBriefs([], [])
+    slugs: set[str] = set()
+    for source, read in [one for place in places for one in _read_place(place)]:
+        if isinstance(read, BadBrief):
+            found.faulty.append(read)
+        elif read.slug in slugs:
+            fault = f"slug: another brief has the slug {read.slug} too; give each its own"
+            found.faulty.append(BadBrief(source, [fault]))
+        else:
+            slugs.add(read.slug)
+            found.briefs.append(read)
+    return found
+
+
+def _read_place(place: str) -> Iterator[tuple[str, SiteBrief | BadBrief]]:
+    """Every brief of a place, or what is wrong with it, with where it stands."""
+    for path in _files(place):
+        if path.suffix.lower() == ".csv":
+            yield from _read_csv(path)
+            continue
         try:
-            briefs.append(load_brief(path))
+            yield str(path), load_brief(path)
         except BadBrief as error:
-            faulty.append(error)
-    if faulty:
-        raise Refused("\n".join(str(error) for error in faulty))
-    doubles = {brief.slug for brief in briefs if sum(other.slug == brief.slug for other in briefs) > 1}
-    if doubles:
-        raise Refused(
-            f"Several briefs have the slug {', '.join(sorted(doubles))}. Nothing was spent. Give each its own."
-        )
-    return briefs
+            yield str(path), error
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+def _files(place: str) -> list[Path]:
+    path = Path(place)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    else:
+        # Not Path.glob, which refuses patterns that begin at the root.
+        files = sorted(map(Path, glob(place, recursive=True))) if has_magic(place) else [path]  # noqa: PTH207
     if not files:
-        raise Refused(f"{path} has no brief in it (*.yaml, *.yml, *.json). Nothing was spent.")
+        raise Refused(f"{place} has no brief in it (*.yaml, *.yml, *.json). Nothing was spent.")
     return files
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, SiteBrief | BadBrief]]:
+    """A brief a line, under a head of field names; `contact.email` is the contact's e-mail address."""
+    try:
+        rows = csv.reader(io.StringIO(read_text(path)), strict=True)
+        head = next(rows, [])
+        lines = [(rows.line_num, cells) for cells in rows if any(cells)]
+    except BadBrief as error:
+        yield str(path), error
+        return
+    except csv.Error as error:
+        yield str(path), BadBrief(str(path), [f"line {rows.line_num}: {error}"])
+        return
+    for line, cells in lines:
+        source = f"{path}:{line}"
+        try:
+            yield source, read_model(_marked(head, cells, line), source, SiteBrief)
+        except BadBrief as error:
+            yield source, error
+
+
+def _marked(head: list[str], cells: list[str], line: int) -> Marked:
+    data: dict[str, Any] = {}
+    for name, cell in zip(head, cells, strict=False):
+        outer, _, inner = name.strip().rpartition(".")
+        group = data.setdefault(outer, {}) if outer else data
+        if cell.strip():
+            group[inner] = [part.strip() for part in cell.split(";") if part.strip()] if inner in LISTS else cell
+    surplus = [(line, f"{len(cells)} cells, but the head names {len(head)}")] if len(cells) > len(head) else []
+    return Marked(data=data, lines={(): line}, faults=surplus)

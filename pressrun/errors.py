@@ -16,6 +16,8 @@ PressrunError
 Messages say what was wrong, what state was kept, and what to do next.
 """
 
+from collections.abc import Iterable
+
 __all__ = [
     "BadBrief",
     "BatchLost",
@@ -77,7 +79,14 @@ class CallFailed(PressrunError):
 
 
 class BatchRejected(PressrunError):
-    """The provider's validation refused a batch. No line ran and none was billed."""
+    """The provider's validation refused a batch. No line ran and none was billed.
+
+    `calls` are the ids of those that it named.
+    """
+
+    def __init__(self, message: str, calls: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.calls = frozenset(calls)
 
 
 class BatchLost(PressrunError):

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from pressrun.errors import BadBrief
 from pressrun.marked import Fault, Marked, Place, read_marked
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "read_model", "read_text"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,7 +50,11 @@ def load_model(path: Path, model: type[Model]) -> Model:
     All scalars reach the model as text, so its fields must be ones that pydantic reads from text. Raises `BadBrief`
     with all faults of the file; each names its line and field.
     """
-    marked = read_marked(_text(path))
+    return read_model(read_marked(read_text(path)), str(path), model)
+
+
+def read_model(marked: Marked, source: str, model: type[Model]) -> Model:
+    """Validate data that was read as text from `source`. Raises `BadBrief` as `load_model` does."""
     faults = list(marked.faults)
     if isinstance(marked.data, dict):
         try:
@@ -60,11 +64,12 @@ def load_model(path: Path, model: type[Model]) -> Model:
     elif marked.data is not None or not faults:
         faults.append((1, "expected fields (`name: ...`), found something else"))
     if faults:
-        raise BadBrief(str(path), _listed(faults))
+        raise BadBrief(source, _listed(faults))
     return value
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file of a person's, as text. Raises `BadBrief` when it cannot be read, or cannot be what it should be."""
     try:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)

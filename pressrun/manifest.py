@@ -59,14 +59,16 @@ def manifest(
     *,
     run_id: str,
     made_at: datetime,
+    made_from: str = "",
 ) -> dict[str, Any]:
-    """The manifest as JSON-ready data; money is text, to the last digit."""
+    """The manifest as JSON-ready data; money is text, to the last digit. `made_from` is `fleet.made_from`'s hash."""
     return {
         "site": site.brief.slug,
         "generator": f"pressrun {__version__}",
         "made_at": made_at.isoformat(),
         "flow_run_id": run_id,
         "simulated": site.simulated,
+        "made_from": made_from,
         "complete": not site.missing,
         "missing": [_missing(item) for item in site.missing],
         "warnings": site.warnings,

@@ -20,7 +20,7 @@ from pressrun.estimates import estimated_usage
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
 from pressrun.prices import PriceTable, Tier, known_tiers, load_price_table
-from pressrun.routes.provider import Provider
+from pressrun.routes.provider import expected_identity
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
 from pressrun.steps.config import specimen
@@ -139,7 +139,7 @@ def past_lessons(settings: Settings, now: datetime, *, simulate: bool) -> Lesson
     """What the ledger teaches about the provider that the settings name, or about the built-in simulator."""
     if not settings.ledger_file.exists():
         return NO_LESSONS
-    identity = Provider(base_url=settings.openai_base_url.rstrip("/"), built_in=simulate).identity
+    identity = expected_identity(settings, simulate=simulate)
     rows = LedgerFile(settings.ledger_file).rows(since=now - MEMORY)
     return learn(row for row in rows if row.provider == identity)
 

@@ -28,6 +28,7 @@ __all__ = [
     "resume",
     "runs_that_ask",
     "suspend",
+    "suspended_names",
     "suspended_runs",
     "was_suspended",
     "why_not_suspend",
@@ -84,6 +85,11 @@ def suspended_runs(flow_name: str) -> dict[UUID, WaitingFor]:
 def runs_that_ask(flow_name: str) -> dict[UUID, str]:
     """The suspended runs of a flow that wait for a person, with their names."""
     return {run.id: run.name for run in _suspended(flow_name) if (_pause_key(run) or "").startswith(ASKING)}
+
+
+def suspended_names(flow_name: str) -> set[str]:
+    """The names of a flow's runs that are suspended, whatever for."""
+    return {run.name for run in _suspended(flow_name)}
 
 
 def _pause_key(run: FlowRun) -> str | None:

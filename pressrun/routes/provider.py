@@ -25,6 +25,7 @@ __all__ = [
     "Provider",
     "check_batches",
     "check_provider",
+    "expected_identity",
     "list_models",
     "open_client",
 ]
@@ -58,6 +59,11 @@ class ModelList(Frozen):
     shutdowns: dict[str, date] = Field(default_factory=dict)
     """Only those models that have a date."""
     simulated: bool = False
+
+
+def expected_identity(settings: Settings, *, simulate: bool) -> str:
+    """The identity of the provider that the settings name, or of the built-in simulator, without asking it."""
+    return Provider(base_url=settings.openai_base_url.rstrip("/"), built_in=simulate).identity
 
 
 def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenAI:

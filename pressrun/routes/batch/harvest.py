@@ -55,7 +55,8 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
     reading again from the start is free.
     """
     if view.is_refused:
-        raise BatchRejected(_say_refused(view, shard))
+        named = [_call(problem, shard) for problem in view.problems]
+        raise BatchRejected(_say_refused(view, shard), filter(None, named))
     try:
         for file_id in view.result_files:
             for line in _lines(client, file_id):
@@ -131,5 +132,11 @@ def _say_problem(problem: Problem, shard: Shard) -> str:
     """`line 2 (harbour-bakery-articles-article-03-1a2b3c4d): invalid_json_line: ...`"""
     if not problem.line:
         return f"{problem.code}: {problem.message}"
-    item = f" ({shard.ids[problem.line - 1]})" if problem.line <= len(shard.ids) else ""
+    call = _call(problem, shard)
+    item = f" ({call})" if call else ""
     return f"line {problem.line}{item}: {problem.code}: {problem.message}"
+
+
+def _call(problem: Problem, shard: Shard) -> str | None:
+    """The id of the call that the provider names by its line."""
+    return shard.ids[problem.line - 1] if problem.line and problem.line <= len(shard.ids) else None

@@ -1,0 +1,273 @@
+"""`build-fleet`: many sites with one merged batch for all of them, and one report.
+
+Read `_build` from top to bottom: step 08 of each site, one batch for everything that can wait, the sites, the report.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import openai
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.approval import require_approval_possible
+from flows.build_site import RUNNER, publish_month
+from flows.build_sites import build_each
+from flows.desk import desk_for, sending_for
+from flows.merging import Member, answer_together, configure_all
+from flows.parameters import Usd, override, titled
+from pressrun.brief import SiteBrief
+from pressrun.briefs import FoundBriefs, find_briefs
+from pressrun.durations import Duration
+from pressrun.errors import PressrunError, Refused
+from pressrun.fleet import (
+    FleetReport,
+    Outcome,
+    SiteOutcome,
+    fleet_markdown,
+    fleet_rows,
+    headline,
+    is_up_to_date,
+    made_from,
+    spent_by_step,
+)
+from pressrun.plan import Plan, make_plan
+from pressrun.routes.provider import expected_identity
+from pressrun.settings import Settings
+from pressrun.strategy import BatchStrategy, Preference
+from pressrun.waiting import Wait
+from tasks.access import provider_for
+from tasks.books import lessons_for
+from tasks.fleet import runs_of_fleet, start_part, start_site, wait_for_parts, why_in_this_process
+from tasks.reports import publish_markdown, publish_table
+from tasks.waiting import suspended_names
+
+__all__ = ["build_fleet"]
+
+SITE_RUN = "build-site / "
+"""Begins the name of a site's run, which ends with its slug."""
+ENDED_AS = {"Completed": Outcome.COMPLETE, "Incomplete": Outcome.INCOMPLETE, "Refused": Outcome.REFUSED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions:
+    """How a fleet was asked for, beside its briefs."""
+
+    strategy: BatchStrategy
+    cap: Decimal | None
+    """USD, for each site."""
+    simulate: bool
+    rebuild: bool
+    """Whether to build what has not changed too."""
+    out: str
+    approve_config: bool
+    wait: Wait
+    poll_seconds: float
+    sites_per_run: int
+
+    @property
+    def of_site(self) -> dict[str, Any]:
+        """What each site's run is told."""
+        return {
+            "strategy": self.strategy,
+            "max_cost_usd": self.cap,
+            "simulate": self.simulate,
+            "out": self.out,
+            "poll_seconds": self.poll_seconds,
+        }
+
+
+def _run_name() -> str:
+    return f"build-fleet / {flow_run.parameters.get('briefs') or 'given briefs'}"
+
+
+@flow(
+    name="build-fleet",
+    flow_run_name=_run_name,
+    task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
+)
+def build_fleet(
+    briefs: Annotated[str, titled("Folder of briefs")] = "briefs",
+    sites: Annotated[list[SiteBrief] | None, titled("Or the briefs themselves")] = None,
+    preference: Annotated[Preference | None, titled("Preference")] = None,
+    max_cost_usd: Annotated[Usd | None, titled("Cap in USD for each site")] = None,
+    max_wait_time: Annotated[Duration | None, titled("Maximum wait")] = None,
+    simulate: Annotated[bool, titled("Simulate")] = False,
+    rebuild: Annotated[bool, titled("Unchanged sites too")] = False,
+    strategy: Annotated[BatchStrategy | None, titled("Strategy")] = None,
+    out: Annotated[str, titled("Output folder")] = "sites",
+    approve_config: Annotated[bool, titled("Approve the configurations")] = False,
+    wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,
+    poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First pause between polls")] = 5.0,
+    sites_per_run: Annotated[int, Field(ge=1), titled("Sites for one worker at a time")] = 25,
+) -> State[Any]:
+    """Build many sites: step 08 of each, one merged batch for all that can wait, then images and delivery by site.
+
+    A site that fails, is refused, or waits for a person does not hold up the others. Ends as Completed when every other
+    site is complete, as Incomplete (a failure) when one is not, and as Refused when there is nothing to build from.
+
+    Args:
+        briefs: Where the briefs are: a folder of YAML and JSON files, a pattern such as clients/*.yaml, or a CSV file
+            with a site a line. Seen from the worker's working directory.
+        sites: The briefs themselves, instead of a folder.
+        preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
+        max_cost_usd: Cap in US dollars for each site, held as in build-site. None: no cap.
+        max_wait_time: How long a batch may take before the rest is done in real time, such as 6h, 90m or PT6H.
+        simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
+        rebuild: Also build sites whose complete bundle was made from the same brief.
+        strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
+        out: Folder for the bundles, which become <out>/<slug>/.
+        approve_config: Build each site in a run of its own that waits for a person after step 08. Such sites do not
+            share a batch.
+        wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
+        poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
+        sites_per_run: Sites that one run on the work pool builds, after the batch; 1 or more. Fewer spread the work
+            over more workers, more start fewer processes.
+    """
+    chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
+    options = FleetOptions(
+        strategy=chosen,
+        cap=max_cost_usd,
+        simulate=simulate,
+        rebuild=rebuild,
+        out=out,
+        approve_config=approve_config,
+        wait=wait,
+        poll_seconds=poll_seconds,
+        sites_per_run=sites_per_run,
+    )
+    try:
+        report = _build(FoundBriefs(sites, []) if sites else find_briefs([briefs]), options)
+    except PressrunError as error:
+        return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
+    except openai.OpenAIError as error:
+        message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
+        return Failed(message=message)
+    if report.is_complete:
+        return Completed(message=headline(report))
+    return Failed(name="Incomplete", message=headline(report))
+
+
+def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
+    fleet = flow_run.id or ""
+    wait_for_parts(fleet)
+    outcomes = {fault.source: _refused(fault.source, fault) for fault in found.faulty}
+    plans = _plans(found.briefs, options, outcomes)
+    members: list[Member] = []
+    batches = 0
+    if options.approve_config:
+        _start_one_by_one(plans, options)
+    elif plans:
+        with provider_for(simulate=options.simulate, needs_batch=any(plan.needs_batch for plan in plans)) as provider:
+            sending = sending_for(options.strategy, provider, options.wait, options.poll_seconds, fresh=False)
+            members = [Member(desk_for(sending, plan, options.cap)) for plan in plans]
+            batches = configure_all(members, sending)
+            batches += answer_together(members, Member.other_calls, sending)
+        outcomes |= {one.brief.slug: _failed(one) for one in members if one.failure}
+        _build_sites([one.brief for one in members if not one.failure], options)
+    outcomes |= _outcomes_of_runs(fleet)
+    report = _report(plans, outcomes, members, batches)
+    _publish(report)
+    return report
+
+
+def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, SiteOutcome]) -> list[Plan]:
+    """A plan for each site that is to be built; what becomes of the others is noted in `outcomes`."""
+    settings, now, lessons = Settings(), datetime.now(UTC), lessons_for(options.simulate)
+    suspended, identity = suspended_names("build-site"), expected_identity(settings, simulate=options.simulate)
+    plans = []
+    for brief in briefs:
+        slug = brief.slug
+        try:
+            plan = make_plan(brief, options.strategy, settings, now, lessons)
+            plan.stay_within(options.cap)
+        except Refused as refused:
+            outcomes[slug] = _refused(slug, refused)
+            continue
+        mark = made_from(plan, options.strategy, identity)
+        if f"{SITE_RUN}{slug}" in suspended:
+            message = "a run of this site is suspended, and goes on by itself"
+            outcomes[slug] = SiteOutcome(site=slug, outcome=Outcome.WAITING, message=message)
+        elif not options.rebuild and is_up_to_date(options.out, slug, mark):
+            outcomes[slug] = SiteOutcome(site=slug, outcome=Outcome.UNCHANGED)
+        else:
+            plans.append(plan)
+    get_run_logger().info("%d of %d sites are to be built", len(plans), len(briefs))
+    return plans
+
+
+def _refused(site: str, reason: Refused) -> SiteOutcome:
+    return SiteOutcome(site=site, outcome=Outcome.REFUSED, message=str(reason))
+
+
+def _failed(member: Member) -> SiteOutcome:
+    return SiteOutcome(site=member.brief.slug, outcome=Outcome.FAILED, message=member.failure)
+
+
+def _start_one_by_one(plans: list[Plan], options: FleetOptions) -> None:
+    """A run for each site, which waits for a person by itself."""
+    require_approval_possible()
+    known = {run.parameters["brief"]["slug"] for run in runs_of_fleet(flow_run.id or "", "build-site")}
+    for brief in [plan.order.brief for plan in plans if plan.order.brief.slug not in known]:
+        start_site(flow_run.id or "", {"brief": brief, "approve_config": True, "wait": options.wait, **options.of_site})
+
+
+def _build_sites(briefs: list[SiteBrief], options: FleetOptions) -> None:
+    """Images, what is left over, and delivery: in parts on the work pool, or here."""
+    fleet = flow_run.id or ""
+    parts = [briefs[at : at + options.sites_per_run] for at in range(0, len(briefs), options.sites_per_run)]
+    reason = why_in_this_process(simulate=options.simulate, parts=len(parts))
+    if reason:
+        get_run_logger().info("The sites are built in this process: %s", reason)
+        build_each(briefs, fleet, **options.of_site)
+        return
+    for part in parts:
+        start_part(fleet, {"briefs": part, **options.of_site})
+    get_run_logger().info("%d runs on the work pool build %d sites", len(parts), len(briefs))
+    wait_for_parts(fleet)
+
+
+def _outcomes_of_runs(fleet: str) -> dict[str, SiteOutcome]:
+    """What the sites' own runs came to, by slug; of several runs of a site the last counts."""
+    return {
+        run.name.removeprefix(SITE_RUN): _outcome(run)
+        for run in runs_of_fleet(fleet, "build-site")
+        if run.name.startswith(SITE_RUN)
+    }
+
+
+def _outcome(run: FlowRun) -> SiteOutcome:
+    state = run.state
+    is_open = state is None or not state.is_final()
+    outcome = Outcome.WAITING if is_open else ENDED_AS.get(run.state_name or "", Outcome.FAILED)
+    message = "its run goes on by itself" if is_open else state.message if state else ""
+    return SiteOutcome(site=run.name.removeprefix(SITE_RUN), outcome=outcome, message=message or "")
+
+
+def _report(plans: list[Plan], outcomes: dict[str, SiteOutcome], members: list[Member], batches: int) -> FleetReport:
+    forecasts = {plan.order.brief.slug: plan.forecast.total for plan in plans}
+    known = [one.model_copy(update={"forecast": forecasts.get(one.site)}) for one in outcomes.values()]
+    unheard = [
+        SiteOutcome(site=slug, outcome=Outcome.FAILED, message="its run never began", forecast=forecast)
+        for slug, forecast in forecasts.items()
+        if slug not in outcomes
+    ]
+    books = [one.desk.books for one in members]
+    rows = (row for one in books for row in one.file.rows(budget=one.budget))
+    return FleetReport(
+        outcomes=sorted([*known, *unheard], key=lambda one: one.site),
+        spent=spent_by_step(rows),
+        batches=batches,
+        simulated=any(one.origin.simulated for one in books),
+    )
+
+
+def _publish(report: FleetReport) -> None:
+    publish_markdown("fleet", fleet_markdown(report), headline(report))
+    publish_table("fleet-table", fleet_rows(report), "Each site and step, in USD with every digit")
+    publish_month(datetime.now(UTC), simulated=report.simulated)

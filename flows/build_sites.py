@@ -1,0 +1,48 @@
+"""`build-sites`: some of a fleet's sites, one after the other, as part of it.
+
+Invariant: a site that fails takes no other with it.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from prefect import flow, tags
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.build_site import build_site
+from pressrun.brief import SiteBrief
+from pressrun.strategy import BatchStrategy
+from tasks.runs import FLEET, fleet_id
+
+__all__ = ["build_each", "build_sites"]
+
+
+@flow(name="build-sites")
+def build_sites(
+    briefs: list[SiteBrief],
+    strategy: BatchStrategy,
+    max_cost_usd: Decimal | None,
+    simulate: bool,
+    out: str,
+    poll_seconds: float,
+) -> State[Any]:
+    """Build these sites; `build-fleet` starts runs of this flow, each for a part of its sites.
+
+    Args:
+        briefs: The sites.
+        strategy: As the fleet's.
+        max_cost_usd: Cap in US dollars for each site.
+        simulate: Use the built-in simulator.
+        out: Folder for the bundles.
+        poll_seconds: Seconds between the first looks at a batch.
+    """
+    options = {"max_cost_usd": max_cost_usd, "simulate": simulate, "out": out, "poll_seconds": poll_seconds}
+    complete = build_each(briefs, fleet_id() or "", strategy=strategy, **options)
+    return Completed(message=f"{complete} of {len(briefs)} sites are complete")
+
+
+def build_each(briefs: list[SiteBrief], fleet: str, **options: Any) -> int:
+    """Run `build-site` for each brief as part of a fleet (its flow run id); returns how many were completed."""
+    with tags(f"{FLEET}{fleet}"):
+        return sum(build_site(brief=brief, **options, return_state=True).is_completed() for brief in briefs)

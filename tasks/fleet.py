@@ -1,0 +1,75 @@
+"""The runs of a fleet's sites: started through the work pool, waited for, and asked what became of them.
+
+Invariant: all of them carry the fleet's tag, so a fleet whose process was killed finds what is under way.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments import run_deployment
+from prefect.runtime import deployment
+
+from tasks.runs import FLEET
+
+__all__ = ["runs_of_fleet", "start_part", "start_site", "wait_for_parts", "why_in_this_process"]
+
+PART = "build-sites/part-of-a-fleet"
+"""The deployment that builds a part of a fleet's sites."""
+SITE = "build-site/on-demand"
+LOOK_AGAIN = 2.0
+"""Seconds between looks at the runs of the parts."""
+PAGE = 200
+
+
+def why_in_this_process(*, simulate: bool, parts: int) -> str | None:
+    """Why the sites are not given to other workers; None when they are."""
+    if simulate:
+        return "the built-in simulator is in this process"
+    if not deployment.id:
+        return "this run has no work pool"
+    return "they are few enough for one" if parts < 2 else None
+
+
+def start_part(fleet: str, parameters: dict[str, Any]) -> UUID:
+    """Have the work pool build some of the sites; returns the run."""
+    tags = [f"{FLEET}{fleet}"]
+    run: Any = run_deployment(PART, parameters=parameters, timeout=0, as_subflow=False, tags=tags)
+    return UUID(str(run.id))
+
+
+def start_site(fleet: str, parameters: dict[str, Any]) -> UUID:
+    """Have the work pool build one site in a run of its own, which may wait for a person; returns the run."""
+    tags = [f"{FLEET}{fleet}"]
+    run: Any = run_deployment(SITE, parameters=parameters, timeout=0, as_subflow=False, tags=tags)
+    return UUID(str(run.id))
+
+
+def wait_for_parts(fleet: str) -> None:
+    """Until every part of the fleet has ended, however; those too that an earlier process of it has started."""
+    while any(run.state is None or not run.state.is_final() for run in runs_of_fleet(fleet, "build-sites")):
+        time.sleep(LOOK_AGAIN)
+
+
+def runs_of_fleet(fleet: str, flow_name: str) -> list[FlowRun]:
+    """The runs of a flow that belong to a fleet, in the order in which they were made."""
+    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{FLEET}{fleet}"]))
+    flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
+    runs: list[FlowRun] = []
+    with get_client(sync_client=True) as client:
+        while True:
+            found = client.read_flow_runs(
+                flow_filter=flows,
+                flow_run_filter=wanted,
+                sort=FlowRunSort.ID_DESC,
+                limit=PAGE,
+                offset=len(runs),
+            )
+            runs += found
+            if len(found) < PAGE:
+                return sorted(runs, key=lambda run: run.created or datetime.now(UTC))
