@@ -37,6 +37,7 @@ from pressrun.fleet import (
     spent_by_step,
 )
 from pressrun.plan import Plan, make_plan
+from pressrun.progress import RoutesChosen, tell
 from pressrun.routes.provider import expected_identity
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference
@@ -149,8 +150,8 @@ def build_fleet(
         message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
         return Failed(message=message)
     if report.is_complete:
-        return Completed(message=headline(report))
-    return Failed(name="Incomplete", message=headline(report))
+        return Completed(message=headline(report), data=report.outcomes)
+    return Failed(name="Incomplete", message=headline(report), data=report.outcomes)
 
 
 def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
@@ -165,6 +166,7 @@ def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
     elif plans:
         with provider_for(simulate=options.simulate, needs_batch=any(plan.needs_batch for plan in plans)) as provider:
             sending = sending_for(options.strategy, provider, options.wait, options.poll_seconds, fresh=False)
+            tell(RoutesChosen(routes=list(plans[0].routes.values()), simulated=provider.simulated))
             members = [Member(desk_for(sending, plan, options.cap)) for plan in plans]
             batches = configure_all(members, sending)
             batches += answer_together(members, Member.other_calls, sending)

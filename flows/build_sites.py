@@ -12,6 +12,7 @@ from prefect.states import Completed
 
 from flows.build_site import build_site
 from pressrun.brief import SiteBrief
+from pressrun.progress import Note, tell
 from pressrun.strategy import BatchStrategy
 from tasks.runs import FLEET, fleet_id
 
@@ -44,5 +45,10 @@ def build_sites(
 
 def build_each(briefs: list[SiteBrief], fleet: str, **options: Any) -> int:
     """Run `build-site` for each brief as part of a fleet (its flow run id); returns how many were completed."""
+    complete = 0
     with tags(f"{FLEET}{fleet}"):
-        return sum(build_site(brief=brief, **options, return_state=True).is_completed() for brief in briefs)
+        for brief in briefs:
+            state = build_site(brief=brief, **options, return_state=True)
+            complete += state.is_completed()
+            tell(Note(text=f"{brief.slug}: {state.name}"))
+    return complete

@@ -5,43 +5,22 @@ but incomplete (or failed after spending began), 2 refused before anything was s
 """
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
 
-from pressrun import __version__, batches_cli, costs_cli, forecast_cli
-from pressrun.brief import SiteBrief
-from pressrun.briefs import load_briefs
-from pressrun.calls import Answer, Call
-from pressrun.costs import Origin, ledger_row
-from pressrun.durations import parse_duration
+from pressrun import __version__, batches_cli, build_cli, costs_cli, forecast_cli
+from pressrun.build_cli import COMPLETE, INCOMPLETE, REFUSED, STOPPED
 from pressrun.errors import PressrunError
 from pressrun.files import load_model
-from pressrun.plan import price_table
-from pressrun.progress import listening
-from pressrun.result import BuildResult
-from pressrun.screen import Screen, summary
 from pressrun.settings import Settings
-from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
 __all__ = ["app", "main"]
-
-COMPLETE, INCOMPLETE, REFUSED = 0, 1, 2
-STOPPED = (
-    "\nStopped. Every answer that was paid for is kept, and a batch goes on at the provider: "
-    "the same command takes up from here."
-)
 
 app = typer.Typer(
     name="pressrun",
@@ -52,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(batches_cli.app, name="batches")
+app.command()(build_cli.build)
 app.command()(forecast_cli.forecast)
 app.command()(costs_cli.costs)
 app.command()(costs_cli.reconcile)
@@ -69,20 +49,6 @@ def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         f"{word} {escape(state.message or '')}".strip(), highlight=False, soft_wrap=True
     )
     raise typer.Exit(COMPLETE if state.is_completed() else REFUSED if refused else INCOMPLETE)
-
-
-Briefs = Annotated[
-    list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders of them.", metavar="BRIEF...")
-]
-StrategyFile = Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")]
-Prefer = Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")]
-MaxWait = Annotated[
-    str | None, typer.Option(help="How long a batch may take before the rest is done in real time: 6h.")
-]
-MaxCost = Annotated[
-    str | None,
-    typer.Option(help="Cap for a site: refused if the forecast is above; no call that could break it.", metavar="USD"),
-]
 
 
 def main() -> None:
@@ -119,36 +85,6 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
     if show:
         Console().print(f"pressrun {__version__}", highlight=False)
         raise typer.Exit
-
-
-@app.command()
-def build(
-    briefs: Briefs,
-    out: Annotated[Path, typer.Option(help="Folder for the bundles: DIR/<slug>/.", metavar="DIR")] = Path("sites"),
-    strategy: StrategyFile = None,
-    prefer: Prefer = None,
-    max_wait: MaxWait = None,
-    max_cost: MaxCost = None,
-    poll: Annotated[float | None, typer.Option(help="Seconds between the first looks at a batch.", min=0.01)] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator; no key, no cost.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Pay for everything again.")] = False,
-) -> None:
-    """Build one site for each brief; run it again to go on where it was stopped."""
-    sites = load_briefs(briefs)
-    chosen = load_strategy(strategy) if strategy else BatchStrategy()
-    options = {
-        "preference": prefer,
-        "max_wait_time": _duration(max_wait),
-        "max_cost_usd": _usd(max_cost),
-        "simulate": simulate,
-        "fresh": fresh,
-        "out": str(out),
-        "poll_seconds": poll or (0.5 if simulate else 5.0),
-        "strategy": chosen,
-    }
-    console = Console()
-    codes = [_build_one(brief, options, console) for brief in sites]
-    raise typer.Exit(max(codes))
 
 
 @app.command()
@@ -214,79 +150,3 @@ def doctor() -> None:
         mark = {"ok": "[green]ok[/]  ", "warn": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.level]
         console.print(f"{mark}  [bold]{finding.subject}[/]: {escape(finding.text)}", highlight=False, soft_wrap=True)
     raise typer.Exit(REFUSED if any(finding.level == "bad" for finding in findings) else COMPLETE)
-
-
-def _duration(text: str | None) -> timedelta | None:
-    try:
-        return parse_duration(text) if text is not None else None
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--max-wait") from None
-
-
-def _usd(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is not an amount such as 0.75", param_hint="--max-cost") from None
-    if not amount.is_finite() or amount <= 0:
-        raise typer.BadParameter("the cap must be above 0", param_hint="--max-cost")
-    return amount
-
-
-def _build_one(brief: SiteBrief, options: dict[str, Any], console: Console) -> int:
-    """Run the flow for one brief under a live screen; returns the exit code."""
-    screen = Screen(title=f"build-site / {brief.slug}", console=console, cost=_cost_of)
-    with _leaving_at_once(console), _drawn(screen, console):
-        from flows.build_site import build_site
-
-        state: Any = build_site(brief=brief, **options, return_state=True)
-    if state.name == "Refused":
-        console.print(f"[bold red]Refused.[/] {escape(state.message or '')}", highlight=False, soft_wrap=True)
-        return REFUSED
-    result: Any = state.result(raise_on_failure=False)
-    if not isinstance(result, BuildResult):
-        console.print(f"[bold red]Failed.[/] {escape(state.message or repr(result))}", highlight=False, soft_wrap=True)
-        return INCOMPLETE
-    console.print(summary(result), soft_wrap=True)
-    return COMPLETE if result.complete else INCOMPLETE
-
-
-@contextmanager
-def _leaving_at_once(console: Console) -> Iterator[None]:
-    """Ctrl-C ends a run on a temporary Prefect server at once.
-
-    The terminal interrupts that server too, and Prefect would try for minutes to report the end of the run to it. All
-    that was paid for is persisted as it comes, so there is nothing left to save.
-    """
-    if os.environ.get("PREFECT_API_URL"):
-        yield
-        return
-
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        console.show_cursor(True)
-        console.print(STOPPED, highlight=False)
-        os._exit(130)
-
-    before = signal.signal(signal.SIGINT, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _drawn(screen: Screen, console: Console) -> Iterator[None]:
-    """A live screen on a terminal; on a pipe the screen prints its own lines."""
-    with listening(screen.see):
-        if not console.is_terminal:
-            yield
-            return
-        with Live(screen, console=console, refresh_per_second=8):
-            yield
-
-
-def _cost_of(call: Call, answer: Answer) -> Decimal:
-    origin, table = Origin(run_id=""), price_table(Settings())
-    return ledger_row(call, answer, valid=True, at=datetime.now(UTC), origin=origin, table=table).cost_usd

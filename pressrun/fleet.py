@@ -81,8 +81,8 @@ def is_up_to_date(out: str, slug: str, mark: str) -> bool:
 class FleetReport(NamedTuple):
     """What a fleet came to."""
 
-    outcomes: Sequence[SiteOutcome]
-    """One a site, in the order in which the briefs were found."""
+    outcomes: list[SiteOutcome]
+    """One a site, by slug."""
     spent: Mapping[tuple[str, StepName], Sums]
     """What each site and step cost so far, whichever run paid."""
     batches: int
@@ -138,7 +138,7 @@ def fleet_markdown(report: FleetReport) -> str:
         "## Sites",
         _table(
             ["Site", "Outcome", "Forecast", "Cost", "In real time", "Saved"],
-            [_site(report, one) for one in report.outcomes],
+            [*(_site(report, one) for one in report.outcomes), ["**Total**", "", "", *_money(report.total)]],
         ),
         "## Steps",
         _table(["Step", "Calls", "Cost", "In real time", "Saved"], [_step(report, step) for step in _steps(report)]),

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL
@@ -14,8 +14,9 @@ __all__ = ["IMAGES", "finish", "kill", "start", "wait_until"]
 
 IMAGES = 3
 BRIEF = f"""\
-name: Harbour Bakery
-domain: harbour-bakery.example
+name: Bakery SITE
+slug: SITE
+domain: SITE.example
 trade: Sourdough bakery
 audience: People who live near the quay
 services: [Sourdough loaves, Celebration cakes]
@@ -24,11 +25,22 @@ image_count: {IMAGES}
 """
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """`pressrun build` of a small site into `folder/out`, as a process group of its own."""
-    brief = folder / "brief.yaml"
-    brief.write_text(BRIEF)
-    command = [sys.executable, "-m", "pressrun", "build", str(brief), "--out", str(folder / "out"), "--poll", "0.2"]
+def start(folder: Path, *options: str, names: Sequence[str] = ("harbour-bakery",)) -> subprocess.Popen[str]:
+    """`pressrun build` of small sites into `folder/out`, as a process group of its own."""
+    briefs = [folder / f"{name}.yaml" for name in names]
+    for name, brief in zip(names, briefs, strict=True):
+        brief.write_text(BRIEF.replace("SITE", name))
+    command = [
+        sys.executable,
+        "-m",
+        "pressrun",
+        "build",
+        *map(str, briefs),
+        "--out",
+        str(folder / "out"),
+        "--poll",
+        "0.2",
+    ]
     return subprocess.Popen(
         [*command, *options],
         env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
