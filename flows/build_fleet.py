@@ -23,6 +23,7 @@ from flows.merging import Member, answer_together, configure_all
 from flows.parameters import Usd, override, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
+from pressrun.bundle.remote import check_destination
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused
 from pressrun.fleet import (
@@ -45,6 +46,7 @@ from pressrun.waiting import Wait
 from tasks.access import provider_for
 from tasks.books import lessons_for
 from tasks.fleet import runs_of_fleet, start_part, start_site, wait_for_parts, why_in_this_process
+from tasks.kept import require_storage
 from tasks.reports import publish_markdown, publish_table
 from tasks.waiting import suspended_names
 
@@ -90,6 +92,7 @@ def _run_name() -> str:
 @flow(
     name="build-fleet",
     flow_run_name=_run_name,
+    result_serializer="json",
     task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
 )
 def build_fleet(
@@ -122,7 +125,7 @@ def build_fleet(
         simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
         rebuild: Also build sites whose complete bundle was made from the same brief.
         strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
-        out: Folder for the bundles, which become <out>/<slug>/.
+        out: Where the bundles go, to <out>/<slug>/: a folder, or an address such as s3://bucket/sites, gs:// or az://.
         approve_config: Build each site in a run of its own that waits for a person after step 08. Such sites do not
             share a batch.
         wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
@@ -155,6 +158,8 @@ def build_fleet(
 
 
 def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
+    require_storage()
+    check_destination(options.out)
     fleet = flow_run.id or ""
     wait_for_parts(fleet)
     outcomes = {fault.source: _refused(fault.source, fault) for fault in found.faulty}

@@ -7,7 +7,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 from typing import Annotated, Any
 
 import openai
@@ -24,6 +23,7 @@ from flows.desk import Desk, Options, Work, desk_for, sending_for
 from flows.parameters import Usd, override, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
+from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
 from pressrun.costs import LedgerFile, cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
 from pressrun.costs.periods import month_markdown, period_report
@@ -45,6 +45,7 @@ from pressrun.waiting import Wait
 from tasks.access import provider_for
 from tasks.books import lessons_for
 from tasks.delivery import deliver
+from tasks.kept import require_storage
 from tasks.reports import publish_markdown, publish_table, tag_run
 from tasks.runs import fleet_id
 
@@ -63,6 +64,7 @@ def _run_name() -> str:
 @flow(
     name="build-site",
     flow_run_name=_run_name,
+    result_serializer="json",
     task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
 )
 def build_site(
@@ -94,7 +96,7 @@ def build_site(
         simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
         fresh: Pay for everything again instead of reusing what earlier runs paid for.
         strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
-        out: Folder for the bundle, which becomes <out>/<slug>/.
+        out: Where the bundle goes, to <out>/<slug>/: a folder, or an address such as s3://bucket/sites, gs:// or az://.
         approve_config: Suspend the run after step 08, until a person has approved the configuration in its form.
         approval_timeout: How long to wait for that, such as 7d or 12h; then the run fails.
         wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
@@ -105,7 +107,7 @@ def build_site(
         max_cost_usd=max_cost_usd,
         simulate=simulate,
         fresh=fresh,
-        out=Path(out),
+        out=out,
         wait=wait,
         poll_seconds=poll_seconds,
         approve_config=approve_config,
@@ -125,6 +127,8 @@ def build_site(
 
 
 def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> BuildResult:
+    require_storage()
+    check_destination(options.out)
     settings = Settings()
     now = datetime.now(UTC)
     plan = make_plan(brief, strategy, settings, now, lessons_for(options.simulate))
@@ -220,7 +224,7 @@ def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> 
     )
 
 
-def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: Path) -> BuildResult:
+def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: str) -> BuildResult:
     """Bundle and cost report: as files for whoever has no Prefect, and as artifacts of the run."""
     rows = desk.books.rows(work.calls)
     report = cost_report(rows, desk.plan.forecast, sites_per_year=settings.sites_per_year)

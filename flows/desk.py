@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger
@@ -30,7 +29,7 @@ class Options:
     max_cost_usd: Decimal | None
     simulate: bool
     fresh: bool
-    out: Path
+    out: str
     wait: Wait
     poll_seconds: float
     approve_config: bool

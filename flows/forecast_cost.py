@@ -21,7 +21,7 @@ from tasks.reports import publish_markdown, publish_table
 __all__ = ["forecast_cost"]
 
 
-@flow(name="forecast-cost")
+@flow(name="forecast-cost", result_serializer="json")
 def forecast_cost(
     briefs: Annotated[list[SiteBrief], Field(min_length=1, json_schema_extra={"title": "Briefs"})],
     preference: Annotated[Preference | None, Field(json_schema_extra={"title": "Preference"})] = None,

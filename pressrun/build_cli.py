@@ -55,7 +55,9 @@ MaxCost = Annotated[
 
 def build(
     briefs: Briefs,
-    out: Annotated[Path, typer.Option(help="Folder for the bundles: DIR/<slug>/.", metavar="DIR")] = Path("sites"),
+    out: Annotated[
+        str, typer.Option(help="Where the bundles go, to OUT/<slug>/: a folder, or s3://, gs://, az://.", metavar="OUT")
+    ] = "sites",
     strategy: StrategyFile = None,
     prefer: Prefer = None,
     max_wait: MaxWait = None,
@@ -75,7 +77,7 @@ def build(
         "max_wait_time": _duration(max_wait),
         "max_cost_usd": _usd(max_cost),
         "simulate": simulate,
-        "out": str(out),
+        "out": out,
         "poll_seconds": poll or (0.5 if simulate else 5.0),
         "strategy": chosen,
     }

@@ -5,13 +5,15 @@ PressrunError
 │   ├── BadBrief         a brief or a strategy file has faults (all listed, each with its place)
 │   ├── UnknownPrice     a model has no price for the route it is to take
 │   ├── OverBudget       the forecast is above the cap
-│   └── ProviderUnfit    no key, a wrong key, no batch endpoint, a retired model
+│   ├── ProviderUnfit    no key, a wrong key, no batch endpoint, a retired model
+│   └── DestinationUnfit what is made or paid for cannot be written where it is to be kept
 ├── CallFailed         one request will not be answered, however often it is asked (400-class)
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
 ├── BatchLost          a batch that was submitted can no longer be watched
 ├── Unreadable         the provider's answer is no JSON object; what it did is not known
 ├── Stopped            a person decided that the run is to end
-└── StepFailed         what all else depends on (step 08) could not be made
+├── StepFailed         what all else depends on (step 08) could not be made
+└── DeliveryFailed     the bundle was made, but could not be put where it is wanted
 
 Messages say what was wrong, what state was kept, and what to do next.
 """
@@ -23,6 +25,8 @@ __all__ = [
     "BatchLost",
     "BatchRejected",
     "CallFailed",
+    "DeliveryFailed",
+    "DestinationUnfit",
     "OverBudget",
     "PressrunError",
     "ProviderUnfit",
@@ -67,6 +71,10 @@ class ProviderUnfit(Refused):
     """The provider cannot serve this plan: no or wrong key, no batch endpoint, retired model."""
 
 
+class DestinationUnfit(Refused):
+    """Bundles, or the results of paid work, cannot be written where they are to be kept: no driver, no right to."""
+
+
 class CallFailed(PressrunError):
     """The provider refused one request for good.
 
@@ -103,3 +111,7 @@ class Stopped(PressrunError):
 
 class StepFailed(PressrunError):
     """A step that everything else depends on gave no usable content."""
+
+
+class DeliveryFailed(PressrunError):
+    """The bundle was made and could not be put where it is wanted; all that was paid for is kept."""

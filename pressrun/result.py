@@ -1,7 +1,6 @@
 """`BuildResult`: what a run delivered and what it cost, for whoever started it."""
 
 from decimal import Decimal
-from pathlib import Path
 
 from pressrun.calls import Frozen, MissingItem
 from pressrun.costs import CostReport
@@ -14,8 +13,8 @@ class BuildResult(Frozen):
     """One site's outcome; money in USD."""
 
     slug: str
-    bundle: Path
-    """The site's folder, absolute."""
+    bundle: str
+    """The site's folder: an absolute path, or the address of one that was uploaded."""
     complete: bool
     missing: list[MissingItem]
     warnings: int
@@ -28,12 +27,16 @@ class BuildResult(Frozen):
     """What the same would have cost in real time: the baseline of the saving."""
     simulated: bool
 
+    def file(self, name: str) -> str:
+        """Where a file of the bundle is, such as `costs.html`."""
+        return f"{self.bundle}/{name}"
 
-def build_result(site: Site, report: CostReport, bundle: Path) -> BuildResult:
-    """Sum up a delivered site."""
+
+def build_result(site: Site, report: CostReport, bundle: str) -> BuildResult:
+    """Sum up a site that was delivered at `bundle`."""
     return BuildResult(
         slug=site.brief.slug,
-        bundle=bundle.resolve(),
+        bundle=bundle,
         complete=not site.missing,
         missing=site.missing,
         warnings=len(site.warnings),

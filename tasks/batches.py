@@ -110,6 +110,7 @@ def record_ticket(shard: Shard, provider: Provider, ticket: BatchTicket) -> Batc
     retries=3,
     retry_delay_seconds=[1, 5, 20],
     retry_condition_fn=_may_help,
+    persist_result=False,
     cache_policy=NO_CACHE,
 )
 def adopt_batch(shard: Shard, provider: Provider) -> BatchTicket | None:
@@ -156,7 +157,7 @@ def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: 
             Wakeups(Settings().state_dir).nap(watches, pause.total_seconds())
 
 
-@task(name="look-at-batches", task_run_name="look at batches", cache_policy=NO_CACHE)
+@task(name="look-at-batches", task_run_name="look at batches", persist_result=False, cache_policy=NO_CACHE)
 def look_at_batches(under_way: list[UnderWay], provider: Provider) -> list[BatchView]:
     """One look: the batches that have ended. Raises `BatchLost` when one cannot be watched any longer."""
     at_once = timedelta(0)

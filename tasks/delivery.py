@@ -1,18 +1,40 @@
-"""Writing the bundle as a Prefect task; it is atomic and cheap, so it is simply done again when a run is replayed."""
+"""Writing the bundle as a Prefect task, here or to a remote storage; it is simply done again when a run is replayed."""
 
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 
 from pressrun.bundle import write_bundle
+from pressrun.bundle.remote import local_folder, upload_folder
+from pressrun.errors import DeliveryFailed
 from pressrun.site import Site
 
 __all__ = ["deliver"]
 
 
-@task(name="deliver-bundle", task_run_name="deliver {site.brief.slug}", cache_policy=NO_CACHE)
-def deliver(site: Site, out: Path, extra: dict[str, str], made_at: datetime) -> Path:
-    """Write `<out>/<slug>/` and return it."""
-    return write_bundle(site, out, extra, made_at=made_at)
+def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
+    return isinstance(state.result(raise_on_failure=False), DeliveryFailed)
+
+
+@task(
+    name="deliver-bundle",
+    task_run_name="deliver {site.brief.slug}",
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+    retry_condition_fn=_may_help,
+    persist_result=False,
+    cache_policy=NO_CACHE,
+)
+def deliver(site: Site, out: str, extra: dict[str, str], made_at: datetime) -> str:
+    """Put the bundle at `<out>/<slug>`, and return its absolute path or its address. Raises `DeliveryFailed`."""
+    folder = local_folder(out)
+    if folder is not None:
+        return str(write_bundle(site, folder, extra, made_at=made_at).resolve())
+    with TemporaryDirectory(prefix="pressrun-") as here:
+        written = write_bundle(site, Path(here), extra, made_at=made_at)
+        return upload_folder(written, f"{out.rstrip('/')}/{site.brief.slug}")

@@ -5,14 +5,16 @@ time is in memory, and none stays there.
 """
 
 from prefect.results import ResultStore, get_default_result_storage
+from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
 
 from pressrun.calls import Answer, Call
+from pressrun.errors import DestinationUnfit
 from pressrun.routes.batch import Harvested
 from pressrun.routes.provider import Provider
 from tasks.keys import answer_key, content_key, harvest_key
 
-__all__ = ["answers_of_batch", "is_kept", "keep", "opened", "was_answered"]
+__all__ = ["answers_of_batch", "is_kept", "keep", "opened", "require_storage", "was_answered"]
 
 
 def keep(answer: Answer, provider: Provider) -> Answer:
@@ -49,6 +51,25 @@ def answers_of_batch(batch_id: str, provider: Provider) -> dict[str, Answer]:
 def was_answered(call: Call, provider: Provider) -> bool:
     """Whether a call's answer in real time is kept, so that asking for it costs nothing."""
     return result_store().exists(answer_key(provider, call))
+
+
+def require_storage() -> None:
+    """Raise `DestinationUnfit` when what is paid for could not be kept, or found again: Prefect would go on without."""
+    key = f"pressrun-probe-{flow_run.id}"
+    try:
+        store = result_store()
+        store.write("Pressrun looks whether results can be kept here.", key=key)
+        kept = store.exists(key)
+    except Exception as error:  # Each storage has errors of its own, and all mean the same here.
+        raise DestinationUnfit(
+            f"Results cannot be kept in Prefect's result storage ({type(error).__name__}: {error}). This attempt has "
+            "spent nothing. See PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
+        ) from error
+    if not kept:
+        raise DestinationUnfit(
+            "Prefect's result storage takes results and does not give them back, so everything would be paid again. "
+            "This attempt has spent nothing. See PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
+        )
 
 
 def result_store() -> ResultStore:

@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
-from pathlib import Path
 
 from rich.console import Console
 
@@ -182,7 +181,7 @@ def test_the_forecast_table_has_every_step_and_the_total() -> None:
 def a_result(**changes: object) -> BuildResult:
     fields = {
         "slug": "harbour-bakery",
-        "bundle": Path("/sites/harbour-bakery"),
+        "bundle": "/sites/harbour-bakery",
         "complete": True,
         "missing": [],
         "warnings": 0,

@@ -1,0 +1,141 @@
+"""Bundles on remote storage, over fsspec's own storage in memory: the same calls as S3, without a server."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from pressrun.bundle.remote import EXTRAS, check_destination, local_folder, upload_folder
+from pressrun.bundle.writer import write_folder
+from pressrun.errors import DeliveryFailed, DestinationUnfit
+
+OLD = {
+    "manifest.json": b"old",
+    "preview/index.html": b"old page",
+    "articles/a.md": b"old a",
+    "articles/gone.md": b"only in the old one",
+}
+NEW = {"manifest.json": b"new", "preview/index.html": b"new page", "articles/a.md": b"new a", "images/b.png": b"new b"}
+URL = "memory://bucket/sites/bakery"
+
+
+@pytest.fixture(autouse=True)
+def storage() -> Iterator[MemoryFileSystem]:
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+
+
+def contents(system: MemoryFileSystem, url: str = URL) -> dict[str, bytes]:
+    root = "/" + url.removeprefix("memory://")
+    return {path.removeprefix(f"{root}/"): system.cat_file(path) for path in system.find(root)}
+
+
+def written(tmp_path: Path, files: dict[str, bytes]) -> Path:
+    return write_folder(tmp_path / "bundle", files)
+
+
+def test_an_uploaded_bundle_holds_exactly_the_files(tmp_path: Path, storage: MemoryFileSystem) -> None:
+    assert upload_folder(written(tmp_path, NEW), URL) == URL
+    assert contents(storage) == NEW
+
+
+def test_uploading_again_leaves_nothing_of_the_old_bundle_and_touches_no_neighbour(
+    tmp_path: Path, storage: MemoryFileSystem
+) -> None:
+    upload_folder(written(tmp_path, OLD), f"{URL}-2")
+    upload_folder(written(tmp_path, OLD), URL)
+    upload_folder(written(tmp_path, NEW), URL)
+    assert contents(storage) == NEW
+    assert contents(storage, f"{URL}-2") == OLD
+
+
+def test_the_page_and_then_the_manifest_come_last(
+    tmp_path: Path, storage: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[str] = []
+    put_file = MemoryFileSystem.put_file
+
+    def noting(self: MemoryFileSystem, here: str, there: str, **options: Any) -> None:
+        put.append(there)
+        put_file(self, here, there, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", noting)
+    upload_folder(written(tmp_path, NEW), URL)
+    assert [name.removeprefix("/bucket/sites/bakery/") for name in put[-2:]] == ["preview/index.html", "manifest.json"]
+
+
+@pytest.mark.parametrize("failing", [name for name in NEW if name != "manifest.json"])
+def test_an_upload_that_breaks_off_leaves_no_manifest_and_the_next_one_is_whole(
+    tmp_path: Path, storage: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    upload_folder(written(tmp_path, OLD), URL)
+    put_file = MemoryFileSystem.put_file
+
+    def break_off(self: MemoryFileSystem, here: str, there: str, **options: Any) -> None:
+        if there.endswith(failing):
+            raise OSError("the line went dead")
+        put_file(self, here, there, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "put_file", break_off)
+        with pytest.raises(DeliveryFailed, match=r"the line went dead.*is kept: run again"):
+            upload_folder(written(tmp_path, NEW), URL)
+    assert "manifest.json" not in contents(storage)
+    upload_folder(written(tmp_path, NEW), URL)
+    assert contents(storage) == NEW
+
+
+def test_a_destination_that_can_be_written_to_is_left_as_it_was(storage: MemoryFileSystem) -> None:
+    check_destination("memory://bucket/sites")
+    assert storage.find("/bucket") == []
+
+
+def test_a_destination_that_cannot_be_written_to_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: object, **__: object) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", forbid)
+    with pytest.raises(DestinationUnfit, match=r"memory://bucket/sites \(PermissionError: Access Denied\)"):
+        check_destination("memory://bucket/sites")
+
+
+def test_an_unknown_protocol_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(
+        DestinationUnfit, match=r"no storage by the name of s4://.*s3://, gs:// or az://.*spent nothing"
+    ):
+        check_destination("s4://bucket/sites")
+
+
+@pytest.mark.parametrize(("out", "extra"), [("s3://b/sites", "s3"), ("gs://b/sites", "gcs"), ("az://b/sites", "azure")])
+def test_a_driver_that_is_not_installed_is_named_by_its_extra(
+    monkeypatch: pytest.MonkeyPatch, out: str, extra: str
+) -> None:
+    def lacking(_protocol: str) -> None:
+        raise ImportError("Install it")
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", lacking)
+    with pytest.raises(DestinationUnfit, match=rf"pip install 'pressrun\[{extra}\]'.*spent nothing"):
+        check_destination(out)
+
+
+def test_every_extra_that_is_named_is_one_of_ours() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS.values()) <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("out", "folder"),
+    [("sites", Path("sites")), ("/srv/sites", Path("/srv/sites")), ("file:///srv/sites", Path("/srv/sites"))],
+)
+def test_a_path_is_a_folder_of_this_machine(out: str, folder: Path) -> None:
+    assert local_folder(out) == folder
+
+
+def test_an_address_is_not() -> None:
+    assert local_folder("s3://bucket/sites") is None
