@@ -39,17 +39,12 @@ UNBEGUN = ["Scheduled", "Late"]
 def lately_cancelled(flow_name: str) -> list[FlowRun]:
     """The runs of a flow that were cancelled so lately that a batch of theirs may still be in progress.
 
-    Both UIs force a suspended run to be Cancelling, which it stays for five minutes, as it has no process to end. Runs
-    on the built-in simulator are left out: it ends with its run.
+    Runs on the built-in simulator are left out: it ends with its run.
     """
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
     ended = FlowRunFilterEndTime(after_=datetime.now(UTC) - OLDEST)
-    cancelled = _runs(flow_name, FlowRunFilter(state=_of_type(StateType.CANCELLED), end_time=ended))
-    cancelling = _runs(flow_name, FlowRunFilter(state=_of_type(StateType.CANCELLING)))
-    return [run for run in (*cancelled, *cancelling) if not run.parameters.get("simulate")]
-
-
-def _of_type(state: StateType) -> FlowRunFilterState:
-    return FlowRunFilterState(type=FlowRunFilterStateType(any_=[state]))
+    runs = _runs(flow_name, FlowRunFilter(state=state, end_time=ended))
+    return [run for run in runs if not run.parameters.get("simulate")]
 
 
 def cancel_batches_of(

@@ -51,10 +51,10 @@ def check_that_it_said_what_it_keeps(installation: Installation, slug: str) -> N
     assert f"{DONE} of {LINES} answers were done. They are kept and charged" in told
 
 
-def check_that_the_next_run_pays_for_the_rest_only(installation: Installation, slug: str, first_state: str) -> None:
+def check_that_the_next_run_pays_for_the_rest_only(installation: Installation, slug: str) -> None:
     before = provider(installation).posts()["chat"]
     order(installation, slug, wait="suspend")
-    wait_for(installation, slug, first_state, "Completed")
+    wait_for(installation, slug, "Cancelled", "Completed")
     manifest = account(installation, slug)
     assert manifest["complete"]
     assert [(batch["status"], batch["answered"]) for batch in manifest["batches"]] == [("cancelled", DONE)]
@@ -69,31 +69,23 @@ def test_a_run_that_polls_is_cancelled_with_its_batch_and_says_what_it_keeps(ins
     assert cancelled.returncode == 0, cancelled.stderr
     wait_for(installation, "polling", "Cancelled")
     check_that_it_said_what_it_keeps(installation, "polling")
-    check_that_the_next_run_pays_for_the_rest_only(installation, "polling", "Cancelled")
+    check_that_the_next_run_pays_for_the_rest_only(installation, "polling")
 
 
-@pytest.mark.parametrize(("way", "state"), [("command", "Cancelled"), ("ui", "Cancelling")])
-def test_a_suspended_run_has_its_batch_cancelled_by_the_collector(
-    installation: Installation, way: str, state: str
-) -> None:
-    """It has no process and Prefect calls no hook: the command ends it at once, the UIs leave it Cancelling."""
-    slug = f"suspended-{way}"
-    order(installation, slug, wait="suspend")
-    wait_for(installation, slug, "Suspended")
-    wait_until_half_done(installation, slug)
-    run = run_of(installation, slug)
-    if way == "ui":
-        cancel_as_the_ui_does(installation, run)
-    else:
-        installation.prefect("flow-run", "cancel", run["id"])
-    assert has_come_to(installation, slug, state)
-    assert batch_of(installation, slug)["status"] == "in_progress"
+def test_a_suspended_run_has_its_batch_cancelled_by_the_collector(installation: Installation) -> None:
+    order(installation, "suspended", wait="suspend")
+    wait_for(installation, "suspended", "Suspended")
+    wait_until_half_done(installation, "suspended")
+    cancel_as_the_ui_does(installation, run_of(installation, "suspended"))
+    # It has no process: Prefect ends it at once, and calls no hook.
+    assert has_come_to(installation, "suspended", "Cancelled")
+    assert batch_of(installation, "suspended")["status"] == "in_progress"
 
     assert "Batches of cancelled runs that were cancelled: 1." in collect(installation)["message"]
     # The next one has nothing to add.
     assert "cancelled" not in collect(installation)["message"]
-    check_that_it_said_what_it_keeps(installation, slug)
-    check_that_the_next_run_pays_for_the_rest_only(installation, slug, state)
+    check_that_it_said_what_it_keeps(installation, "suspended")
+    check_that_the_next_run_pays_for_the_rest_only(installation, "suspended")
 
 
 def test_a_batch_that_another_run_waits_for_goes_on_until_that_one_is_cancelled_too(installation: Installation) -> None:

@@ -36,7 +36,7 @@ from tests.live.watching import (
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
-AFTER = 40.0
+AFTER = 60.0
 """Seconds from a batch's creation to its end, in which its run is suspended."""
 BATCHES: dict[str, dict[str, Any]] = {
     # The last line of a share is done at a tenth of the time and eight tenths of the share.
@@ -54,7 +54,11 @@ LINE_FAULTS = [
     {"item": "^bad-lines-articles-article-02", "do": "error", "status": 500, "code": "server_error"},
     {"item": "^bad-lines-articles-article-03", "do": "error", "status": 400, "code": "invalid_value"},
 ]
-UNHEARD = {"at": "POST /v1/batches", "do": "drop_after"}
+SCRIPT = {
+    "requests": [{"at": "POST /v1/batches", "do": "drop_after", "skip": 1}],
+    "batches": [{"site": slug, **fault} for slug, fault in BATCHES.items()],
+    "lines": LINE_FAULTS,
+}
 NO_LIST = {"at": "GET /v1/batches", "do": "status", "status": 500, "times": None}
 SLOW_LIST = {"at": "GET /v1/batches", "do": "slow", "seconds": 60}
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -84,8 +88,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     folder = tmp_path_factory.mktemp("faults")
     with served_by_simulator(folder, batch_seconds=AFTER) as installation, ExitStack() as stack:
         day = Day(installation)
-        suspend_all(day)
+        provider(installation).faults(SCRIPT)
         wake_by_hand(day, "woken")
+        suspend_all(day)
         fail_the_list(day)
         stop_by_hand(day, "stopped")
         replace_the_worker(day, stack)
@@ -96,12 +101,18 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         yield day
 
 
+def wake_by_hand(day: Day, slug: str) -> None:
+    """What the button in the UI does, before there is anything to go on with."""
+    order(day.installation, slug, wait="suspend")
+    until(lambda: "Suspended" in states(day, slug), PATIENCE)
+    prefect_api(day.installation, "POST", f"/flow_runs/{run_of(day.installation, slug)['id']}/resume")
+    until(lambda: states(day, slug).count("Suspended") == 2, PATIENCE)
+
+
 def suspend_all(day: Day) -> None:
-    batches = [{"site": slug, **fault} for slug, fault in BATCHES.items()]
-    provider(day.installation).faults({"requests": [UNHEARD], "batches": batches, "lines": LINE_FAULTS})
-    for slug in BATCHES:
-        wait = {"max_wait_time": f"{AFTER}s"} if slug == "overdue" else {}
-        order(day.installation, slug, wait="suspend", **wait)
+    for slug in BATCHES.keys() - {"woken"}:
+        longest = {"max_wait_time": f"{AFTER}s"} if slug == "overdue" else {}
+        order(day.installation, slug, wait="suspend", **longest)
     until(lambda: all("Suspended" in states(day, slug) for slug in BATCHES), PATIENCE)
 
 
@@ -111,18 +122,13 @@ def states(day: Day, slug: str) -> list[str]:
     return history(day.installation, runs[0]) if runs else []
 
 
-def wake_by_hand(day: Day, slug: str) -> None:
-    """What the button in the UI does."""
-    prefect_api(day.installation, "POST", f"/flow_runs/{run_of(day.installation, slug)['id']}/resume")
-
-
 def fail_the_list(day: Day) -> None:
     before = {slug: states(day, slug) for slug in BATCHES}
     change_faults(day, requests=[NO_LIST])
     day.failed_collector = collect(day.installation)
     change_faults(day)
     after = {slug: states(day, slug) for slug in BATCHES}
-    day.woken_by_it = [slug for slug in BATCHES if before[slug] != after[slug] and slug != "woken"]
+    day.woken_by_it = [slug for slug in BATCHES if before[slug] != after[slug]]
 
 
 def change_faults(day: Day, **faults: Any) -> None:

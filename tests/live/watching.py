@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,13 @@ def provider(installation: Installation) -> Server:
 
 
 def prefect_api(installation: Installation, method: str, path: str, **body: Any) -> Any:
-    """What Prefect's API answers."""
+    """What Prefect's API answers. While SQLite is busy that is 503, and nothing was done."""
     url = installation.env["PREFECT_API_URL"] + path
-    reply = httpx2.request(method, url, json=body if method == "POST" else None, timeout=60)
+    for pause in (1, 2, 4, 8, 0):
+        reply = httpx2.request(method, url, json=body if method == "POST" else None, timeout=60)
+        if reply.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(pause)
     reply.raise_for_status()
     return reply.json()
 
