@@ -16,8 +16,7 @@ from pressrun.cancelling import recent_batches
 from pressrun.errors import PressrunError
 from pressrun.waiting import all_ids
 from tasks.access import client_for, provider_for
-from tasks.cancelling import cancel_batches_of
-from tasks.waiting import suspended_runs
+from tasks.cancelling import batches_awaited, cancel_batches_of
 
 __all__ = ["cancel_batches"]
 
@@ -31,10 +30,10 @@ def cancel_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -
         return  # The built-in simulator ended with the process.
     logger = flow_run_logger(flow_run)
     try:
-        awaited = all_ids(suspended_runs(flow.name).values())
+        awaited = all_ids(batches_awaited().values())
         with provider_for(simulate=False, needs_batch=True) as provider, client_for(provider) as client:
             views = recent_batches(client, datetime.now(UTC)).values()
-            _, shared = cancel_batches_of([flow_run], flow.name, views, awaited, client)
+            _, shared = cancel_batches_of([flow_run], views, awaited, client)
     except (PressrunError, openai.OpenAIError) as error:
         logger.warning("No batch was cancelled (%s); the next collect-batches tries again.", error)
         return

@@ -18,12 +18,10 @@ from pressrun.errors import PressrunError, Refused
 from pressrun.routes.batch import look_all
 from pressrun.waiting import all_ids, is_due
 from tasks.access import client_for, provider_for
-from tasks.cancelling import cancel_batches_of, lately_cancelled
-from tasks.waiting import resume, suspended_runs
+from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
+from tasks.waiting import resume
 
 __all__ = ["collect_batches"]
-
-WAITING_FLOW = "build-site"
 
 
 @flow(name="collect-batches")
@@ -45,7 +43,7 @@ def collect_batches() -> State[Any]:
 
 
 def _collect() -> str:
-    waiting, cancelled_runs = suspended_runs(WAITING_FLOW), lately_cancelled(WAITING_FLOW)
+    waiting, cancelled_runs = batches_awaited(), lately_cancelled()
     if not waiting and not cancelled_runs:
         return "No run waits for a batch."
     now = datetime.now(UTC)
@@ -58,7 +56,7 @@ def _collect() -> str:
         woken = [run_id for run_id in due if resume(run_id)]
         for run_id in woken:
             get_run_logger().info("Woke run %s", run_id)
-        own, shared = cancel_batches_of(cancelled_runs, WAITING_FLOW, views.values(), awaited, client)
+        own, shared = cancel_batches_of(cancelled_runs, views.values(), awaited, client)
     told = [f"{len(waiting)} runs wait for batches; {len(woken)} of them go on now."]
     told += [f"Batches of cancelled runs that were cancelled: {len(own)}."] if own else []
     told += [f"Batches of cancelled runs that another run waits for: {len(shared)}."] if shared else []

@@ -24,16 +24,16 @@ def recent_batches(client: OpenAI, now: datetime) -> dict[str, BatchView]:
     return {view.batch_id: view for view in recent}
 
 
-def in_progress_of(run_ids: Collection[str], views: Iterable[BatchView]) -> list[BatchView]:
-    """The batches that these runs created, and that nobody has stopped yet."""
-    theirs = [view for view in views if view.metadata.get("flow_run_id") in run_ids]
-    return [view for view in theirs if not view.is_terminal and view.status != "cancelling"]
+def in_progress_of(run_id: str, views: Iterable[BatchView], *, site: str | None = None) -> list[BatchView]:
+    """The batches that a run created, and that nobody has stopped yet; only those of one site, when that is given."""
+    theirs = [view for view in views if view.metadata.get("flow_run_id") == run_id]
+    live = [view for view in theirs if not view.is_terminal and view.status != "cancelling"]
+    return [view for view in live if site is None or view.metadata.get("sites") == site]
 
 
 def is_shared(view: BatchView, *, awaited: Collection[str], sites_under_way: Collection[str]) -> bool:
-    """Whether another run may wait for a batch: one that is suspended for it, or one that makes one of its sites."""
-    sites = view.metadata.get("sites", "").split(",")
-    return view.batch_id in awaited or not set(sites).isdisjoint(sites_under_way)
+    """Whether another run may wait for a batch: one that is suspended for it, or one that makes its only site."""
+    return view.batch_id in awaited or view.metadata.get("sites") in sites_under_way
 
 
 def say_cancelled(view: BatchView) -> str:

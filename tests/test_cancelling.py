@@ -31,23 +31,25 @@ def a_batch(status: str = "in_progress", *, run: str = RUN, sites: str = "bakery
     ],
 )
 def test_a_batch_that_has_not_ended_is_stopped_once(status: str, is_stopped: bool) -> None:
-    assert bool(in_progress_of([RUN], [a_batch(status)])) is is_stopped
+    assert bool(in_progress_of(RUN, [a_batch(status)])) is is_stopped
 
 
 def test_a_batch_that_a_run_only_adopted_is_not_its_own() -> None:
-    assert (
-        in_progress_of(
-            [RUN],
-            [a_batch(run=OTHER), BatchView(batch_id="batch_2", status="in_progress", created_at=datetime.now(UTC))],
-        )
-        == []
-    )
+    foreign = BatchView(batch_id="batch_2", status="in_progress", created_at=datetime.now(UTC))
+    assert in_progress_of(RUN, [a_batch(run=OTHER), foreign]) == []
 
 
-def test_a_batch_is_shared_with_whoever_is_suspended_for_it_or_makes_one_of_its_sites() -> None:
+def test_of_a_fleets_batches_a_site_has_only_the_one_that_nobody_shares() -> None:
+    merged, own = a_batch(sites="bakery,tailor"), a_batch(sites="tailor")
+    assert in_progress_of(RUN, [merged, own], site="tailor") == [own]
+    assert in_progress_of(RUN, [merged, own]) == [merged, own]
+
+
+def test_a_batch_is_shared_with_whoever_is_suspended_for_it_or_makes_its_only_site() -> None:
     assert is_shared(a_batch(), awaited=["batch_1"], sites_under_way=[])
-    assert is_shared(a_batch(), awaited=[], sites_under_way={"tailor"})
-    assert not is_shared(a_batch(), awaited=["batch_2"], sites_under_way={"tail"})
+    assert is_shared(a_batch(sites="tailor"), awaited=[], sites_under_way={"tailor"})
+    assert not is_shared(a_batch(sites="tailor"), awaited=["batch_2"], sites_under_way={"bakery"})
+    assert not is_shared(a_batch(sites="bakery,tailor"), awaited=[], sites_under_way={"tailor"})
 
 
 def test_a_person_is_told_what_is_kept_and_what_to_do_when_nobody_heard() -> None:
