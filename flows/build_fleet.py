@@ -18,6 +18,7 @@ from pydantic import Field
 from flows.approval import require_approval_possible
 from flows.build_site import RUNNER, publish_month
 from flows.build_sites import build_each
+from flows.cancelling import cancel_batches
 from flows.desk import desk_for, sending_for
 from flows.merging import Member, answer_together, configure_all
 from flows.parameters import Usd, override, titled
@@ -94,6 +95,7 @@ def _run_name() -> str:
     flow_run_name=_run_name,
     result_serializer="json",
     task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
+    on_cancellation=[cancel_batches],
 )
 def build_fleet(
     briefs: Annotated[str, titled("Folder of briefs")] = "briefs",

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from flows.answering import produce
 from flows.approval import APPROVE, ask_for_approval, require_approval_possible
+from flows.cancelling import cancel_batches
 from flows.desk import Desk, Options, Work, desk_for, sending_for
 from flows.parameters import Usd, override, titled
 from flows.review import review_images
@@ -66,6 +67,7 @@ def _run_name() -> str:
     flow_run_name=_run_name,
     result_serializer="json",
     task_runner=RUNNER,  # type: ignore[arg-type]  # Prefect declares its runners invariant
+    on_cancellation=[cancel_batches],
 )
 def build_site(
     brief: Annotated[SiteBrief, titled("Brief")],

@@ -1,7 +1,8 @@
 """`collect-batches`: wakes every suspended run whose batch has ended, or whose maximum wait is over.
 
-Invariant: it keeps no state: what runs wait for is in Prefect, what has become of batches is at the provider. When it
-dies, the next one does what it left undone.
+It also cancels the batches of runs that were cancelled while they were suspended. Invariant: it keeps no state: what
+runs wait for is in Prefect, what has become of batches is at the provider. When it dies, the next one does what it left
+undone.
 """
 
 from datetime import UTC, datetime
@@ -12,20 +13,22 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from pressrun.cancelling import recent_batches
 from pressrun.errors import PressrunError, Refused
 from pressrun.routes.batch import look_all
 from pressrun.waiting import all_ids, is_due
 from tasks.access import client_for, provider_for
-from tasks.waiting import resume, suspended_runs
+from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
+from tasks.waiting import resume
 
 __all__ = ["collect_batches"]
-
-WAITING_FLOW = "build-site"
 
 
 @flow(name="collect-batches")
 def collect_batches() -> State[Any]:
-    """Look at the batches that suspended runs wait for, a hundred with one call, and wake the runs that can go on.
+    """Look at the provider's batches, a hundred with one call; wake the runs that can go on.
+
+    Batches of runs that were cancelled are cancelled too, unless another run waits for them.
 
     Meant for a schedule, every two minutes. Safe to run at any time and twice at once: a run is woken once.
     """
@@ -35,19 +38,26 @@ def collect_batches() -> State[Any]:
         return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
     except openai.OpenAIError as error:
         return Failed(
-            message=f"The provider failed ({type(error).__name__}). Nobody was woken; the next run looks again."
+            message=f"The provider failed ({type(error).__name__}). What was left undone is done by the next run."
         )
 
 
 def _collect() -> str:
-    waiting = suspended_runs(WAITING_FLOW)
-    if not waiting:
+    waiting, cancelled_runs = batches_awaited(), lately_cancelled()
+    if not waiting and not cancelled_runs:
         return "No run waits for a batch."
-    with provider_for(simulate=False, needs_batch=True) as provider, client_for(provider) as client:
-        views = look_all(client, all_ids(waiting.values()))
     now = datetime.now(UTC)
-    due = [run_id for run_id, one in waiting.items() if is_due(one, views, now)]
-    woken = [run_id for run_id in due if resume(run_id)]
-    for run_id in woken:
-        get_run_logger().info("Woke run %s", run_id)
-    return f"{len(waiting)} runs wait for batches; {len(woken)} of them go on now."
+    awaited = all_ids(waiting.values())
+    with provider_for(simulate=False, needs_batch=True) as provider, client_for(provider) as client:
+        # One look at the list serves all; only what it lacks is asked for by name.
+        views = recent_batches(client, now)
+        views |= look_all(client, [batch_id for batch_id in awaited if batch_id not in views])
+        due = [run_id for run_id, one in waiting.items() if is_due(one, views, now)]
+        woken = [run_id for run_id in due if resume(run_id)]
+        for run_id in woken:
+            get_run_logger().info("Woke run %s", run_id)
+        own, shared = cancel_batches_of(cancelled_runs, views.values(), awaited, client)
+    told = [f"{len(waiting)} runs wait for batches; {len(woken)} of them go on now."]
+    told += [f"Batches of cancelled runs that were cancelled: {len(own)}."] if own else []
+    told += [f"Batches of cancelled runs that another run waits for: {len(shared)}."] if shared else []
+    return " ".join(told)

@@ -134,9 +134,12 @@ def webhooks(
     host: Annotated[str, typer.Option(help="127.0.0.1 keeps it behind your own HTTPS server.")] = "127.0.0.1",
 ) -> None:
     """Receive OpenAI's webhooks, so that runs that wait look at their batch as soon as it ends."""
-    from pressrun.webhooks import receive
+    from prefect.settings import PREFECT_API_URL
 
-    receive(Settings(), host, port, Console())
+    from pressrun.webhooks import receive
+    from tasks.collector import collect_soon
+
+    receive(Settings(), host, port, Console(), collect_soon if PREFECT_API_URL.value() else None)
 
 
 @app.command()

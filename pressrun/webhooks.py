@@ -4,11 +4,13 @@ Invariant: an event is never taken for the state of a batch: all it does is end 
 for itself. So a forged, repeated, late or lost event costs at most one look. Nothing that an event names becomes a
 path before it was seen to be the id of a batch.
 
-A wake-up crosses processes as an empty file, `<state_dir>/wake/<batch_id>`.
+A wake-up crosses processes as an empty file, `<state_dir>/wake/<batch_id>`. Runs that are suspended have no process to
+find it: for them the collector is asked to look, see `receive`.
 """
 
 import re
 import socket
+import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -170,10 +172,22 @@ def _batch_of(event: dict[str, Any]) -> str | None:
     return batch_id if is_ours else None
 
 
-def create_app(wakeups: Wakeups, secret: SecretStr) -> Starlette:
-    """The receiver as an application with one route, `POST /webhooks/openai`. Raises `Refused` for an unfit secret."""
+def create_app(wakeups: Wakeups, secret: SecretStr, collect: Callable[[str], object] | None = None) -> Starlette:
+    """The receiver as an application with one route, `POST /webhooks/openai`. Raises `Refused` for an unfit secret.
+
+    `collect` is to have the collector look, for runs that are suspended; it gets the id of the batch, and is called by
+    one thread at a time.
+    """
     _check_secret(secret)
-    receiver = Receiver(wakeups.wake, secret)
+    one_at_a_time = threading.Lock()
+
+    def wake(batch_id: str) -> None:
+        wakeups.wake(batch_id)
+        if collect:
+            with one_at_a_time:
+                collect(batch_id)
+
+    receiver = Receiver(wake, secret)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -209,17 +223,24 @@ def _check_secret(secret: SecretStr) -> None:
     )
 
 
-def receive(settings: Settings, host: str, port: int, console: Console) -> None:
-    """Serve until the process is told to stop (SIGINT or SIGTERM). Raises `Refused` when it cannot start."""
+def receive(
+    settings: Settings, host: str, port: int, console: Console, collect: Callable[[str], object] | None = None
+) -> None:
+    """Serve until the process is told to stop (SIGINT or SIGTERM). Raises `Refused` when it cannot start.
+
+    `collect` as for `create_app`; None where there is no Prefect server.
+    """
     if settings.openai_webhook_secret is None:
         raise Refused(
             "There is no signing secret: set OPENAI_WEBHOOK_SECRET to what OpenAI shows when a webhook is made "
             "(it begins with whsec_). Webhooks are optional: without them, a run that waits looks by itself."
         )
-    app = create_app(Wakeups(settings.state_dir), settings.openai_webhook_secret)
+    app = create_app(Wakeups(settings.state_dir), settings.openai_webhook_secret, collect)
     config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, lifespan="on")
     with _listening(host, port) as listener:
-        console.print(_welcome(settings, host, port), highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            _welcome(settings, host, port, collects=collect is not None), highlight=False, markup=False, soft_wrap=True
+        )
         with suppress(KeyboardInterrupt):  # uvicorn passes a Ctrl-C on when it has stopped
             uvicorn.Server(config).run(sockets=[listener])
 
@@ -233,11 +254,16 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _welcome(settings: Settings, host: str, port: int) -> str:
+def _welcome(settings: Settings, host: str, port: int, *, collects: bool) -> str:
+    suspended = (
+        "Suspended runs are woken by collect-batches, which is started at each event."
+        if collects
+        else "Suspended runs are not woken early: PREFECT_API_URL is not set."
+    )
     return (
         f"Webhooks are received at http://{host}:{port}{PATH}. Put an HTTPS address of yours in front of it, and enter "
         f"at OpenAI (project settings, webhooks):\n"
         f"  URL     https://YOUR-ADDRESS{PATH}\n"
         f"  events  {', '.join(EVENTS)}\n"
-        f"Runs that share the folder {settings.state_dir.resolve()} are woken. Ctrl-C ends it."
+        f"Runs that poll and share the folder {settings.state_dir.resolve()} are woken. {suspended} Ctrl-C ends it."
     )

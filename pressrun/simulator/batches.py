@@ -156,13 +156,14 @@ class Batches:
 
     def create(self, wanted: NewBatch) -> Batch:
         now = time()
+        fault = self._faults.of_batch(wanted.endpoint, (wanted.metadata or {}).get("sites"))
         batch = Batch(
             **wanted.model_dump(),
             id=f"batch_{secrets.token_hex(16)}",
             created=now,
-            seconds=self._seconds,
+            seconds=self._seconds if fault.seconds is None else fault.seconds,
             expires=now + self._window,
-            fault=self._faults.of_batch(wanted.endpoint),
+            fault=fault,
         )
         with self._database.transaction() as connection:
             values = (batch.id, batch.model_dump_json())

@@ -67,13 +67,19 @@ def _end(batch: Batch, now: float) -> Decision:
     if times.cancels is not None:
         return _wait(times.cancels, now) or _conclude("cancelled")
     if batch.fault.end and batch.done >= batch.meant:
-        return _conclude(batch.fault.end)
+        return _end_at_share(batch, batch.fault.end, now)
     if batch.done < batch.total:
         next_line = min(times.expires, times.due(batch.done, batch.total))
         return Decision(action=Action.WAIT, until=next_line) if now < times.expires else _conclude("expired")
     if batch.status != "finalizing":
         return Decision(action=Action.ENTER, status="finalizing")
     return _wait(times.completes, now) or _conclude("completed")
+
+
+def _end_at_share(batch: Batch, end: str, now: float) -> Decision:
+    if end == "never":
+        return _wait(batch.expires, now) or _conclude("expired")
+    return _conclude(end)
 
 
 def _wait(until: float, now: float) -> Decision | None:

@@ -49,8 +49,12 @@ class BatchFault(Fault):
 
     endpoint: str | None = None
     """Only batches of this endpoint match."""
-    end: Literal["expired", "cancelled"] | None = None
-    """It ends so, once the share of its lines is answered."""
+    site: str | None = None
+    """Only batches whose metadata says, as its only site, this one match."""
+    seconds: NonNegativeFloat | None = None
+    """How long it takes, in place of what the server was told."""
+    end: Literal["expired", "cancelled", "never"] | None = None
+    """It ends so, once the share of its lines is answered; `never`: it stays in progress until it is cancelled."""
     share: float = Field(1.0, ge=0, le=1)
     code: str | None = None
     """Validation refuses it with this code."""
@@ -172,8 +176,11 @@ class Faults:
     def of_request(self, name: str) -> RequestFault | None:
         return self._strike(self.script.requests, lambda fault: fault.at == name)
 
-    def of_batch(self, endpoint: str) -> BatchFault:
-        found = self._strike(self.script.batches, lambda fault: fault.endpoint in (None, endpoint))
+    def of_batch(self, endpoint: str, site: str | None = None) -> BatchFault:
+        def matches(fault: BatchFault) -> bool:
+            return fault.endpoint in (None, endpoint) and fault.site in (None, site)
+
+        found = self._strike(self.script.batches, matches)
         return found or NO_FAULT
 
     def of_line(self, custom_id: str, *, is_chat: bool = True) -> LineFault | None:

@@ -20,7 +20,8 @@ from pressrun.simulator import running_simulator
 from tests.ports import new_port
 
 
-def _billed(item: dict[str, Any]) -> Decimal:
+def billed(item: dict[str, Any]) -> Decimal:
+    """USD of one item of the simulator's bill."""
     tier = Tier.BATCH if item["batch"] else Tier.FLEX if item["tier"] == "flex" else Tier.STANDARD
     return price(Usage.from_body(item), item["model"], tier, datetime.now(UTC))
 
@@ -56,7 +57,7 @@ class Server:
     def bill(self) -> Decimal:
         """USD that the provider's own bill comes to, at the prices of the day."""
         items = httpx2.get(self.base_url.replace("/v1", "/simulator/bill")).json()
-        return sum((_billed(item) for item in items), Decimal(0))
+        return sum((billed(item) for item in items), Decimal(0))
 
     def covered(self) -> Decimal:
         """USD that the ledger has for this provider: entered, or committed to and never settled."""

@@ -40,6 +40,12 @@ def test_a_fault_strikes_after_its_skips_and_as_often_as_it_says() -> None:
     assert faults.left == 0
 
 
+def test_a_fault_may_be_for_the_batch_of_one_site() -> None:
+    faults = Faults(FaultScript(batches=(BatchFault(site="bakery", seconds=9),)))
+    struck = [faults.of_batch("/v1/chat/completions", site).seconds for site in (None, "bakery,tailor", "bakery")]
+    assert struck == [None, None, 9]
+
+
 def test_faults_with_the_same_words_are_counted_apart() -> None:
     fault = LineFault(item="a", do="missing")
     faults = Faults(FaultScript(lines=(fault, LineFault(item="a", do="missing"))))

@@ -16,6 +16,8 @@ DAY = 86_400
         ({"end": "expired", "share": 0.5}, {"status": "in_progress", "completed": 4}, 49, (Action.WAIT, "")),
         ({"end": "expired", "share": 0.5}, {"status": "in_progress", "completed": 5}, 50, (Action.CONCLUDE, "expired")),
         ({"end": "cancelled", "share": 1}, {"status": "in_progress", "failed": 10}, 90, (Action.CONCLUDE, "cancelled")),
+        ({"end": "never", "share": 0.5}, {"status": "in_progress", "completed": 5}, 500, (Action.WAIT, "")),
+        ({"end": "never", "share": 0}, {"status": "in_progress"}, DAY, (Action.CONCLUDE, "expired")),
         ({"stuck": "validating"}, {}, 50, (Action.WAIT, "")),
         ({"stuck": "validating"}, {}, DAY, (Action.CONCLUDE, "expired")),
         ({"stuck": "in_progress"}, {}, 50, (Action.ENTER, "in_progress")),

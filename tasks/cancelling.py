@@ -1,0 +1,111 @@
+"""Cancelling the batches of cancelled runs, and saying in each run what of it is kept.
+
+Invariant: nothing is remembered: which runs were cancelled is in Prefect, and which batches are theirs at the provider.
+So whoever looks, twice or at the same moment, comes to the same end.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from openai import OpenAI
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.logging.loggers import flow_run_logger
+
+from pressrun.cancelling import OLDEST, in_progress_of, is_shared, say_cancelled
+from pressrun.routes.batch import BatchView, cancel, look
+from pressrun.waiting import WaitingFor
+from tasks.runs import FLEET
+from tasks.waiting import suspended_runs
+
+__all__ = ["batches_awaited", "cancel_batches_of", "lately_cancelled"]
+
+FLOWS = ["build-site", "build-fleet"]
+"""The flows whose runs submit batches, and may be suspended until these have ended."""
+PAGE = 200
+SITE = "site:"
+"""Begins the tag that says which site a run makes."""
+UNDER_WAY = [StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.SCHEDULED]
+UNBEGUN = ["Scheduled", "Late"]
+"""Names of states in which a run waits for nothing yet. One that was woken is scheduled too, but as Resuming."""
+
+
+def batches_awaited() -> dict[UUID, WaitingFor]:
+    """What all suspended runs wait for that wait for batches."""
+    return {run_id: waiting for name in FLOWS for run_id, waiting in suspended_runs(name).items()}
+
+
+def lately_cancelled() -> list[FlowRun]:
+    """The runs that were cancelled so lately that a batch of theirs may still be in progress.
+
+    Runs on the built-in simulator are left out: it ends with its run.
+    """
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
+    ended = FlowRunFilterEndTime(after_=datetime.now(UTC) - OLDEST)
+    runs = _runs(FlowRunFilter(state=state, end_time=ended))
+    return [run for run in runs if not run.parameters.get("simulate")]
+
+
+def cancel_batches_of(
+    runs: Sequence[FlowRun], views: Collection[BatchView], awaited: Collection[str], client: OpenAI
+) -> tuple[list[BatchView], list[BatchView]]:
+    """Cancel what these runs have in progress, and log to each what of it is kept.
+
+    Returns what was cancelled, and what goes on because a suspended run waits for it (`awaited`, by id) or another run
+    makes its site.
+    """
+    theirs = [(run, view) for run in runs for view in _in_progress_of(run, views)]
+    if not theirs:
+        return [], []
+    others = _sites_under_way(but_not=[run.id for run in runs])
+    cancelled, shared = [], []
+    for run, view in theirs:
+        if is_shared(view, awaited=awaited, sites_under_way=others):
+            shared.append(view)
+            continue
+        cancel(client, view.batch_id)
+        cancelled.append(view)
+        flow_run_logger(run).warning(say_cancelled(look(client, view.batch_id)))
+    return cancelled, shared
+
+
+def _in_progress_of(run: FlowRun, views: Collection[BatchView]) -> list[BatchView]:
+    """A site that is part of a fleet pays, and submits, in the fleet's name."""
+    fleet = _tagged(run, FLEET)
+    site = _tagged(run, SITE) or ""
+    return in_progress_of(fleet, views, site=site) if fleet else in_progress_of(str(run.id), views)
+
+
+def _tagged(run: FlowRun, prefix: str) -> str | None:
+    return next((tag.removeprefix(prefix) for tag in run.tags if tag.startswith(prefix)), None)
+
+
+def _sites_under_way(*, but_not: list[UUID]) -> set[str]:
+    """The sites that other runs are making."""
+    state = FlowRunFilterState(
+        type=FlowRunFilterStateType(any_=UNDER_WAY), name=FlowRunFilterStateName(not_any_=UNBEGUN)
+    )
+    others = _runs(FlowRunFilter(state=state, id=FlowRunFilterId(not_any_=but_not)))
+    return {site for run in others if (site := _tagged(run, SITE))}
+
+
+def _runs(wanted: FlowRunFilter) -> list[FlowRun]:
+    flows = FlowFilter(name=FlowFilterName(any_=FLOWS))
+    runs: list[FlowRun] = []
+    with get_client(sync_client=True) as client:
+        while True:
+            found = client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=PAGE, offset=len(runs))
+            runs += found
+            if len(found) < PAGE:
+                return runs
