@@ -13,12 +13,13 @@ from flows.batching import answer_by_batch
 from flows.desk import Desk, Work
 from pressrun.calls import Answer, Call, MissingItem, Route
 from pressrun.errors import CallFailed
-from pressrun.progress import CallDone, Note, StepStarted, tell
+from pressrun.progress import CallDone, StepStarted, tell
 from pressrun.routes.realtime import TemporaryFailure
 from pressrun.steps import STEPS, InvalidReply, Order, repair_call
 from pressrun.strategy import Leftover
 from tasks.answers import OVER_CAP, answer_now
 from tasks.kept import answers_of_batch, opened, was_answered
+from tasks.logs import say
 from tasks.runs import paying_run
 
 __all__ = ["answer_all", "ask_ahead", "produce", "to_be_batched"]
@@ -37,7 +38,7 @@ def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
     while invalid:
         repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
         items = [item for call in repairs for item in call.covers]
-        tell(Note(text=f"Sending {len(items)} invalid replies back: {', '.join(items)}"))
+        say(f"Sending {len(items)} invalid replies back: {', '.join(items)}")
         answers = _answer_repairs(repairs, desk, work)
         unrepaired = _keep(order, repairs, answers, desk, work)
         invalid = [(call, faults) for call, faults in unrepaired if desk.is_earlier(answers[call.id])]
@@ -75,7 +76,7 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     answers |= answer_by_batch(batched, desk, work, before_suspending=lambda: _settle(under_way))
     leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
     if leftovers:
-        tell(Note(text=f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time"))
+        say(f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time")
     answers |= _settle(under_way)
     answers |= _answer_now(leftovers, desk, work)
     # What a batch might have cost has become what it did cost, which may have made room.

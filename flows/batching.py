@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, groupby
 
 from flows.desk import Desk, Sending, Work
-from flows.jobs import Job, MergedBatch, Own, cut, over_cap, say, withdraw
+from flows.jobs import Job, MergedBatch, Own, cut, over_cap, withdraw
 from flows.leftovers import failed, fate
 from pressrun.calls import Answer, Call, Route
 from pressrun.errors import BatchRejected
@@ -34,6 +34,7 @@ from tasks.batches import (
     wait_for_batches,
 )
 from tasks.kept import is_kept
+from tasks.logs import say
 from tasks.runs import paying_run
 from tasks.waiting import suspend
 

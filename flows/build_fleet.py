@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.approval import require_approval_possible
-from flows.build_site import RUNNER, publish_month
+from flows.build_site import RUNNER
 from flows.build_sites import build_each
 from flows.cancelling import cancel_batches
 from flows.desk import desk_for, sending_for
@@ -25,6 +25,7 @@ from flows.parameters import Usd, override, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
 from pressrun.bundle.remote import check_destination
+from pressrun.costs import LedgerFile
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused
 from pressrun.fleet import (
@@ -48,7 +49,7 @@ from tasks.access import provider_for
 from tasks.books import lessons_for
 from tasks.fleet import runs_of_fleet, start_part, start_site, wait_for_parts, why_in_this_process
 from tasks.kept import require_storage
-from tasks.reports import publish_markdown, publish_table
+from tasks.reports import publish_markdown, publish_month, publish_table
 from tasks.waiting import suspended_names
 
 __all__ = ["build_fleet"]
@@ -279,4 +280,5 @@ def _report(plans: list[Plan], outcomes: dict[str, SiteOutcome], members: list[M
 def _publish(report: FleetReport) -> None:
     publish_markdown("fleet", fleet_markdown(report), headline(report))
     publish_table("fleet-table", fleet_rows(report), "Each site and step, in USD with every digit")
-    publish_month(datetime.now(UTC), simulated=report.simulated)
+    today = datetime.now(UTC).date()
+    publish_month(LedgerFile(Settings().ledger_file), today.replace(day=1), simulated=report.simulated)

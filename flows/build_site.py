@@ -7,10 +7,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from logging import WARNING
 from typing import Annotated, Any
 
 import openai
-from prefect import flow, get_run_logger, tags
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -21,19 +22,19 @@ from flows.answering import produce
 from flows.approval import APPROVE, ask_for_approval, require_approval_possible
 from flows.cancelling import cancel_batches
 from flows.desk import Desk, Options, Work, desk_for, sending_for
-from flows.parameters import Usd, override, titled
+from flows.parameters import Choice, Usd, override, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
-from pressrun.costs import LedgerFile, cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
-from pressrun.costs.periods import month_markdown, period_report
+from pressrun.costs import cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed
 from pressrun.fleet import made_from
+from pressrun.links import links_to, show_links
 from pressrun.manifest import manifest
 from pressrun.plan import Plan, make_plan, model_warnings
-from pressrun.planreport import describe_plan
+from pressrun.planreport import describe_plan, say_plan
 from pressrun.progress import Note, RoutesChosen, tell
 from pressrun.result import BuildResult, build_result
 from pressrun.routes.provider import Provider
@@ -47,10 +48,11 @@ from tasks.access import provider_for
 from tasks.books import lessons_for
 from tasks.delivery import deliver
 from tasks.kept import require_storage
-from tasks.reports import publish_markdown, publish_table, tag_run
+from tasks.logs import quiet_prefect, say_once
+from tasks.reports import publish_link, publish_markdown, publish_month, publish_table, tag_run
 from tasks.runs import fleet_id
 
-__all__ = ["RUNNER", "build_site", "calls_of", "configure", "publish_month"]
+__all__ = ["RUNNER", "build_site", "calls_of", "configure"]
 
 REAL_TIME_CALLS_AT_ONCE = 8
 """Threads of the task runner, which bounds the real-time requests under way."""
@@ -71,16 +73,16 @@ def _run_name() -> str:
 )
 def build_site(
     brief: Annotated[SiteBrief, titled("Brief")],
-    preference: Annotated[Preference | None, titled("Preference")] = None,
-    max_cost_usd: Annotated[Usd | None, titled("Cap in USD")] = None,
-    max_wait_time: Annotated[Duration | None, titled("Maximum wait")] = None,
     simulate: Annotated[bool, titled("Simulate")] = False,
-    fresh: Annotated[bool, titled("Pay for everything again")] = False,
-    strategy: Annotated[BatchStrategy | None, titled("Strategy")] = None,
-    out: Annotated[str, titled("Output folder")] = "sites",
+    max_cost_usd: Annotated[Usd | None, Choice("USD", "no cap"), titled("Cap")] = None,
+    preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
+    max_wait_time: Annotated[Duration | None, Choice("at most", "as usual"), titled("Maximum wait")] = None,
     approve_config: Annotated[bool, titled("Approve the configuration")] = False,
-    approval_timeout: Annotated[Duration, titled("Wait for approval")] = timedelta(days=7),
+    approval_timeout: Annotated[Duration, titled("Wait for approval", default="7 days")] = timedelta(days=7),
     wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,
+    fresh: Annotated[bool, titled("Pay for everything again")] = False,
+    out: Annotated[str, titled("Output folder")] = "sites",
+    strategy: Annotated[BatchStrategy | None, Choice("in detail", "as usual"), titled("Strategy")] = None,
     poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First pause between polls")] = 5.0,
 ) -> State[Any]:
     """Build one client's website: configuration, articles, images, descriptions, SEO meta tags, and a cost report.
@@ -90,19 +92,22 @@ def build_site(
 
     Args:
         brief: What the client's interview gave.
-        preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
-        max_cost_usd: Cap in US dollars for all that the site costs, whichever run pays. The run is refused when the
-            forecast is above it; no call starts that could break it, and what is left out is missing. None: no cap.
-        max_wait_time: How long the batch may take before the rest is done in real time, such as 6h, 90m or PT6H.
-            Wins over the strategy's own. None means as the strategy says (24 hours).
-        simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
-        fresh: Pay for everything again instead of reusing what earlier runs paid for.
-        strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
-        out: Where the bundle goes, to <out>/<slug>/: a folder, or an address such as s3://bucket/sites, gs:// or az://.
-        approve_config: Suspend the run after step 08, until a person has approved the configuration in its form.
-        approval_timeout: How long to wait for that, such as 7d or 12h; then the run fails.
-        wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
-        poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
+        simulate: A rehearsal: placeholder texts and images, nothing is paid, everything is marked SIMULATED.
+        max_cost_usd: The most that the site may cost in US dollars, above 0, whichever run pays. A run that would
+            cost more is refused; what no longer fits under the cap is left out, and missing.
+        preference: speed: everything at once. balanced: texts by batch (half the price, within hours), images at
+            once. cost: everything by batch that can go. As usual: as the strategy says (balanced).
+        max_wait_time: How long a batch may take, such as 6h, 90m or 2 days; then the rest is done at once, at the
+            full price. As usual: as the strategy says (24 hours).
+        approve_config: Ask a person to approve the plan of the site before anything else is paid for.
+        approval_timeout: How long to wait for that, such as 7 days or 12h; then the run fails.
+        wait: poll: the run keeps a process while its batch is under way. suspend: it keeps none, and the deployment
+            collect-batches wakes it.
+        fresh: Use nothing that earlier runs of this brief have paid for.
+        out: Where the site goes, into a folder of its short name: a folder, or an address such as s3://bucket/sites,
+            gs:// or az://.
+        strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
+        poll_seconds: For experts: seconds between the first looks at a batch, above 0, at most 600; later pauses grow.
     """
     chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
     options = Options(
@@ -115,7 +120,12 @@ def build_site(
         approve_config=approve_config,
         approval_timeout=approval_timeout,
     )
-    labels = [f"site:{brief.slug}", f"prefer:{chosen.preference}"]
+    labels = [
+        f"site:{brief.slug}",
+        f"prefer:{chosen.preference}",
+        *([f"client:{brief.client}"] if brief.client else []),
+    ]
+    quiet_prefect()
     tag_run(labels)
     with tags(*labels):
         try:
@@ -140,8 +150,8 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
     _check_cap(plan, options.max_cost_usd)
     with provider_for(simulate=options.simulate, needs_batch=plan.needs_batch) as provider:
         # The provider's own list may know of an end that our table does not.
-        for warning in model_warnings(plan.order, now.date(), provider.shutdowns):
-            get_run_logger().warning(warning)
+        if warnings := model_warnings(plan.order, now.date(), provider.shutdowns):
+            say_once(warnings, WARNING)
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
         sending = sending_for(strategy, provider, options.wait, options.poll_seconds, options.fresh)
         desk, work = desk_for(sending, plan, options.max_cost_usd), Work()
@@ -167,8 +177,9 @@ def _check_cap(plan: Plan, cap: Decimal | None) -> None:
 
 def _announce(plan: Plan) -> None:
     """Say in the run which way each step goes, why, and what it should cost."""
-    for line in [*(f"{route.step}: {route.route} ({route.reason})" for route in plan.routes.values()), *plan.warnings]:
-        get_run_logger().info(line)
+    say_once([say_plan(plan)])
+    if plan.warnings:
+        say_once(plan.warnings, WARNING)
     publish_markdown(
         f"forecast-{plan.order.brief.slug}", describe_plan(plan), "Routes and forecast, before any spending"
     )
@@ -240,38 +251,33 @@ def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: str) -
         made_at=made_at,
         made_from=made_from(desk.plan, desk.strategy, desk.provider.identity),
     )
-    title = f"Cost of {site.brief.name}"
-    markdown = to_markdown(report, simulated=site.simulated, title=title)
+    slug, title = site.brief.slug, f"Cost of {site.brief.name}"
     files = {
         "manifest.json": json.dumps(account, ensure_ascii=False, indent=2),
         "costs.csv": to_csv(rows),
         "costs.json": to_json(report, rows),
-        "costs.md": markdown,
+        "costs.md": to_markdown(report, simulated=site.simulated, title=title),
         "costs.html": to_html(report, simulated=site.simulated, title=title, made_at=made_at),
     }
     bundle = deliver(site, out, files, made_at)
-    publish_markdown(f"costs-{site.brief.slug}", markdown, f"{title}: forecast, actual, saving")
-    publish_table(f"costs-table-{site.brief.slug}", to_table(report), f"{title}, by step")
+    links = links_to(slug, bundle, str(settings.sites_url) if settings.sites_url else None)
+    if links.served:
+        publish_link(f"preview-{slug}", links.preview, f"Preview of {slug}", f"The site as it was delivered: {slug}")
+    markdown = to_markdown(report, simulated=site.simulated, title=title, where=show_links(links))
+    publish_markdown(f"costs-{slug}", markdown, f"{title}: forecast, actual, saving")
+    publish_table(f"costs-table-{slug}", to_table(report), f"{title}, by step")
     if not fleet_id():
-        publish_month(made_at, simulated=site.simulated)
-    return build_result(site, report, bundle)
-
-
-def publish_month(now: datetime, *, simulated: bool) -> None:
-    """What all runs of this month have spent so far, for whoever pays the bill."""
-    begin = datetime(now.year, now.month, 1, tzinfo=UTC)
-    rows = LedgerFile(Settings().ledger_file).rows(since=begin, simulated=simulated)
-    report = period_report(rows, since=begin, until=now, simulated=simulated)
-    key = f"costs-{begin:%Y-%m}{'-simulated' if simulated else ''}"
-    markdown = month_markdown(report, begin.date(), simulated=simulated)
-    publish_markdown(key, markdown, f"Costs of {begin:%B %Y}, all sites")
+        publish_month(desk.books.file, made_at.date().replace(day=1), simulated=site.simulated)
+    return build_result(site, report, bundle, links)
 
 
 def _final_state(result: BuildResult) -> State[Any]:
     mark = "SIMULATED: " if result.simulated else ""
-    where = f"{result.bundle}; cost {usd(result.cost_usd)} against {usd(result.realtime_usd)} in real time"
+    cost = f"cost {usd(result.cost_usd)}, in real time {usd(result.realtime_usd)}"
+    where = f"preview {result.links.preview} · cost report {result.links.report} · {cost}"
     if result.complete:
-        return Completed(message=f"{mark}Delivered {where}", data=result)
+        return Completed(message=f"{mark}Delivered · {where}", data=result)
     lacking = ", ".join(f"{item.step} {item.item}" for item in result.missing)
-    message = f"{mark}Delivered incomplete to {where}. Missing: {lacking}. Run again to ask anew for what is missing."
+    again = "Run again to ask anew for what is missing."
+    message = f"{mark}Delivered incomplete · {where} · missing: {lacking}. {again}"
     return Failed(name="Incomplete", message=message, data=result)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
+from flows.parameters import Choice, titled
 from pressrun.brief import SiteBrief
 from pressrun.costs import usd
 from pressrun.errors import PressrunError
@@ -23,22 +24,23 @@ __all__ = ["forecast_cost"]
 
 @flow(name="forecast-cost", result_serializer="json")
 def forecast_cost(
-    briefs: Annotated[list[SiteBrief], Field(min_length=1, json_schema_extra={"title": "Briefs"})],
-    preference: Annotated[Preference | None, Field(json_schema_extra={"title": "Preference"})] = None,
-    strategy: Annotated[BatchStrategy | None, Field(json_schema_extra={"title": "Strategy"})] = None,
-    sites_per_year: Annotated[int | None, Field(ge=1, json_schema_extra={"title": "Sites a year"})] = None,
-    simulate: Annotated[bool, Field(json_schema_extra={"title": "Learn from simulated runs"})] = False,
+    briefs: Annotated[list[SiteBrief], Field(min_length=1), titled("Briefs")],
+    preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
+    sites_per_year: Annotated[PositiveInt | None, Choice("sites", "as usual"), titled("Sites a year")] = None,
+    simulate: Annotated[bool, titled("Learn from simulated runs")] = False,
+    strategy: Annotated[BatchStrategy | None, Choice("in detail", "as usual"), titled("Strategy")] = None,
 ) -> State[Any]:
     """Forecast what sites would cost: each step in real time, at flex and by batch, with a range and what would save.
 
     Spends nothing and needs no key. The figures are learned from past runs where there are any.
 
     Args:
-        briefs: What the clients' interviews gave, one a site.
-        preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
-        strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
-        sites_per_year: For the yearly figure; 1 or more. None means as the settings say (100).
-        simulate: Learn from runs on the built-in simulator instead of the real provider's.
+        briefs: What the clients' interviews gave, one or more sites.
+        preference: speed: everything at once. balanced: texts by batch (half the price, within hours), images at
+            once. cost: everything by batch that can go. As usual: as the strategy says (balanced).
+        sites_per_year: For the yearly figure, 1 or more. As usual: as the settings say (100).
+        simulate: Learn from rehearsals instead of from what was really paid.
+        strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
     """
     chosen = strategy or BatchStrategy()
     if preference:

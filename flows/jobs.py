@@ -10,21 +10,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prefect import get_run_logger
-
 from flows.desk import Sending
 from pressrun.calls import Answer, Call, Route
 from pressrun.costs import Books, CallEstimate, LedgerFile, OverCap, ShardFile
 from pressrun.manifest import BatchRecord
 from pressrun.prices import Tier
-from pressrun.progress import Note, tell
 from pressrun.routes.batch import BatchTicket
 from pressrun.settings import Settings
 from pressrun.sharding import Limits, Shard, shards
 from tasks.answers import OVER_CAP, say_over
 from tasks.runs import paying_run
 
-__all__ = ["Cut", "Job", "MergedBatch", "Own", "cut", "over_cap", "say", "withdraw"]
+__all__ = ["Cut", "Job", "MergedBatch", "Own", "cut", "over_cap", "withdraw"]
 
 KEPT_FILES = timedelta(days=31)
 """How long input files stay here: a day longer than the provider keeps what their batches bring."""
@@ -135,9 +132,3 @@ def withdraw(shard: Shard) -> None:
     ledger = LedgerFile(path)
     for budget, call_ids in ShardFile(path).drop(shard).items():
         ledger.settle_batch(call_ids, budget=budget, after=shard.after or "", withdrawn=True)
-
-
-def say(text: str) -> None:
-    """Tell whoever watches the run, and its log."""
-    get_run_logger().warning(text)
-    tell(Note(text=text))

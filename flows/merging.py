@@ -11,12 +11,13 @@ from flows.answering import ask_ahead, to_be_batched
 from flows.batching import limits, run_jobs
 from flows.build_site import calls_of, configure
 from flows.desk import Desk, Sending, Work
-from flows.jobs import Job, MergedBatch, cut, say
+from flows.jobs import Job, MergedBatch, cut
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call
 from pressrun.costs import Books
 from pressrun.errors import BatchRejected, StepFailed
 from pressrun.steps import CONFIG, Order
+from tasks.logs import say
 
 __all__ = ["Member", "answer_together", "configure_all"]
 

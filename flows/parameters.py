@@ -3,23 +3,38 @@
 Invariant: what a form refuses, a flow never sees.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 
 from pressrun.durations import Duration
 from pressrun.strategy import BatchStrategy, Preference
 
-__all__ = ["Usd", "override", "titled"]
+__all__ = ["Choice", "Usd", "override", "titled"]
 
 Usd = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 """An amount that the form shows as a plain number; Decimal's own schema offers text as well."""
 
 
-def titled(title: str) -> Any:
-    """A title for the form: Prefect overwrites `title` itself with the parameter's name, but no schema extra."""
-    return Field(json_schema_extra={"title": title})
+@dataclass(frozen=True)
+class Choice:
+    """Labels of the two buttons of a parameter that may be None; Prefect's own are names of types."""
+
+    some: str
+    none: str
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        for one in schema["anyOf"]:
+            one["title"] = self.none if one.get("type") == "null" else self.some
+        return schema
+
+
+def titled(title: str, **keywords: Any) -> Any:
+    """A parameter's title: Prefect overwrites `title` itself with the parameter's name, but no schema extra."""
+    return Field(json_schema_extra={"title": title, **keywords})
 
 
 def override(strategy: BatchStrategy, preference: Preference | None, max_wait: Duration | None) -> BatchStrategy:

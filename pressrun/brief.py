@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from slugify import slugify
 
 from pressrun.files import load_model
+from pressrun.forms import empty_box, in_order, shown
 
 __all__ = ["Contact", "SiteBrief", "load_brief"]
 
@@ -92,11 +93,20 @@ def _slugify(text: str) -> str:
 
 Text = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]
 ContactText = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
-Email = Annotated[str, Field(max_length=200), AfterValidator(_email)]
+Email = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": "@"}), AfterValidator(_email)]
 Language = Annotated[str, AfterValidator(_language)]
-Colour = Annotated[str, AfterValidator(_colour)]
+Colour = Annotated[str, Field(json_schema_extra={"pattern": "#[0-9a-fA-F]{6}"}), AfterValidator(_colour)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Client = Annotated[str, Field(max_length=60), AfterValidator(_printable)]
 Slug = Annotated[str, Field(max_length=40), AfterValidator(_slug)]
+
+PAGES = ["Home", "About", "Services", "Contact"]
+FORM = (
+    *("name", "domain", "trade", "audience", "services"),
+    *("language", "tone", "pages", "article_count", "image_count", "contact", "brand_colours", "keywords", "notes"),
+    *("client", "slug"),
+)
+"""The order of the fields in a form: what is required comes first."""
 
 
 class BriefModel(BaseModel):
@@ -114,44 +124,77 @@ class BriefModel(BaseModel):
 class Contact(BriefModel):
     """How the site's visitors reach the client; whatever is left out is left out of the site too."""
 
-    email: Email | None = None
-    phone: ContactText | None = Field(None, description="As it should be shown, such as +44 1632 960142.")
-    address: ContactText | None = None
-    hours: ContactText | None = Field(None, description="Opening hours, as they should be shown.")
+    email: Email | None = Field(None, json_schema_extra=empty_box(title="E-mail"))
+    phone: ContactText | None = Field(
+        None, description="As it should be shown, such as +44 1632 960142.", json_schema_extra=empty_box()
+    )
+    address: ContactText | None = Field(None, json_schema_extra=empty_box())
+    hours: ContactText | None = Field(
+        None, title="Opening hours", description="As they should be shown.", json_schema_extra=empty_box()
+    )
 
 
 class SiteBrief(BriefModel):
     """One client's site, as the interview left it. Only what only the client can know is required."""
 
-    name: Text = Field(title="Client", description="The business's name, as it should be shown.")
-    slug: Slug = Field("", title="Slug", description="Folder and run name; made from the name (or domain) when empty.")
-    domain: Domain = Field(title="Domain", description="Where the site will live, such as harbour-bakery.example.")
-    trade: Text = Field(title="Trade", description="What the business does, in a few words.")
-    language: Language = Field("en", title="Language", description="BCP 47 tag, such as en-GB, de or zh-TW.")
-    audience: Text = Field(title="Audience", description="Who the site is for.")
+    model_config = ConfigDict(title="Site", json_schema_extra=in_order(*FORM))
+
+    name: Text = Field(title="Business", description="Its name, as it should be shown, such as Harbour Bakery.")
+    slug: Slug = Field(
+        "",
+        title="Short name",
+        description="Names the site's folder and its runs, such as harbour-bakery. Empty: made from the business.",
+        json_schema_extra=shown(pattern="^[a-z0-9-]*$"),
+    )
+    domain: Domain = Field(
+        title="Domain",
+        description="Where the site will live, such as harbour-bakery.example.",
+        json_schema_extra=shown(pattern="[.。．｡]"),
+    )
+    trade: Text = Field(
+        title="Trade", description="What the business does, in a few words, such as Sourdough bakery and cafe."
+    )
+    language: Language = Field(
+        "en",
+        title="Language",
+        description="The language of the site, as a code: en-GB, de, fr, zh-TW.",
+        json_schema_extra=shown(pattern="^ *[A-Za-z]{1,3}([-_]| *$)"),
+    )
+    audience: Text = Field(
+        title="Audience", description="Who the site is for, such as Neighbours and weekend visitors."
+    )
     tone: Text = Field("warm, plain and expert", title="Tone", description="How the site should sound.")
     services: list[Text] = Field(
-        title="Services", min_length=1, max_length=30, description="What the business offers, 1 to 30."
+        title="Services", min_length=1, max_length=30, description="What the business offers, one an item, 1 to 30."
     )
     keywords: list[Text] = Field(
-        default_factory=list, title="Keywords", max_length=50, description="Search terms that matter, at most 50."
+        default_factory=list, title="Search terms", max_length=50, description="What people search for, at most 50."
     )
     contact: Contact = Field(default_factory=Contact, title="Contact")
     brand_colours: list[Colour] = Field(
-        default_factory=list, title="Brand colours", max_length=6, description="At most 6, such as #1a2b3c."
+        default_factory=list,
+        title="Brand colours",
+        max_length=6,
+        description="At most 6, such as #1a2b3c. Empty: they are chosen.",
     )
     pages: Annotated[list[Text], AfterValidator(_differ)] = Field(
-        default_factory=lambda: ["Home", "About", "Services", "Contact"],
-        title="Pages wanted",
+        default_factory=lambda: list(PAGES),
+        title="Pages",
         min_length=1,
         max_length=12,
-        description="The pages beside the articles, 1 to 12; the first is the home page. None given means Home, About, "
-        "Services, Contact.",
+        description="The pages beside the articles, 1 to 12, each once; the first is the home page.",
+        json_schema_extra=shown(default=PAGES),
     )
-    article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many articles, 6 to 9.")
-    image_count: int = Field(13, ge=1, le=40, title="Images", description="How many images, 1 to 40.")
+    article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many, 6 to 9.")
+    image_count: int = Field(13, ge=1, le=40, title="Images", description="How many, 1 to 40.")
     notes: Annotated[str, Field(max_length=4000), AfterValidator(_printable)] = Field(
-        "", title="Notes", description="Anything else the writers should know."
+        "", title="Notes", description="Anything else the writers should know, at most 4000 characters."
+    )
+    client: Client | None = Field(
+        None,
+        title="Client",
+        description="Your own name or number for the client, to find all its runs by a tag. No model is told.",
+        json_schema_extra=empty_box(),
     )
 
     @model_validator(mode="before")

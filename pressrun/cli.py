@@ -4,6 +4,7 @@ Invariant: a person's mistake gives a message and exit code 2, never a traceback
 but incomplete (or failed after spending began), 2 refused before anything was spent.
 """
 
+import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pressrun import __version__, batches_cli, build_cli, costs_cli, forecast_cli
+from pressrun.brief import load_brief
 from pressrun.build_cli import COMPLETE, INCOMPLETE, REFUSED, STOPPED
 from pressrun.errors import PressrunError
 from pressrun.files import load_model
@@ -102,6 +104,13 @@ def approve(
     decision = STOP if stop else NEW_VERSION if again else APPROVE
     told = decide(run, {"decision": decision, "notes": again, "by": by})
     Console().print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def params(brief: Annotated[Path, typer.Argument(help="Brief file (YAML or JSON).", metavar="BRIEF")]) -> None:
+    """Print a brief as parameters: prefect deployment run build-site/on-demand --params "$(pressrun params BRIEF)"."""
+    given = load_brief(brief).model_dump(mode="json", exclude_unset=True)
+    typer.echo(json.dumps({"brief": given}, ensure_ascii=False))
 
 
 @app.command()

@@ -4,10 +4,8 @@ Invariant: nobody is asked and nothing is written but the file that was named; r
 sum. Exit codes: 0 ok (`reconcile`: both sides agree over the whole period), 1 they do not, 2 refused or bad input.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pressrun.batches_screen import counted, plain, wide_console
-from pressrun.costs import LedgerFile, percent, to_csv, usd
+from pressrun.costs import percent, to_csv, usd
 from pressrun.costs.periods import BASELINE, HEAD, PeriodReport, period_json, period_report, remarks, sections
+from pressrun.costs.reading import ledger_to_read
 from pressrun.costs.reconcile import SIMULATED, Line, Outcome, Reconciliation
 from pressrun.costs.reconcile import reconcile as compare
 from pressrun.costs.sections import SIMULATED as NO_MONEY
@@ -61,7 +60,7 @@ def costs(
 ) -> None:
     """Show what was spent across runs: by site, step, model and route, with the trend."""
     begin, end = _time(since, until, datetime.now(UTC))
-    with _ledger(Settings()) as ledger:
+    with ledger_to_read(Settings()) as ledger:
         rows = ledger.rows(since=begin, until=end)
         # The file has the very calls that were summed, whatever is entered meanwhile.
         calls = list(rows) if csv else rows
@@ -82,7 +81,7 @@ def reconcile(
     """Compare the ledger with the provider's own export: matched, unmatched, difference."""
     settings = Settings()
     export = read_export(_read(file), str(file))
-    with _ledger(settings) as ledger:
+    with ledger_to_read(settings) as ledger:
         rows = ledger.rows(since=export.since, until=export.until)
         result = compare(export, rows, provider=settings.openai_base_url)
     if result.days:
@@ -90,21 +89,6 @@ def reconcile(
     for text in [_verdict(result), *_advice(result, settings.openai_base_url)]:
         _say(text)
     raise typer.Exit(AGREES if result.agrees else DIFFERS)
-
-
-@contextmanager
-def _ledger(settings: Settings) -> Iterator[LedgerFile]:
-    """The ledger, which must be there already: looking at it makes none."""
-    path = settings.ledger_file
-    if not path.is_file():
-        raise Refused(
-            f"There is no ledger at {path}: no run of this installation has paid for a call yet, or it keeps its state "
-            "elsewhere. Go to the folder where it runs, or set PRESSRUN_STATE_DIR."
-        )
-    try:
-        yield LedgerFile(path)
-    except sqlite3.Error as error:
-        raise Refused(f"{path} cannot be read as a ledger ({error}). Nothing was changed in it.") from None
 
 
 def _time(since: str, until: str | None, now: datetime) -> tuple[datetime, datetime]:

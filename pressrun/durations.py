@@ -10,6 +10,9 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 __all__ = ["Duration", "parse_duration", "say_duration"]
 
+WITH_UNIT = "P.|[0-9.][ _]*[A-Za-zµμ:]"
+"""What every duration has in it; a server sees that much before a run exists."""
+
 
 def parse_duration(value: Any) -> timedelta:
     """Read a positive duration; a bare number is refused because its unit would be a guess. Raises ValueError."""
@@ -38,6 +41,6 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(lambda value: pd.Timedelta(value).isoformat(), return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "examples": ["6h", "90m", "PT6H", "6_hours"]}),
+    WithJsonSchema({"type": "string", "pattern": WITH_UNIT, "examples": ["6h", "90m", "PT6H", "6_hours"]}),
 ]
 """A `timedelta` field that reads what people write, and is written as ISO 8601."""

@@ -63,7 +63,9 @@ def made_from(plan: Plan, strategy: BatchStrategy, provider: str) -> str:
 
     Which way the calls go does not: a bundle that was made in real time need not be made again by batch.
     """
-    order = plan.order.model_dump_json(include={"brief", "text_model", "image_model", "image_quality", "asking"})
+    order = plan.order.model_dump_json(
+        include={"brief", "text_model", "image_model", "image_quality", "asking"}, exclude={"brief": {"client"}}
+    )
     wishes = strategy.model_dump_json(include={"refined_prompts", "review_images", "regenerate_below"})
     return sha256(f"{provider} {order} {wishes}".encode()).hexdigest()
 

@@ -33,12 +33,14 @@ __all__ = [
     "say_basis",
     "say_calls",
     "say_finish",
+    "say_plan",
     "say_range",
     "say_year",
 ]
 
 SAID = {Route.BATCH: "batch", Route.REALTIME: "real time", Route.FLEX: "flex"}
 """Routes as a person reads them."""
+WAYS = {Route.BATCH: "by batch", Route.REALTIME: "in real time", Route.FLEX: "at flex"}
 AT_ONCE = 8
 """Real-time calls under way at a time."""
 WORTH_SAYING = Decimal("0.01")
@@ -138,6 +140,16 @@ def say_year(plans: Sequence[Plan], sites: int) -> str:
 def _mean(plans: Sequence[Plan], name: str) -> Decimal:
     amounts: list[Decimal] = [getattr(plan.forecast, name) for plan in plans]
     return sum(amounts, Decimal(0)) / len(plans)
+
+
+def say_plan(plan: Plan) -> str:
+    """The plan in a line, for the log."""
+    titles: dict[Route, list[str]] = {}
+    for route in plan.routes.values():
+        titles.setdefault(route.route, []).append(STEPS[route.step].title)
+    ways = "; ".join(f"{WAYS[way]}: {', '.join(steps)}" for way, steps in titles.items())
+    forecast = f"Forecast {usd(plan.forecast.total)}, {say_range(plan.forecast)}"
+    return f"{forecast}; {ways}. The reasons are in the artifact forecast-{plan.order.brief.slug}."
 
 
 def describe_plan(plan: Plan) -> str:

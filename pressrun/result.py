@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from pressrun.calls import Frozen, MissingItem
 from pressrun.costs import CostReport
+from pressrun.links import Links
 from pressrun.site import Site
 
 __all__ = ["BuildResult", "build_result"]
@@ -15,6 +16,8 @@ class BuildResult(Frozen):
     slug: str
     bundle: str
     """The site's folder: an absolute path, or the address of one that was uploaded."""
+    links: Links
+    """Where a person finds the preview, the bundle and the cost report."""
     complete: bool
     missing: list[MissingItem]
     warnings: int
@@ -32,11 +35,12 @@ class BuildResult(Frozen):
         return f"{self.bundle}/{name}"
 
 
-def build_result(site: Site, report: CostReport, bundle: str) -> BuildResult:
+def build_result(site: Site, report: CostReport, bundle: str, links: Links) -> BuildResult:
     """Sum up a site that was delivered at `bundle`."""
     return BuildResult(
         slug=site.brief.slug,
         bundle=bundle,
+        links=links,
         complete=not site.missing,
         missing=site.missing,
         warnings=len(site.warnings),

@@ -201,9 +201,9 @@ def summary(result: BuildResult) -> Panel:
     """The last words of a run: where to look, what it cost, what is missing."""
     saved = result.realtime_usd - result.cost_usd
     lines = [
-        f"preview   {result.file('preview/index.html')}",
+        f"preview   {result.links.preview}",
         f"bundle    {result.bundle}",
-        f"costs     {result.file('costs.html')}",
+        f"costs     {result.links.report}",
         f"spent     {_spent(result)}",
         f"saved     {usd(saved)} against {usd(result.realtime_usd)} for the same in real time",
     ]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import (
     AliasChoices,
+    AnyHttpUrl,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     """The user's own price table; it wins over every other source."""
     sites_per_year: PositiveInt = 100
     """For the yearly figures of the report."""
+    sites_url: AnyHttpUrl | None = None
+    """Under which address the output folder is served, for links from runs to what they delivered."""
     state_dir: Path = Path(".pressrun")
     """Where the ledger is, and where the built-in simulator keeps its files and batches."""
     simulated_batch_seconds: float = 4.0

@@ -15,6 +15,7 @@ from pressrun.calls import Frozen, Route, StepName
 from pressrun.durations import Duration
 from pressrun.errors import ProviderUnfit
 from pressrun.files import load_model
+from pressrun.forms import empty_box, shown
 
 __all__ = ["BatchStrategy", "Leftover", "Policy", "Preference", "RealtimeTier", "StepRoute", "load_strategy"]
 
@@ -28,7 +29,7 @@ class Policy(StrEnum):
 
 
 class Preference(StrEnum):
-    """What decides where the policy leaves the choice."""
+    """What matters more, time or money; it decides where the policy leaves the choice."""
 
     SPEED = "speed"
     BALANCED = "balanced"
@@ -57,6 +58,9 @@ BALANCED_TO_BATCH = frozenset({StepName.ARTICLES, StepName.DESCRIPTIONS, StepNam
 """The brief's hybrid: people wait for the configuration and look at the images; the other text can wait."""
 
 
+FOR_EXPERTS = "How each step is asked. What is left as it is follows the preference."
+
+
 class StepRoute(Frozen):
     """The route that one step takes, with the reason that a person reads in the run."""
 
@@ -74,7 +78,9 @@ class BatchStrategy(BaseModel):
     The brief's own file, `{"batch_strategy": {...}}`, loads as it is; so do the bare fields.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", title="Strategy", json_schema_extra=shown(description=FOR_EXPERTS)
+    )
 
     preference: Preference = Field(
         Preference.BALANCED,
@@ -82,12 +88,19 @@ class BatchStrategy(BaseModel):
         description="speed: real time wherever allowed. balanced: text by batch, the configuration and the images in "
         "real time. cost: by batch wherever allowed and possible.",
     )
-    config: Policy = Field(Policy.USER_CHOICE, title="08 configuration")
-    articles: Policy = Field(Policy.USER_CHOICE, title="09 articles")
-    images: Policy = Field(Policy.USER_CHOICE, title="10 images")
-    descriptions: Policy = Field(Policy.USER_CHOICE, title="10 image descriptions")
-    seo: Policy = Field(Policy.USER_CHOICE, title="10 SEO meta tags")
-    review: Policy = Field(Policy.NEVER_BATCH, title="Visual feedback")
+    config: Policy = Field(
+        Policy.USER_CHOICE,
+        title="Step 08: configuration",
+        description="always_batch: at half the price, later. never_batch: at once. user_choice: as the preference "
+        "says. The same for the steps below.",
+    )
+    articles: Policy = Field(Policy.USER_CHOICE, title="Step 09: articles")
+    images: Policy = Field(Policy.USER_CHOICE, title="Step 10: images")
+    descriptions: Policy = Field(Policy.USER_CHOICE, title="Step 10: image descriptions")
+    seo: Policy = Field(Policy.USER_CHOICE, title="Step 10: SEO meta tags")
+    review: Policy = Field(
+        Policy.NEVER_BATCH, title="Visual feedback", description="Only with Images to look at, below."
+    )
     realtime_tier: RealtimeTier = Field(
         RealtimeTier.STANDARD,
         title="Real-time tier",
@@ -99,6 +112,7 @@ class BatchStrategy(BaseModel):
         title="Maximum wait",
         description="How long a batch may take, counted from its creation, before the rest is done in real time: "
         "6h, 90m, 6_hours or PT6H.",
+        json_schema_extra=shown(default="24 hours"),
     )
     on_timeout: Leftover = Field(
         Leftover.REALTIME,
@@ -158,6 +172,7 @@ class BatchStrategy(BaseModel):
         title="Make again below",
         description="Images that were looked at and scored less than this (1 to 100) are made once more, from the "
         "better prompt that came with the score. Each costs an image more. Empty: none.",
+        json_schema_extra=empty_box(),
     )
     delete_files: bool = Field(
         False,
@@ -168,6 +183,7 @@ class BatchStrategy(BaseModel):
         None,
         title="Result files expire",
         description="How long the provider keeps a batch's result files: 1h to 30 days. Empty: as the provider does.",
+        json_schema_extra=empty_box(),
     )
 
     @field_validator("output_expires_after")

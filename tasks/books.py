@@ -39,7 +39,10 @@ def books_for(plan: Plan, provider: Provider, *, cap: Decimal | None, fresh: boo
     """The books of this flow run; `cap` is in USD."""
     path = Settings().ledger_file
     run_id = paying_run()
-    order = plan.order.model_dump_json(include={"brief", "text_model", "image_model", "image_quality"})
+    order = plan.order.model_dump_json(
+        include={"brief", "text_model", "image_model", "image_quality"},
+        exclude={"brief": {"client"}},  # a label of the agency's own: it changes nothing that is ordered
+    )
     work = sha256(f"{provider.identity} {order}".encode()).hexdigest()
     return Books(
         path=path,

@@ -66,9 +66,12 @@ class Meter:
         has_ended = view.is_terminal and (view.is_whole or view.is_refused)
         if self.last == (view.status, view.done, has_ended):
             return
-        self.last = (view.status, view.done, has_ended)
         total = len(self.shard.ids)
-        get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, view.status, view.done, total)
+        if self.last is None or self.last[0] != view.status:
+            # How many are done is for the progress artifact: in hours there would be hundreds of lines.
+            status = view.status.replace("_", " ")
+            get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, status, view.done, total)
+        self.last = (view.status, view.done, has_ended)
         update_progress_artifact(
             artifact_id=self.artifact,
             progress=100.0 if has_ended else min(99.0, 100.0 * view.done / total),

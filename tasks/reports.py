@@ -1,16 +1,20 @@
 """What a run leaves to be read in the Prefect UI: artifacts, each made once a run, however often it is replayed."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from pressrun.costs import LedgerFile
+from pressrun.costs.months import beside_month_before, month_key, month_report
+from pressrun.costs.periods import PeriodReport, month_markdown
 from tasks.keys import once_per_run
 
-__all__ = ["publish_markdown", "publish_table", "tag_run"]
+__all__ = ["publish_link", "publish_markdown", "publish_month", "publish_table", "tag_run"]
 
 
 def tag_run(labels: list[str]) -> None:
@@ -41,3 +45,27 @@ def publish_markdown(key: str, markdown: str, description: str) -> str:
 def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> str:
     """A table artifact under `key`, one dict a row; returns its id."""
     return str(create_table_artifact(table=rows, key=key, description=description))
+
+
+@task(
+    name="publish-link",
+    task_run_name="publish {key}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=once_per_run,
+)
+def publish_link(key: str, link: str, text: str, description: str) -> str:
+    """A link artifact under `key`; returns its id."""
+    return str(create_link_artifact(link=link, link_text=text, key=key, description=description))
+
+
+def publish_month(ledger: LedgerFile, month: date, *, simulated: bool, compare: bool = False) -> PeriodReport:
+    """What all runs of a month (its first day) have spent, as an artifact for whoever pays the bill.
+
+    To compare with the month before takes reading that too.
+    """
+    report = month_report(ledger, month, simulated=simulated)
+    compared = beside_month_before(report, ledger, month, simulated=simulated) if compare else ""
+    markdown = month_markdown(report, month, simulated=simulated, compared=compared)
+    publish_markdown(month_key(month, simulated=simulated), markdown, f"Costs of {month:%B %Y}, all sites")
+    return report

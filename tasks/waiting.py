@@ -7,7 +7,6 @@ and it is woken at most once for each time that it was suspended.
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
@@ -19,6 +18,7 @@ from prefect.runtime import deployment, flow_run
 
 from pressrun.routes.provider import Provider
 from pressrun.waiting import WaitingFor, read_waiting_key, waiting_key
+from tasks.logs import say_once
 from tasks.runs import paying_run
 
 __all__ = [
@@ -56,7 +56,7 @@ def why_not_suspend(provider: Provider) -> str | None:
 def suspend(waiting: WaitingFor, number: int) -> None:
     """Suspend this run and end its process; does nothing when the run has been woken from this very suspension."""
     seconds = (waiting.deadline + GRACE - datetime.now(UTC)).total_seconds()
-    get_run_logger().info("Suspended until %s has ended", " or ".join(waiting.batch_ids))
+    say_once([f"Suspended until {' or '.join(waiting.batch_ids)} has ended; collect-batches wakes the run"])
     suspend_flow_run(key=waiting_key(waiting, number), timeout=max(60, round(seconds)))
 
 

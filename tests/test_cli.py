@@ -1,5 +1,6 @@
 """The command as a user gives it: what it says and with which code it ends."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pressrun.brief import SiteBrief, load_brief
 from pressrun.simulator import running_simulator
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -57,6 +59,14 @@ def test_two_briefs_with_one_slug_are_refused(tmp_path: Path) -> None:
     ended = pressrun("build", brief, brief)
     assert ended.returncode == 2
     assert "slug" in ended.stderr
+
+
+def test_a_brief_file_becomes_parameters_of_the_deployment_with_nothing_that_was_not_given() -> None:
+    ended = pressrun("params", str(EXAMPLES / "harbour-bakery.yaml"))
+    assert ended.returncode == 0, ended.stderr
+    brief = json.loads(ended.stdout)["brief"]
+    assert SiteBrief.model_validate(brief) == load_brief(EXAMPLES / "harbour-bakery.yaml")
+    assert None not in brief.values()
 
 
 @pytest.mark.live

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from pressrun.calls import Call, MissingItem, Route, StepName
 from pressrun.costs import usd
+from pressrun.links import links_to
 from pressrun.plan import make_plan
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
@@ -182,6 +183,7 @@ def a_result(**changes: object) -> BuildResult:
     fields = {
         "slug": "harbour-bakery",
         "bundle": "/sites/harbour-bakery",
+        "links": links_to("harbour-bakery", "/sites/harbour-bakery", None),
         "complete": True,
         "missing": [],
         "warnings": 0,

@@ -16,7 +16,7 @@ import pandas as pd
 from pressrun.calls import StepName
 from pressrun.costs.explain import say_calls
 from pressrun.costs.ledger import LedgerRow
-from pressrun.costs.money import percent, share, usd
+from pressrun.costs.money import common_places, percent, share, usd
 from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE
 from pressrun.costs.sums import Sums, frame, together
 from pressrun.costs.variance import SERVED
@@ -173,19 +173,23 @@ def sections(report: PeriodReport) -> list[tuple[str, str, list[list[str]]]]:
         ("By model and route", "Model, route", report.by_route),
         (f"By {report.trend_unit}", from_day, report.trend),
     ]
-    total = ["Total", f"{report.calls:,}", *_money(report.total, report.realtime_total)]
-    return [(title, name, [*_lines(frame), total]) for title, name, frame in frames]
+    return [(title, name, _lines(frame, report)) for title, name, frame in frames]
 
 
-def _lines(frame: pd.DataFrame) -> list[list[str]]:
+def _lines(frame: pd.DataFrame, report: PeriodReport) -> list[list[str]]:
+    """Each row of the frame, then the total; all amounts with as many decimals, so that points stand under points."""
     keys = [", ".join(key) if isinstance(key, tuple) else str(key) for key in frame.index]
-    figures = zip(keys, frame["calls"], frame["usd"], frame["realtime_usd"], strict=True)
-    return [[key, f"{calls:,}", *_money(spent, realtime)] for key, calls, spent, realtime in figures]
+    figures = [
+        *zip(keys, frame["calls"], frame["usd"], frame["realtime_usd"], strict=True),
+        ("Total", report.calls, report.total, report.realtime_total),
+    ]
+    places = common_places(amount for _, _, *sums in figures for amount in (*sums, sums[1] - sums[0]))
+    return [[key, f"{calls:,}", *_money(spent, realtime, places)] for key, calls, spent, realtime in figures]
 
 
-def _money(spent: Decimal, realtime: Decimal) -> list[str]:
+def _money(spent: Decimal, realtime: Decimal, places: int) -> list[str]:
     saving = realtime - spent
-    return [usd(spent), usd(realtime), usd(saving), percent(share(saving, realtime))]
+    return [*(usd(amount, places) for amount in (spent, realtime, saving)), percent(share(saving, realtime))]
 
 
 def remarks(report: PeriodReport) -> list[str]:
@@ -201,8 +205,11 @@ def remarks(report: PeriodReport) -> list[str]:
     return said
 
 
-def month_markdown(report: PeriodReport, month: date, *, simulated: bool) -> str:
-    """The report of a month (any day of it) for a person, as a Prefect artifact: three numbers first."""
+def month_markdown(report: PeriodReport, month: date, *, simulated: bool, compared: str = "") -> str:
+    """The report of a month (any day of it) for a person, as a Prefect artifact: three numbers first.
+
+    `compared` is a section of Markdown that comes after them.
+    """
     saved = f"**{usd(report.saving)}** ({percent(report.saving_percent)})"
     tables = [f"## {title}\n\n{_table(name, lines)}" for title, name, lines in sections(report) if report.calls]
     parts = [
@@ -210,6 +217,7 @@ def month_markdown(report: PeriodReport, month: date, *, simulated: bool) -> str
         f"> **{SIMULATED}** {SIMULATED_NOTE}" if simulated else "",
         f"| Spent | Saved, {BASELINE} | The same in real time |\n| ---: | ---: | ---: |\n"
         f"| **{usd(report.total)}** | {saved} | {usd(report.realtime_total)} |",
+        compared,
         *tables,
         "## Notes\n\n" + "\n".join(f"- {remark}" for remark in remarks(report)),
     ]

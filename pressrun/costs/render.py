@@ -22,12 +22,16 @@ SUMS = {"usd": "cost USD", "realtime_usd": "in real time USD", "saving_usd": "sa
 FEWEST_PLACES = 6
 
 
-def to_markdown(report: CostReport, *, simulated: bool, title: str) -> str:
-    """The report for a person, as a Prefect artifact or a file: three numbers first, then where they come from."""
+def to_markdown(report: CostReport, *, simulated: bool, title: str, where: str = "") -> str:
+    """The report for a person, as a Prefect artifact or a file: three numbers first, then where they come from.
+
+    `where` is Markdown that says where the site is.
+    """
     parts = [
         f"# {as_markdown(title)}",
         f"> **{SIMULATED}** {SIMULATED_NOTE}" if simulated else "",
         _headline(report),
+        where,
         *(part for section in sections(report) for part in _section(section)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -42,7 +42,7 @@ def data(tag: str, value: Any) -> str:
 
 def system(brief: SiteBrief) -> str:
     """The system message of every text call of a site."""
-    facts = brief.model_dump(mode="json", exclude={"image_count", "article_count"}, exclude_defaults=False)
+    facts = brief.model_dump(mode="json", exclude={"image_count", "article_count", "client"})
     return f"{HOUSE_RULES}\n\n{_language_rule(brief)}\n\nThe client:\n{data('brief', facts)}"
 
 

@@ -135,8 +135,18 @@ def test_nothing_is_a_report_too():
 
 
 def test_tables_for_people_end_with_the_total():
-    for _, _, lines in sections(november(on(2), on(3))):
+    for _, _, lines in sections(november(on(2), on(2))):
         assert lines[-1] == ["Total", "2", "$0.00111", "$0.00222", "$0.00111", "50.0%"]
+
+
+def test_the_amounts_of_a_table_stand_point_under_point():
+    dear = on(3, site="clinic", cost_usd=Decimal("12.5"), realtime_usd=Decimal("25"))
+    by_site = sections(november(on(2), dear))[0][2]
+    assert [line[2:5] for line in by_site] == [
+        ["$12.500000", "$25.000000", "$12.500000"],
+        ["$0.000555", "$0.001110", "$0.000555"],
+        ["$12.500555", "$25.001110", "$12.500555"],
+    ]
 
 
 def test_the_month_leads_with_what_was_spent_what_was_saved_and_against_what():

@@ -37,7 +37,7 @@ class Installation:
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command at the project root."""
         return subprocess.run(
-            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=100, check=False
+            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=240, check=False
         )
 
     def read(self, *words: str) -> Any:
@@ -117,7 +117,7 @@ def until(reached: Callable[[], bool], seconds: float = 90) -> None:
 
 
 def wait_for_server(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

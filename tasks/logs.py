@@ -1,0 +1,40 @@
+"""The log of a run: what a person needs, once.
+
+Invariant: what was said before a run was suspended or killed is not said again when it goes on.
+"""
+
+import logging
+
+from prefect import get_run_logger, task
+
+from pressrun.progress import Note, tell
+from tasks.keys import once_per_run
+
+__all__ = ["quiet_prefect", "say", "say_once"]
+
+
+def quiet_prefect() -> None:
+    """Leave out Prefect's lines for each task's end, and for suspensions, which runs tell in words of their own."""
+    # Python takes the same filter only once.
+    for name in ("prefect.task_runs", "prefect.flow_runs"):
+        logging.getLogger(name).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    ends = record.name == "prefect.task_runs" and said.startswith("Finished in state ")
+    return record.levelno > logging.INFO or not (ends or said.startswith("Suspending flow run, "))
+
+
+@task(name="say", task_run_name="say", persist_result=True, result_serializer="json", cache_key_fn=once_per_run)
+def say_once(lines: list[str], level: int = logging.INFO) -> int:
+    """Write lines into the run's log, once a run; returns how many."""
+    for line in lines:
+        get_run_logger().log(level, line)
+    return len(lines)
+
+
+def say(text: str) -> None:
+    """Tell whoever watches the run, and its log."""
+    say_once([text], logging.WARNING)
+    tell(Note(text=text))
