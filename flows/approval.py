@@ -4,29 +4,31 @@ Invariant: each version is put to a person once; a run that goes on later finds 
 at which it was first seen.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from prefect import get_run_logger, task
-from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field
 
+from flows.desk import Options
 from pressrun.approval import edited, show_config
 from pressrun.errors import Refused, Stopped
+from pressrun.gates import Gate, Question
 from pressrun.manifest import Decision
 from pressrun.steps.config import SiteConfig
+from tasks.asking import ask
 from tasks.keys import once_per_run
-from tasks.waiting import ASKING, answer, runs_that_ask
 
 __all__ = [
     "APPROVE",
     "NEW_VERSION",
     "STOP",
     "ConfigDecision",
-    "ask_for_approval",
-    "decide",
+    "DeliveryDecision",
+    "ask_for_config",
+    "ask_for_delivery",
     "require_approval_possible",
 ]
 
@@ -36,10 +38,9 @@ FIELDS = {"site_name": "site_name", "tagline": "tagline", "site_description": "d
 
 
 class ConfigDecision(RunInput):
-    """The form. What is left as it is stays as it is."""
+    """The form. What is left as it is stays as it is, but a decision is to be chosen: nobody approves by mistake."""
 
     decision: Literal["approve", "new version", "stop"] = Field(
-        "approve",
         title="Decision",
         description="approve: go on, with the changes below. new version: write it again, by your notes. stop: end.",
     )
@@ -51,42 +52,85 @@ class ConfigDecision(RunInput):
     voice: str = Field("", title="Voice", description="Guidance that all writers of the site are given.")
 
 
+class DeliveryDecision(RunInput):
+    """The form before delivery."""
+
+    decision: Literal["approve", "stop"] = Field(
+        title="Decision",
+        description="approve: deliver it as it is in the preview. stop: end; nothing is delivered, the preview stays.",
+    )
+    notes: str = Field("", title="Notes", description="They go into the site's manifest.")
+    by: str = Field("", title="Your name", description="It goes into the site's manifest.")
+
+
 def require_approval_possible() -> None:
     """Raise `Refused` when this run cannot be suspended for a person."""
     if flow_run.parent_flow_run_id or not deployment.id:
         raise Refused(
-            "The configuration is to be approved by a person, which only a run of a deployment can wait for. Nothing "
+            "The site is to be approved by a person, which only a run of a deployment can wait for. Nothing "
             "was spent. Start it with `prefect deployment run build-site/on-demand` or in the Prefect UI."
         )
 
 
-def ask_for_approval(config: SiteConfig, version: int, timeout: timedelta) -> tuple[Decision, SiteConfig]:
+def ask_for_config(config: SiteConfig, version: int, options: Options) -> tuple[Decision, SiteConfig]:
     """Suspend the run until a person has decided; returns the decision and the configuration as edited.
 
     Raises `Stopped` when that is what was decided.
     """
-    initial: dict[str, Any] = {shown: getattr(config, name) for shown, name in FIELDS.items()}
-    form = ConfigDecision.with_initial_data(description=show_config(config, version), **initial)
-    told = suspend_flow_run(
-        wait_for_input=form, key=f"{ASKING}{version}", timeout=max(60, round(timeout.total_seconds()))
-    )
-    changes = {name: getattr(told, shown).strip() for shown, name in FIELDS.items()}
+    shown = {field: _filled_in(ConfigDecision, field, getattr(config, name)) for field, name in FIELDS.items()}
+    form = ConfigDecision.with_initial_data(description=show_config(config, version), **shown)
+    question = Question(gate=Gate.CONFIG, number=version, on_timeout=options.on_approval_timeout)
+    told = ask(form, question, options.approval_timeout)
+    changes = {name: getattr(told, field).strip() for field, name in FIELDS.items()}
     approved, names = edited(config, changes)
-    decision = record_decision(version, told.decision, told.by.strip(), told.notes.strip(), names)
-    get_run_logger().info("Configuration, version %d: %s%s", version, told.decision, f" ({told.by})" if told.by else "")
+    decision = _record(question, told, names)
     if told.decision == STOP:
         raise Stopped(
             f"{told.by or 'Somebody'} stopped the run when its configuration was to be approved. What was paid for "
-            "is kept; nothing else was started."
+            "is kept; nothing else was started. Start the brief again to be asked anew."
         )
     return decision, approved if told.decision == APPROVE else config
 
 
+def _filled_in(form: type[RunInput], field: str, text: str) -> Any:
+    """A field of the form with a text in it, and its title and help, which Prefect's own way of doing this drops."""
+    described = form.model_fields[field]
+    return Field(text, title=described.title, description=described.description)
+
+
+def ask_for_delivery(shown: str, attempt: int, options: Options, preview: str) -> Decision:
+    """Suspend the run until a person has looked at the finished site; `shown` is what the form says, as Markdown.
+
+    Raises `Stopped`, which says where the `preview` stays, when that is what was decided.
+    """
+    form = DeliveryDecision.with_initial_data(description=shown)
+    question = Question(gate=Gate.DELIVERY, number=attempt, on_timeout=options.on_approval_timeout)
+    told = ask(form, question, options.approval_timeout)
+    decision = _record(question, told, [])
+    if told.decision == STOP:
+        raise Stopped(
+            f"{told.by or 'Somebody'} stopped the run when the site was to be delivered. Nothing was delivered; the "
+            f"preview stays in {preview}. What was paid for is kept: the same brief, started again, pays only for what "
+            "has changed."
+        )
+    return decision
+
+
+def _record(question: Question, told: Any, edited_fields: list[str]) -> Decision:
+    by = told.by.strip()
+    get_run_logger().info(
+        "%s %d: %s%s", question.gate.capitalize(), question.number, told.decision, f", by {by}" if by else ""
+    )
+    return record_decision(question.gate, question.number, told.decision, by, told.notes.strip(), edited_fields)
+
+
 @task(name="record-decision", persist_result=True, result_serializer="json", cache_key_fn=once_per_run)
-def record_decision(version: int, decision: str, by: str, notes: str, edited_fields: list[str]) -> Decision:
+def record_decision(
+    about: Gate, version: int, decision: str, by: str, notes: str, edited_fields: list[str]
+) -> Decision:
     """The decision, with the time at which the run first saw it."""
     return Decision(
-        about="config",
+        about=about,
         version=version,
         decision=decision,
         by=by,
@@ -94,19 +138,3 @@ def record_decision(version: int, decision: str, by: str, notes: str, edited_fie
         edited=edited_fields,
         at=datetime.now(UTC),
     )
-
-
-def decide(run: str, decision: dict[str, str]) -> str:
-    """Give the run with this id, or of this site, what was decided; returns what to tell. Raises `Refused`."""
-    asking = runs_that_ask("build-site")
-    found = [
-        run_id for run_id, name in asking.items() if run in (str(run_id), name, name.removeprefix("build-site / "))
-    ]
-    if len(found) != 1:
-        waiting = "".join(f"\n  {run_id}  {name}" for run_id, name in asking.items()) or " None does."
-        said = "Several runs" if found else "No run"
-        raise Refused(f"{said} with the id or the site {run!r} asks for approval. These runs ask:{waiting}")
-    refusal = answer(found[0], decision)
-    if refusal:
-        raise Refused(f"Prefect did not take the decision for {asking[found[0]]}: {refusal}. The run still waits.")
-    return f"{asking[found[0]]}: {decision['decision']}. The run goes on as soon as a worker takes it."

@@ -3,7 +3,6 @@
 Read `_build` beside the drawing in ARCHITECTURE.md: it is the same picture, top to bottom.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -19,24 +18,23 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows.answering import produce
-from flows.approval import APPROVE, ask_for_approval, require_approval_possible
+from flows.approval import APPROVE, ask_for_config, require_approval_possible
 from flows.cancelling import cancel_batches
+from flows.delivery import deliver_approved_site, deliver_site, finished_before, require_folder
 from flows.desk import Desk, Options, Work, desk_for, sending_for
 from flows.parameters import Choice, Usd, override, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
-from pressrun.costs import cost_report, to_csv, to_html, to_json, to_markdown, to_table, usd
+from pressrun.costs import usd
 from pressrun.durations import Duration
-from pressrun.errors import PressrunError, Refused, StepFailed
-from pressrun.fleet import made_from
-from pressrun.links import links_to, show_links
-from pressrun.manifest import manifest
+from pressrun.errors import PressrunError, Refused, StepFailed, Stopped
+from pressrun.gates import OnTimeout
 from pressrun.plan import Plan, make_plan, model_warnings
 from pressrun.planreport import describe_plan, say_plan
 from pressrun.progress import Note, RoutesChosen, tell
-from pressrun.result import BuildResult, build_result
+from pressrun.result import BuildResult
 from pressrun.routes.provider import Provider
 from pressrun.settings import Settings
 from pressrun.site import Site
@@ -46,11 +44,9 @@ from pressrun.strategy import BatchStrategy, Preference
 from pressrun.waiting import Wait
 from tasks.access import provider_for
 from tasks.books import lessons_for
-from tasks.delivery import deliver
 from tasks.kept import require_storage
 from tasks.logs import quiet_prefect, say_once
-from tasks.reports import publish_link, publish_markdown, publish_month, publish_table, tag_run
-from tasks.runs import fleet_id
+from tasks.reports import publish_markdown, tag_run
 
 __all__ = ["RUNNER", "build_site", "calls_of", "configure"]
 
@@ -78,7 +74,9 @@ def build_site(
     preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
     max_wait_time: Annotated[Duration | None, Choice("at most", "as usual"), titled("Maximum wait")] = None,
     approve_config: Annotated[bool, titled("Approve the configuration")] = False,
+    approve_delivery: Annotated[bool, titled("Approve the finished site")] = False,
     approval_timeout: Annotated[Duration, titled("Wait for approval", default="7 days")] = timedelta(days=7),
+    on_approval_timeout: Annotated[OnTimeout, titled("When nobody decides")] = OnTimeout.FAIL,
     wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,
     fresh: Annotated[bool, titled("Pay for everything again")] = False,
     out: Annotated[str, titled("Output folder")] = "sites",
@@ -100,7 +98,10 @@ def build_site(
         max_wait_time: How long a batch may take, such as 6h, 90m or 2 days; then the rest is done at once, at the
             full price. As usual: as the strategy says (24 hours).
         approve_config: Ask a person to approve the plan of the site before anything else is paid for.
-        approval_timeout: How long to wait for that, such as 7 days or 12h; then the run fails.
+        approve_delivery: Ask a person to approve the preview of the finished site before it is delivered.
+        approval_timeout: How long to wait for each of these, such as 7 days or 12h, and 1 minute at least.
+        on_approval_timeout: What becomes of a run that nobody has decided on by then. fail ends it; approve lets it go
+            on as if it had been approved (collect-batches must be scheduled), and the manifest says so.
         wait: poll: the run keeps a process while its batch is under way. suspend: it keeps none, and the deployment
             collect-batches wakes it.
         fresh: Use nothing that earlier runs of this brief have paid for.
@@ -118,7 +119,9 @@ def build_site(
         wait=wait,
         poll_seconds=poll_seconds,
         approve_config=approve_config,
+        approve_delivery=approve_delivery,
         approval_timeout=approval_timeout,
+        on_approval_timeout=on_approval_timeout,
     )
     labels = [
         f"site:{brief.slug}",
@@ -131,21 +134,29 @@ def build_site(
         try:
             result = _build(brief, chosen, options)
         except PressrunError as error:
-            return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
+            return Failed(name=_name_of(error), message=str(error))
         except openai.OpenAIError as error:
             message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
             return Failed(message=message)
     return _final_state(result)
 
 
+def _name_of(error: PressrunError) -> str:
+    """The state that an error of ours ends the run in."""
+    return next((kind.__name__ for kind in (Refused, Stopped) if isinstance(error, kind)), "Failed")
+
+
 def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> BuildResult:
+    if options.approve_delivery and (finished := finished_before()):
+        return deliver_approved_site(finished, options)
     require_storage()
     check_destination(options.out)
-    settings = Settings()
     now = datetime.now(UTC)
-    plan = make_plan(brief, strategy, settings, now, lessons_for(options.simulate))
-    if options.approve_config:
+    plan = make_plan(brief, strategy, Settings(), now, lessons_for(options.simulate))
+    if options.approve_config or options.approve_delivery:
         require_approval_possible()
+    if options.approve_delivery:
+        require_folder(options.out)
     _announce(plan)
     _check_cap(plan, options.max_cost_usd)
     with provider_for(simulate=options.simulate, needs_batch=plan.needs_batch) as provider:
@@ -166,7 +177,7 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
         if strategy.review_images:
             review_images(order, desk, work)
     site = _assemble(brief, config, work, provider)
-    return _deliver(site, desk, work, settings, options.out)
+    return deliver_site(site, desk, work, options)
 
 
 def _check_cap(plan: Plan, cap: Decimal | None) -> None:
@@ -201,7 +212,7 @@ def _approved(config: SiteConfig, desk: Desk, work: Work, options: Options) -> S
     """What a person makes of the configuration: as it is, edited, or another version. Raises `Stopped`."""
     wishes: tuple[str, ...] = ()
     for version in count(1):
-        decision, config = ask_for_approval(config, version, options.approval_timeout)
+        decision, config = ask_for_config(config, version, options)
         work.decisions.append(decision)
         if decision.decision == APPROVE:
             return config
@@ -235,40 +246,6 @@ def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> 
         warnings=work.warnings,
         simulated=provider.simulated,
     )
-
-
-def _deliver(site: Site, desk: Desk, work: Work, settings: Settings, out: str) -> BuildResult:
-    """Bundle and cost report: as files for whoever has no Prefect, and as artifacts of the run."""
-    rows = desk.books.rows(work.calls)
-    report = cost_report(rows, desk.plan.forecast, sites_per_year=settings.sites_per_year)
-    made_at = datetime.now(UTC)
-    account = manifest(
-        site,
-        rows,
-        work.batches,
-        work.decisions,
-        run_id=flow_run.id or "",
-        made_at=made_at,
-        made_from=made_from(desk.plan, desk.strategy, desk.provider.identity),
-    )
-    slug, title = site.brief.slug, f"Cost of {site.brief.name}"
-    files = {
-        "manifest.json": json.dumps(account, ensure_ascii=False, indent=2),
-        "costs.csv": to_csv(rows),
-        "costs.json": to_json(report, rows),
-        "costs.md": to_markdown(report, simulated=site.simulated, title=title),
-        "costs.html": to_html(report, simulated=site.simulated, title=title, made_at=made_at),
-    }
-    bundle = deliver(site, out, files, made_at)
-    links = links_to(slug, bundle, str(settings.sites_url) if settings.sites_url else None)
-    if links.served:
-        publish_link(f"preview-{slug}", links.preview, f"Preview of {slug}", f"The site as it was delivered: {slug}")
-    markdown = to_markdown(report, simulated=site.simulated, title=title, where=show_links(links))
-    publish_markdown(f"costs-{slug}", markdown, f"{title}: forecast, actual, saving")
-    publish_table(f"costs-table-{slug}", to_table(report), f"{title}, by step")
-    if not fleet_id():
-        publish_month(desk.books.file, made_at.date().replace(day=1), simulated=site.simulated)
-    return build_result(site, report, bundle, links)
 
 
 def _final_state(result: BuildResult) -> State[Any]:

@@ -1,4 +1,4 @@
-"""`collect-batches`: wakes every suspended run whose batch has ended, or whose maximum wait is over.
+"""`collect-batches`: wakes every suspended run whose batch has ended, or whose time is over.
 
 It also cancels the batches of runs that were cancelled while they were suspended. Invariant: it keeps no state: what
 runs wait for is in Prefect, what has become of batches is at the provider. When it dies, the next one does what it left
@@ -13,6 +13,7 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.deciding import approve_overdue
 from pressrun.cancelling import recent_batches
 from pressrun.errors import PressrunError, Refused
 from pressrun.routes.batch import look_all
@@ -30,16 +31,26 @@ def collect_batches() -> State[Any]:
 
     Batches of runs that were cancelled are cancelled too, unless another run waits for them.
 
+    Runs that nobody has answered in time go on as well, when they are to be approved then.
+
     Meant for a schedule, every two minutes. Safe to run at any time and twice at once: a run is woken once.
     """
     try:
-        return Completed(message=_collect())
+        return Completed(message=f"{_approve_unanswered()}{_collect()}")
     except PressrunError as error:
         return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
     except openai.OpenAIError as error:
         return Failed(
             message=f"The provider failed ({type(error).__name__}). What was left undone is done by the next run."
         )
+
+
+def _approve_unanswered() -> str:
+    """Approvals need no provider, so they come before all that may fail with it."""
+    approved = approve_overdue(datetime.now(UTC))
+    for one in approved:
+        get_run_logger().info("Approved %s of %s, as nobody had decided in time", one.question.gate, one.name)
+    return f"{len(approved)} runs were approved by policy. " if approved else ""
 
 
 def _collect() -> str:

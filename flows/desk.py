@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 
 from pressrun.calls import Answer, Call, MissingItem, Route, StepName
 from pressrun.costs import Books, CallEstimate
+from pressrun.gates import OnTimeout
 from pressrun.manifest import BatchRecord, Decision
 from pressrun.plan import Plan
 from pressrun.routes.provider import Provider
@@ -33,7 +34,9 @@ class Options:
     wait: Wait
     poll_seconds: float
     approve_config: bool
+    approve_delivery: bool
     approval_timeout: timedelta
+    on_approval_timeout: OnTimeout
 
 
 @dataclass(frozen=True, kw_only=True)

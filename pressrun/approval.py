@@ -1,4 +1,4 @@
-"""The configuration as a person sees it who is to approve it, and their changes to it.
+"""What a person sees who is to approve a configuration or a finished site, and their changes to the configuration.
 
 Invariant: what was shown is what is built: only fields that were changed by hand differ, and no text of a model or a
 client means anything but itself in the Markdown.
@@ -6,12 +6,21 @@ client means anything but itself in the Markdown.
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from pressrun.calls import MissingItem
+from pressrun.costs import CostReport, usd
+from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE
 from pressrun.plaintext import as_markdown
+from pressrun.site import Site
 from pressrun.steps.config import ImagePlan, Page, Palette, SiteConfig
 
-__all__ = ["edited", "show_config"]
+__all__ = ["edited", "show_config", "show_delivery"]
+
+AT_THE_END = "*The fields for your decision are below this text.*"
+"""Prefect shows them when one has scrolled past it."""
+MOST_WARNINGS = 20
+"""What is more than that is read in the preview."""
 
 
 def edited(config: SiteConfig, changes: Mapping[str, str]) -> tuple[SiteConfig, list[str]]:
@@ -23,7 +32,8 @@ def edited(config: SiteConfig, changes: Mapping[str, str]) -> tuple[SiteConfig, 
 def show_config(config: SiteConfig, version: int) -> str:
     """The configuration as Markdown for Prefect's form."""
     parts = [
-        f"# {as_markdown(config.site_name)}" + (f" (version {version})" if version > 1 else ""),
+        f"# {as_markdown(config.site_name)}: build it like this?" + (f" (version {version})" if version > 1 else ""),
+        AT_THE_END,
         f"**{as_markdown(config.tagline)}**\n\n{as_markdown(config.description)}",
         f"*Voice:* {as_markdown(config.voice)}",
         f"## Palette\n\n![{_say_palette(config.palette)}]({_swatches(config.palette)})",
@@ -36,6 +46,52 @@ def show_config(config: SiteConfig, version: int) -> str:
         "## Images\n\n" + "\n".join(f"{number}. {_image(plan)}" for number, plan in enumerate(config.images, start=1)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def show_delivery(site: Site, report: CostReport, preview: str) -> str:
+    """A finished site as Markdown for Prefect's form; `preview` is the address or the path of its preview page."""
+    parts = [
+        f"# {as_markdown(site.brief.name)}: deliver it?",
+        AT_THE_END,
+        f"**{SIMULATED}** {SIMULATED_NOTE}" if site.simulated else "",
+        f"**Preview:** {_place(preview)}",
+        _made(site),
+        "## Missing\n\n" + ("\n".join(map(_missing, site.missing)) or "Nothing."),
+        "## Warnings\n\n" + _warnings(site.warnings),
+        f"## Cost so far\n\n{_cost(report)}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _place(preview: str) -> str:
+    return f"<{preview}>" if preview.startswith(("http://", "https://")) else as_markdown(preview)
+
+
+def _made(site: Site) -> str:
+    config = site.config
+    rows = {
+        "Articles": (len(site.articles), len(config.articles)),
+        "Images": (len(site.images), len(config.images)),
+        "Descriptions": (len(site.descriptions), len(config.images)),
+        "SEO meta": (len(site.seo), len(config.pages)),
+    }
+    lines = [f"| {name} | {made} of {ordered} |" for name, (made, ordered) in rows.items()]
+    return "\n".join(["| | made |", "| --- | ---: |", *lines])
+
+
+def _missing(item: MissingItem) -> str:
+    return f"- **{as_markdown(f'{item.step} {item.item}')}**: {as_markdown(item.reason)}"
+
+
+def _cost(report: CostReport) -> str:
+    earlier = f", of which earlier runs paid {usd(report.reused)}" if report.reused else ""
+    return f"**{usd(report.total)}**{earlier}. The same in real time: {usd(report.realtime_total)}."
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    more = len(warnings) - MOST_WARNINGS
+    lines = [f"- {as_markdown(warning)}" for warning in warnings[:MOST_WARNINGS]]
+    return "\n".join([*lines, *([f"- and {more} more, which the preview has"] if more > 0 else [])]) or "None."
 
 
 def _page(page: Page) -> str:

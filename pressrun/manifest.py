@@ -3,7 +3,7 @@
 Invariant: each payment occurs once, and `complete` is true only when nothing that was ordered is missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,10 @@ from pressrun import __version__
 from pressrun.batchfile import Account
 from pressrun.calls import Endpoint, Frozen, MissingItem
 from pressrun.costs import LedgerRow
+from pressrun.gates import Gate
 from pressrun.site import Site
 
-__all__ = ["BatchRecord", "Decision", "manifest"]
+__all__ = ["BatchRecord", "Decision", "manifest", "with_decision"]
 
 
 class BatchRecord(Account):
@@ -35,16 +36,15 @@ class BatchRecord(Account):
 
 
 class Decision(Frozen):
-    """What a person decided about a site, when and in whose name."""
+    """What a person decided about a site, when and in whose name; or that nobody did, and a policy took over."""
 
-    about: str
-    """What was decided on: `config`."""
+    about: Gate
     version: int
-    """Which version of it, the first being 1."""
+    """Which version of the configuration, or which attempt at the delivery, the first being 1."""
     decision: str
     """`approve`, `new version` or `stop`."""
     by: str
-    """The name that was given; empty when none was."""
+    """The name that was given, or the policy; empty when none was."""
     notes: str
     edited: list[str]
     """Fields that were changed by hand."""
@@ -76,6 +76,11 @@ def manifest(
         "batches": [batch.model_dump(mode="json") for batch in batches],
         "calls": [_call(row) for row in rows],
     }
+
+
+def with_decision(account: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+    """The manifest of a finished site, with what was decided about it since."""
+    return {**account, "decisions": [*account["decisions"], decision.model_dump(mode="json")]}
 
 
 def _missing(item: MissingItem) -> dict[str, str]:

@@ -10,11 +10,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from pressrun.bundle import write_bundle
+from pressrun.bundle.handover import hand_over
 from pressrun.bundle.remote import local_folder, upload_folder
 from pressrun.errors import DeliveryFailed
+from pressrun.manifest import Decision
 from pressrun.site import Site
 
-__all__ = ["deliver"]
+__all__ = ["deliver", "deliver_approved"]
 
 
 def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
@@ -38,3 +40,9 @@ def deliver(site: Site, out: str, extra: dict[str, str], made_at: datetime) -> s
     with TemporaryDirectory(prefix="pressrun-") as here:
         written = write_bundle(site, Path(here), extra, made_at=made_at)
         return upload_folder(written, f"{out.rstrip('/')}/{site.brief.slug}")
+
+
+@task(name="deliver-approved", task_run_name="deliver {target.name}", persist_result=False, cache_policy=NO_CACHE)
+def deliver_approved(preview: Path, target: Path, decision: Decision) -> Path:
+    """Write to `target` what was shown at `preview`, with the decision in its manifest. Raises `StepFailed`."""
+    return hand_over(preview, target, decision)

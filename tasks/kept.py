@@ -4,17 +4,28 @@ Invariant: what `keep` has returned can be read again by any run, wherever Prefe
 time is in memory, and none stays there.
 """
 
+from typing import Any
+
 from prefect.results import ResultStore, get_default_result_storage
 from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
 
-from pressrun.calls import Answer, Call
+from pressrun.calls import Answer, Call, Frozen
 from pressrun.errors import DestinationUnfit
 from pressrun.routes.batch import Harvested
 from pressrun.routes.provider import Provider
 from tasks.keys import answer_key, content_key, harvest_key
 
-__all__ = ["answers_of_batch", "is_kept", "keep", "opened", "require_storage", "was_answered"]
+__all__ = [
+    "answers_of_batch",
+    "find_for_run",
+    "is_kept",
+    "keep",
+    "keep_for_run",
+    "opened",
+    "require_storage",
+    "was_answered",
+]
 
 
 def keep(answer: Answer, provider: Provider) -> Answer:
@@ -70,6 +81,22 @@ def require_storage() -> None:
             "Prefect's result storage takes results and does not give them back, so everything would be paid again. "
             "This attempt has spent nothing. See PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
         )
+
+
+def keep_for_run(name: str, value: Frozen) -> None:
+    """Keep something for the time when this attempt at the run goes on after it was suspended."""
+    result_store().write(value, key=_run_key(name))
+
+
+def find_for_run(name: str) -> Any:
+    """What `keep_for_run` has kept under this name, as a dict; None when there is none."""
+    key = _run_key(name)
+    return result_store().read(key).result if result_store().exists(key) else None
+
+
+def _run_key(name: str) -> str:
+    """A retried run is another attempt, and begins anew."""
+    return f"pressrun-{name}-{flow_run.id}-{flow_run.run_count}"
 
 
 def result_store() -> ResultStore:

@@ -11,7 +11,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import FlowPauseTimeout, NotPausedError
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.runtime import deployment, flow_run
@@ -22,13 +21,13 @@ from tasks.logs import say_once
 from tasks.runs import paying_run
 
 __all__ = [
-    "ASKING",
-    "answer",
+    "SUSPENDED",
     "first_start",
+    "pause_key",
     "resume",
-    "runs_that_ask",
     "suspend",
     "suspended_names",
+    "suspended_of",
     "suspended_runs",
     "was_suspended",
     "why_not_suspend",
@@ -38,8 +37,6 @@ GRACE = timedelta(hours=1)
 """How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
 SUSPENDED = "Suspended"
 PAGE = 200
-ASKING = "config-"
-"""Begins the key of a suspension that waits for a person; Prefect takes lower case, digits and dashes."""
 
 
 def why_not_suspend(provider: Provider) -> str | None:
@@ -78,25 +75,22 @@ def first_start() -> datetime:
 
 def suspended_runs(flow_name: str) -> dict[UUID, WaitingFor]:
     """The suspended runs of a flow that wait for batches, and what for."""
-    read = {run.id: read_waiting_key(_pause_key(run)) for run in _suspended(flow_name)}
+    read = {run.id: read_waiting_key(pause_key(run)) for run in suspended_of(flow_name)}
     return {run_id: waiting for run_id, waiting in read.items() if waiting}
-
-
-def runs_that_ask(flow_name: str) -> dict[UUID, str]:
-    """The suspended runs of a flow that wait for a person, with their names."""
-    return {run.id: run.name for run in _suspended(flow_name) if (_pause_key(run) or "").startswith(ASKING)}
 
 
 def suspended_names(flow_name: str) -> set[str]:
     """The names of a flow's runs that are suspended, whatever for."""
-    return {run.name for run in _suspended(flow_name)}
+    return {run.name for run in suspended_of(flow_name)}
 
 
-def _pause_key(run: FlowRun) -> str | None:
+def pause_key(run: FlowRun) -> str | None:
+    """The key that a run is suspended under."""
     return run.state.state_details.pause_key if run.state else None
 
 
-def _suspended(flow_name: str) -> list[FlowRun]:
+def suspended_of(flow_name: str) -> list[FlowRun]:
+    """The suspended runs of a flow, whatever they wait for."""
     wanted = FlowRunFilter(state=FlowRunFilterState(name=StateName(any_=[SUSPENDED])))
     flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
     runs: list[FlowRun] = []
@@ -106,15 +100,6 @@ def _suspended(flow_name: str) -> list[FlowRun]:
             runs += found
             if len(found) < PAGE:
                 return runs
-
-
-def answer(run_id: UUID, decision: dict[str, str]) -> str | None:
-    """Give a run that asks what was decided; returns why Prefect refused it, or None when it was taken."""
-    with get_client(sync_client=True) as client:
-        reply = client.resume_flow_run(run_id, run_input=decision)
-    if reply.status == SetStateStatus.ACCEPT:
-        return None
-    return str(getattr(reply.details, "reason", None) or reply.status.value)
 
 
 def resume(run_id: UUID) -> bool:

@@ -1,11 +1,16 @@
 import base64
 import re
+from decimal import Decimal
 
 import pytest
 
-from pressrun.approval import edited, show_config
+from pressrun.approval import edited, show_config, show_delivery
+from pressrun.calls import MissingItem, StepName
+from pressrun.costs import cost_report
 from pressrun.steps.config import SiteConfig, specimen
 from tests.builders import a_brief
+from tests.bundle.builder import make_site
+from tests.costs.books import a_row
 
 CONFIG = specimen(a_brief(pages=["Home", "Contact"], image_count=3))
 
@@ -16,7 +21,7 @@ def changed(**changes: object) -> SiteConfig:
 
 def test_everything_that_is_to_be_approved_is_shown() -> None:
     text = show_config(changed(site_name="Harbour Bakery", tagline="Bread by the quay"), 1)
-    assert "# Harbour Bakery\n" in text
+    assert "# Harbour Bakery: build it like this?\n" in text
     assert "**Bread by the quay**" in text
     assert text.count("\n- **") == len(CONFIG.pages)
     assert f"\n{len(CONFIG.articles)}. **" in text
@@ -52,3 +57,41 @@ def test_only_what_was_changed_by_hand_differs() -> None:
 
 def test_nothing_changed_is_the_configuration_as_it_was() -> None:
     assert edited(CONFIG, {"tagline": CONFIG.tagline}) == (CONFIG, [])
+
+
+def delivery(**changes: object) -> str:
+    site = make_site().model_copy(update=changes)
+    rows = [a_row(cost_usd=Decimal("0.5"), realtime_usd=Decimal("0.8"))]
+    return show_delivery(site, cost_report(rows), "/sites/.preview/1/bakery/preview/index.html")
+
+
+def test_a_finished_site_is_shown_with_its_preview_its_parts_and_its_cost() -> None:
+    text = delivery()
+    assert "/sites/.preview/1/bakery/preview/index.html" in text
+    assert "| Articles |" in text
+    assert "**$0.50**. The same in real time: $0.80." in text
+    assert "## Missing\n\nNothing." in text
+    assert "## Warnings\n\nNone." in text
+    assert "SIMULATED" not in text
+
+
+def test_what_a_finished_site_lacks_is_named_with_the_reason() -> None:
+    missing = MissingItem(step=StepName.IMAGES, item="image-02", reason="refused: <b>policy</b>")
+    text = delivery(missing=[missing], simulated=True)
+    assert "- **images image-02**: refused: &lt;b&gt;policy&lt;/b&gt;" in text
+    assert "SIMULATED: no money was spent." in text
+
+
+def test_of_many_warnings_the_first_are_shown_and_the_others_counted() -> None:
+    text = delivery(warnings=[f"warning {number}" for number in range(1, 26)])
+    assert "- warning 20\n- and 5 more, which the preview has" in text
+
+
+def test_what_earlier_runs_paid_is_told_apart() -> None:
+    report = cost_report([a_row(cost_usd=Decimal("0.5"), realtime_usd=Decimal("0.8"), reused=True)])
+    assert "of which earlier runs paid $0.50" in show_delivery(make_site(), report, "x")
+
+
+def test_an_address_of_the_preview_is_a_link() -> None:
+    url = "https://sites.example/.preview/1/bakery/preview/index.html"
+    assert f"<{url}>" in show_delivery(make_site(), cost_report([a_row()]), url)

@@ -9,7 +9,7 @@ from prefect import flow
 from pressrun.calls import Answer, Route
 from pressrun.routes.provider import Provider
 from tasks import kept
-from tasks.kept import answers_of_batch, is_kept, keep, opened, was_answered
+from tasks.kept import answers_of_batch, find_for_run, is_kept, keep, keep_for_run, opened, was_answered
 from tests.calls_builder import NOW, a_call
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
@@ -77,3 +77,13 @@ def test_a_flow_that_does_not_persist_its_own_result_keeps_answers_all_the_same(
         return base64.b64decode((opened(light).body or {})["data"][0]["b64_json"])
 
     assert keeping() == bytes([7]) * 1000
+
+
+def test_what_is_kept_for_a_run_is_found_by_that_attempt_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run-kept")
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
+    assert find_for_run("thing") is None
+    keep_for_run("thing", PROVIDER)
+    assert Provider.model_validate(find_for_run("thing")) == PROVIDER
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "2")
+    assert find_for_run("thing") is None

@@ -1,0 +1,167 @@
+"""The end of a run: bundle and cost report, delivered at once, or when a person has approved their preview.
+
+Invariant: what was approved is what is delivered. A run that goes on after the question makes nothing anew: it finds
+what it had finished, so it can neither pay for anything nor deliver anything that nobody has seen.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect.runtime import flow_run
+
+from flows.approval import ask_for_delivery
+from flows.desk import Desk, Options, Work
+from pressrun.approval import show_delivery
+from pressrun.bundle.handover import preview_out
+from pressrun.bundle.remote import local_folder
+from pressrun.calls import Frozen
+from pressrun.costs import (
+    CostReport,
+    LedgerFile,
+    LedgerRow,
+    cost_report,
+    to_csv,
+    to_html,
+    to_json,
+    to_markdown,
+    to_table,
+)
+from pressrun.errors import Refused
+from pressrun.fleet import made_from
+from pressrun.links import Links, links_to, show_links
+from pressrun.manifest import manifest
+from pressrun.result import BuildResult, build_result
+from pressrun.settings import Settings
+from pressrun.site import Site
+from tasks.delivery import deliver, deliver_approved
+from tasks.kept import find_for_run, keep_for_run
+from tasks.reports import publish_link, publish_markdown, publish_month, publish_table
+from tasks.runs import fleet_id
+
+__all__ = ["deliver_approved_site", "deliver_site", "finished_before", "require_folder"]
+
+FINISHED = "finished"
+
+
+class Finished(Frozen):
+    """A site that is up for delivery."""
+
+    result: BuildResult
+    """What it will have been, delivered."""
+    preview: str
+    """The folder that it is in until then."""
+    shown: str
+    """What the form says, as Markdown."""
+
+
+def require_folder(out: str) -> Path:
+    """The folder that `out` names. Raises `Refused` for an address: a preview waits on this machine."""
+    folder = local_folder(out)
+    if folder is None:
+        raise Refused(
+            f"The finished site is to be approved by a person, which takes a folder to show it in, and {out} is an "
+            "address. Nothing was spent. Give a folder as `out`, or switch the approval off."
+        )
+    return folder
+
+
+def deliver_site(site: Site, desk: Desk, work: Work, options: Options) -> BuildResult:
+    """Bundle and cost report: as files for whoever has no Prefect, and as artifacts of the run.
+
+    With `approve_delivery` the run is suspended before the bundle is in its place. Raises `Stopped`.
+    """
+    rows = desk.books.rows(work.calls)
+    report = cost_report(rows, desk.plan.forecast, sites_per_year=Settings().sites_per_year)
+    made_at = datetime.now(UTC)
+    account = manifest(
+        site,
+        rows,
+        work.batches,
+        work.decisions,
+        run_id=flow_run.id or "",
+        made_at=made_at,
+        made_from=made_from(desk.plan, desk.strategy, desk.provider.identity),
+    )
+    files = _files(site, rows, report, account, made_at)
+    if options.approve_delivery:
+        return _deliver_when_approved(site, report, files, made_at, options)
+    result = _result(site, report, deliver(site, options.out, files, made_at))
+    _publish(site, report, result.links)
+    _publish_link(result)
+    return result
+
+
+def _files(
+    site: Site, rows: list[LedgerRow], report: CostReport, account: dict[str, Any], made_at: datetime
+) -> dict[str, str]:
+    """What goes into the bundle beside the site."""
+    title = _title(site)
+    return {
+        "manifest.json": json.dumps(account, ensure_ascii=False, indent=2),
+        "costs.csv": to_csv(rows),
+        "costs.json": to_json(report, rows),
+        "costs.md": to_markdown(report, simulated=site.simulated, title=title),
+        "costs.html": to_html(report, simulated=site.simulated, title=title, made_at=made_at),
+    }
+
+
+def _title(site: Site) -> str:
+    return f"Cost of {site.brief.name}"
+
+
+def _result(site: Site, report: CostReport, bundle: str) -> BuildResult:
+    return build_result(site, report, bundle, links_to(site.brief.slug, bundle, _sites_url()))
+
+
+def _sites_url(below: str = "") -> str | None:
+    """The address under which the output folder is served, or a folder `below` it."""
+    address = Settings().sites_url
+    return f"{str(address).rstrip('/')}/{below}".rstrip("/") if address else None
+
+
+def _publish(site: Site, report: CostReport, links: Links) -> None:
+    """The artifacts of the run, and of the month when it is no part of a fleet."""
+    slug, title = site.brief.slug, _title(site)
+    markdown = to_markdown(report, simulated=site.simulated, title=title, where=show_links(links))
+    publish_markdown(f"costs-{slug}", markdown, f"{title}: forecast, actual, saving")
+    publish_table(f"costs-table-{slug}", to_table(report), f"{title}, by step")
+    if not fleet_id():
+        today = datetime.now(UTC).date()
+        publish_month(LedgerFile(Settings().ledger_file), today.replace(day=1), simulated=site.simulated)
+
+
+def _publish_link(result: BuildResult) -> None:
+    slug = result.slug
+    if result.links.served:
+        preview = result.links.preview
+        publish_link(f"preview-{slug}", preview, f"Preview of {slug}", f"The site as it was delivered: {slug}")
+
+
+def _deliver_when_approved(
+    site: Site, report: CostReport, files: dict[str, str], made_at: datetime, options: Options
+) -> BuildResult:
+    folder = require_folder(options.out)
+    waiting = preview_out(folder, flow_run.id)
+    preview = deliver(site, str(waiting), files, made_at)
+    shown_at = links_to(site.brief.slug, preview, _sites_url(waiting.relative_to(folder).as_posix()))
+    result = _result(site, report, str((folder / site.brief.slug).resolve()))
+    _publish(site, report, shown_at)
+    finished = Finished(result=result, preview=preview, shown=show_delivery(site, report, shown_at.preview))
+    keep_for_run(FINISHED, finished)
+    return deliver_approved_site(finished, options)
+
+
+def finished_before() -> Finished | None:
+    """What this attempt at the run had finished before it was suspended."""
+    kept = find_for_run(FINISHED)
+    return Finished.model_validate(kept) if kept else None
+
+
+def deliver_approved_site(finished: Finished, options: Options) -> BuildResult:
+    """Ask, and deliver what was shown. Raises `Stopped`."""
+    decision = ask_for_delivery(finished.shown, flow_run.run_count or 1, options, finished.preview)
+    deliver_approved(Path(finished.preview), Path(finished.result.bundle), decision)
+    _publish_link(finished.result)
+    return finished.result

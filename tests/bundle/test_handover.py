@@ -1,0 +1,55 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pressrun.bundle.handover import hand_over, preview_out
+from pressrun.errors import StepFailed
+from pressrun.gates import Gate
+from pressrun.manifest import Decision
+
+DECISION = Decision(
+    about=Gate.DELIVERY, version=1, decision="approve", by="Ines", notes="", edited=[], at=datetime.now(UTC)
+)
+
+
+def a_preview(out: Path, run_id: str = "run-1") -> Path:
+    folder = preview_out(out, run_id) / "bakery"
+    (folder / "preview").mkdir(parents=True)
+    (folder / "preview" / "index.html").write_bytes(b"\xefHello")
+    (folder / "manifest.json").write_text('{"site": "bakery", "decisions": [{"about": "config"}]}')
+    return folder
+
+
+def test_what_was_shown_is_delivered_with_the_decision_in_its_manifest(tmp_path: Path) -> None:
+    preview = a_preview(tmp_path)
+    assert hand_over(preview, tmp_path / "bakery", DECISION) == tmp_path / "bakery"
+    assert (tmp_path / "bakery" / "preview" / "index.html").read_bytes() == b"\xefHello"
+    account = json.loads((tmp_path / "bakery" / "manifest.json").read_text())
+    assert [decision["about"] for decision in account["decisions"]] == ["config", "delivery"]
+    assert account["decisions"][1]["by"] == "Ines"
+
+
+def test_the_preview_is_gone_then_and_those_of_other_runs_are_not(tmp_path: Path) -> None:
+    preview, other = a_preview(tmp_path), a_preview(tmp_path, "run-2")
+    hand_over(preview, tmp_path / "bakery", DECISION)
+    assert not preview.parent.exists()
+    assert other.exists()
+
+
+def test_a_site_that_was_there_is_replaced(tmp_path: Path) -> None:
+    old = tmp_path / "bakery" / "old.txt"
+    old.parent.mkdir()
+    old.write_text("old")
+    hand_over(a_preview(tmp_path), tmp_path / "bakery", DECISION)
+    assert not old.exists()
+
+
+def test_a_preview_that_somebody_removed_is_said_to_be_gone_and_the_old_site_stays(tmp_path: Path) -> None:
+    old = tmp_path / "bakery" / "old.txt"
+    old.parent.mkdir()
+    old.write_text("old")
+    with pytest.raises(StepFailed, match="no longer in"):
+        hand_over(tmp_path / "gone", tmp_path / "bakery", DECISION)
+    assert old.exists()
