@@ -13,12 +13,18 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format clean
+.PHONY: demo up down test lint format clean
 
 demo: $(READY) | $(HOME_OF_PREFECT)
 	$(BIN)/pressrun build examples/harbour-bakery.yaml --out demo --simulate --fresh
 	@echo
 	@echo "The site and its cost report are under $(CURDIR)/demo/."
+
+up: $(READY) | $(HOME_OF_PREFECT)
+	@$(BIN)/pressrun up
+
+down: $(READY)
+	@$(BIN)/pressrun down
 
 test: $(READY) | $(HOME_OF_PREFECT)
 	$(BIN)/pytest tests

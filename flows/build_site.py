@@ -43,6 +43,7 @@ from pressrun.steps.config import CONFIG_ITEM, SiteConfig
 from pressrun.strategy import BatchStrategy, Preference
 from pressrun.waiting import Wait
 from tasks.access import provider_for
+from tasks.alerts import Alert, alert
 from tasks.books import lessons_for
 from tasks.kept import require_storage
 from tasks.logs import quiet_prefect, say_once
@@ -163,6 +164,7 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
         # The provider's own list may know of an end that our table does not.
         if warnings := model_warnings(plan.order, now.date(), provider.shutdowns):
             say_once(warnings, WARNING)
+            alert(Alert.MODEL_RETIRING, f"site.{brief.slug}", " ".join(warnings))
         tell(RoutesChosen(routes=list(plan.routes.values()), simulated=provider.simulated))
         sending = sending_for(strategy, provider, options.wait, options.poll_seconds, options.fresh)
         desk, work = desk_for(sending, plan, options.max_cost_usd), Work()
@@ -257,4 +259,5 @@ def _final_state(result: BuildResult) -> State[Any]:
     lacking = ", ".join(f"{item.step} {item.item}" for item in result.missing)
     again = "Run again to ask anew for what is missing."
     message = f"{mark}Delivered incomplete · {where} · missing: {lacking}. {again}"
+    alert(Alert.INCOMPLETE, f"site.{result.slug}", message)
     return Failed(name="Incomplete", message=message, data=result)

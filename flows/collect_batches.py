@@ -5,8 +5,10 @@ runs wait for is in Prefect, what has become of batches is at the provider. When
 undone.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import openai
 from prefect import flow, get_run_logger
@@ -16,9 +18,10 @@ from prefect.states import Completed, Failed
 from flows.deciding import approve_overdue
 from pressrun.cancelling import recent_batches
 from pressrun.errors import PressrunError, Refused
-from pressrun.routes.batch import look_all
-from pressrun.waiting import all_ids, is_due
+from pressrun.routes.batch import BatchView, look_all
+from pressrun.waiting import WaitingFor, all_ids, is_due
 from tasks.access import client_for, provider_for
+from tasks.alerts import alert_of_wait
 from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
 from tasks.waiting import resume
 
@@ -68,7 +71,15 @@ def _collect() -> str:
         for run_id in woken:
             get_run_logger().info("Woke run %s", run_id)
         own, shared = cancel_batches_of(cancelled_runs, views.values(), awaited, client)
+    _tell_of_long_waits(waiting, views)
     told = [f"{len(waiting)} runs wait for batches; {len(woken)} of them go on now."]
     told += [f"Batches of cancelled runs that were cancelled: {len(own)}."] if own else []
     told += [f"Batches of cancelled runs that another run waits for: {len(shared)}."] if shared else []
     return " ".join(told)
+
+
+def _tell_of_long_waits(waiting: Mapping[UUID, WaitingFor], views: Mapping[str, BatchView]) -> None:
+    """Suspended runs cannot tell of it themselves."""
+    for run_id, one in waiting.items():
+        for view in [views[batch_id] for batch_id in one.batch_ids if batch_id in views]:
+            alert_of_wait(view, one.deadline, run_id=run_id)

@@ -18,6 +18,7 @@ from pressrun.prices import Tier
 from pressrun.routes.batch import BatchTicket
 from pressrun.settings import Settings
 from pressrun.sharding import Limits, Shard, shards
+from tasks.alerts import alert_of_budget
 from tasks.answers import OVER_CAP, say_over
 from tasks.runs import paying_run
 
@@ -111,6 +112,8 @@ def _free(
         known.update({shard.record: shard for shard in in_shards.values()})
         free = [call for call in calls if call.id not in in_shards]
         fitting = books.admit(free, after=after) if free else frozenset()
+        if fitting:
+            alert_of_budget(books, free[0].site)
         left_out += [(books, call) for call in free if call.id not in fitting]
         for call in free:
             if call.id in fitting:

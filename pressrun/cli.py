@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pressrun import __version__, batches_cli, build_cli, costs_cli, forecast_cli
+from pressrun import __version__, batches_cli, build_cli, costs_cli, forecast_cli, service_cli
 from pressrun.brief import load_brief
 from pressrun.build_cli import COMPLETE, INCOMPLETE, REFUSED, STOPPED
 from pressrun.errors import PressrunError
@@ -37,6 +37,9 @@ app.command()(build_cli.build)
 app.command()(forecast_cli.forecast)
 app.command()(costs_cli.costs)
 app.command()(costs_cli.reconcile)
+app.command()(service_cli.up)
+app.command()(service_cli.down)
+app.command()(service_cli.setup)
 
 
 @batches_cli.app.command()

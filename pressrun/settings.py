@@ -54,6 +54,15 @@ class Settings(BaseSettings):
     enqueued_tokens: dict[str, PositiveInt] = Field(default_factory=dict)
     """Prompt tokens that may be enqueued in batches at a time, by model, as the organisation's limits page says; what
     does not fit waits for earlier batches to end. A model that is not named has no limit here."""
+    images_per_minute: PositiveInt | None = None
+    """Images that may be asked for in real time, by all runs together; None means no limit. `pressrun setup` puts it
+    into force."""
+    batches_per_hour: PositiveInt | None = None
+    """Batches that may be created, by all runs together; as above."""
+    notify_block: str | None = Field(None, pattern=r"^[^/\s]+/[^/\s]+$")
+    """The Prefect block that notifications are sent by, as `slack-webhook/agency`; None means that none are sent."""
+    long_wait_hours: PositiveFloat | None = None
+    """Hours after which a batch that has not ended is told of; None means half of its maximum wait."""
     longest_poll: PositiveFloat = 120
     """Seconds between two looks at a batch that takes hours."""
     prices_file: Path | None = None

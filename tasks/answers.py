@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
-from pressrun.calls import Answer, Call, Route
+from pressrun.calls import Answer, Call, Endpoint, Route
 from pressrun.costs import Books, CallEstimate, OverCap, usd
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
@@ -18,7 +18,9 @@ from pressrun.progress import CallDone, Note, tell
 from pressrun.routes.provider import Provider
 from pressrun.routes.realtime import FlexUnavailable, TemporaryFailure, ask
 from tasks.access import client_for
+from tasks.alerts import alert_of_budget
 from tasks.keys import answer_key
+from tasks.pace import IMAGES, keep_pace
 from tasks.runs import paying_run
 
 __all__ = ["OVER_CAP", "answer_now", "say_over"]
@@ -50,7 +52,7 @@ def answer_now(call: Call, provider: Provider, route: Route, books: Books, estim
     not be answered (or would break the cap), `TemporaryFailure` when the retries are used up.
     """
     with client_for(provider) as client:
-        request = Request(client=client, call=call, books=books, estimate=estimate)
+        request = Request(client=client, provider=provider, call=call, books=books, estimate=estimate)
         try:
             answer = _ask_at_flex(request) if route is Route.FLEX else _ask(request)
         except OverCap as over:
@@ -64,6 +66,7 @@ class Request:
     """One call, whom to ask, and where its cost is entered."""
 
     client: OpenAI
+    provider: Provider
     call: Call
     books: Books
     estimate: CallEstimate
@@ -71,12 +74,11 @@ class Request:
 
 def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD) -> Answer:
     """Ask, committed to the most that the call may cost; a request whose answer is lost stays committed to."""
-    # At flex too: a reply may say that it was served, and is billed, at the standard tier.
-    commitments = [request.books.commit(request.call, Tier.STANDARD)]
+    commitments = [_commit(request)]
 
     def before_repeat() -> None:
         request.books.lose(commitments[-1])
-        commitments.append(request.books.commit(request.call, Tier.STANDARD))
+        commitments.append(_commit(request))
 
     try:
         answer = ask(request.client, request.call, run_id=paying_run(), tier=tier, before_repeat=before_repeat)
@@ -93,6 +95,16 @@ def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDA
     finally:
         # Whatever happened, nobody waits for it any longer.
         request.books.lose(commitments[-1])
+
+
+def _commit(request: Request) -> str:
+    """Commit to one request, when its turn has come."""
+    if request.call.endpoint is Endpoint.IMAGES:
+        keep_pace(IMAGES, request.provider)
+    # At flex too: a reply may say that it was served, and is billed, at the standard tier.
+    commitment = request.books.commit(request.call, Tier.STANDARD)
+    alert_of_budget(request.books, request.call.site)
+    return commitment
 
 
 def _ask_at_flex(request: Request) -> Answer:

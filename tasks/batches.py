@@ -28,6 +28,7 @@ from tasks.kept import keep
 from tasks.keys import content_key, harvest_key
 from tasks.locks import work_lock
 from tasks.meter import Meter
+from tasks.pace import BATCHES, keep_pace
 from tasks.runs import paying_run
 
 __all__ = [
@@ -75,6 +76,7 @@ def _submit_key(_context: Any, parameters: dict[str, Any]) -> str:
 def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Retention) -> BatchTicket:
     """Submit a batch, or adopt the one that already does the same work. Raises `BatchRejected`."""
     lag = timedelta(seconds=Settings().list_lag if not provider.built_in else 0)
+    keep_pace(BATCHES, provider)
     with client_for(provider) as client:
         ticket = route.submit(
             client,

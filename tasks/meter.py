@@ -14,6 +14,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from pressrun.progress import BatchSeen, tell
 from pressrun.routes.batch import BatchTicket, BatchView, expected_finish
 from pressrun.sharding import Shard
+from tasks.alerts import alert_of_wait
 from tasks.keys import once_per_run
 
 __all__ = ["Meter"]
@@ -50,6 +51,7 @@ class Meter:
 
     def show(self, view: BatchView) -> None:
         """Tell everyone, when something has changed since the last look."""
+        alert_of_wait(view, self.deadline)
         expected = expected_finish(view, datetime.now(UTC))
         tell(
             BatchSeen(

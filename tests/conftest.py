@@ -22,5 +22,5 @@ def prefect_api() -> Iterator[None]:
     """A real Prefect API, for the session."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=180):
+    with prefect_test_harness(server_startup_timeout=300):
         yield

@@ -1,0 +1,101 @@
+"""Processes that outlive the command which starts them, each with a file that names it and a log beside.
+
+Invariant: only what was started here is ever ended: the id and the moment of its start must both be those in the file,
+because ids are given again.
+"""
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from pressrun.calls import Frozen
+
+__all__ = ["Started", "end", "log_of", "running", "start"]
+
+PATIENCE = 15
+"""Seconds between asking a process to end and making it."""
+CLOCK_STEP = 2.0
+"""Seconds by which a start may seem to have moved, as it is counted from the machine's clock."""
+
+
+class Started(Frozen):
+    """What is in a process's file."""
+
+    pid: int
+    at: float
+    """When it started, in seconds since 1970."""
+    port: int
+    """The port it serves, or the one of the server that it works for."""
+
+
+def log_of(folder: Path, name: str) -> Path:
+    """What the process prints."""
+    return folder / f"{name}.log"
+
+
+def running(folder: Path, name: str) -> Started | None:
+    """What was started under this name, if it still runs."""
+    with contextlib.suppress(FileNotFoundError):
+        started = Started.model_validate_json(_file(folder, name).read_text("utf-8"))
+        return started if _process(started) else None
+    return None
+
+
+def start(folder: Path, name: str, command: list[str], *, cwd: Path, env: Mapping[str, str], port: int) -> Started:
+    """Start a process in a session of its own, so that no terminal ends it."""
+    # A command that a script runs with `&` ignores SIGINT, and Prefect's worker could not be ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder.mkdir(parents=True, exist_ok=True)
+    with log_of(folder, name).open("a", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    started = Started(pid=process.pid, at=psutil.Process(process.pid).create_time(), port=port)
+    _file(folder, name).write_text(started.model_dump_json(), "utf-8")
+    return started
+
+
+def end(folder: Path, name: str) -> bool:
+    """End what was started under this name, with all that it started; False when nothing of it ran."""
+    started = running(folder, name)
+    process = _process(started) if started else None
+    if process:
+        _end_family(process)
+    _file(folder, name).unlink(missing_ok=True)
+    return process is not None
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def _process(started: Started) -> psutil.Process | None:
+    try:
+        process = psutil.Process(started.pid)
+        is_ours = abs(process.create_time() - started.at) < CLOCK_STEP
+        return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _end_family(process: psutil.Process) -> None:
+    """A worker's runs are in sessions of their own, and it would wait for them for hours: each is asked itself."""
+    family = [process, *process.children(recursive=True)]
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.terminate()
+    _ended, left = psutil.wait_procs(family, timeout=PATIENCE)
+    for one in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(left, timeout=PATIENCE)

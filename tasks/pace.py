@@ -1,0 +1,32 @@
+"""Keeping to the provider's pace: a slot of a Prefect global concurrency limit for each image and for each batch.
+
+Invariant: all runs of a Prefect server share one pace, and none is kept where `pressrun setup` has made no limit. The
+built-in simulator is not the provider, and takes no slots.
+"""
+
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import rate_limit
+from prefect.exceptions import ObjectNotFound
+
+from pressrun.routes.provider import Provider
+
+__all__ = ["BATCHES", "IMAGES", "keep_pace"]
+
+IMAGES = "pressrun-images-a-minute"
+BATCHES = "pressrun-batches-an-hour"
+
+
+def keep_pace(limit: str, provider: Provider) -> None:
+    """Wait for a slot of `limit`; at once where there is no such limit."""
+    if not provider.built_in and _exists(limit):
+        rate_limit(limit)
+
+
+def _exists(limit: str) -> bool:
+    """Asked first, because `rate_limit` warns in every run's log of a limit that is not there."""
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(limit)
+        except ObjectNotFound:
+            return False
+    return True
