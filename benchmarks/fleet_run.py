@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flows import answering, build_site
+from flows import answering
+from flows import delivery as flow
 from flows.build_fleet import build_fleet
 from pressrun.brief import SiteBrief
 from pressrun.steps import STEPS
@@ -39,7 +40,7 @@ def count_content() -> None:
         object.__setattr__(step, "parse", counted(step.parse))
     delivery.write_bundle = counted(delivery.write_bundle)
     for name in ("cost_report", "to_html", "to_markdown", "to_json", "to_csv", "manifest", "build_result"):
-        setattr(build_site, name, counted(getattr(build_site, name)))
+        setattr(flow, name, counted(getattr(flow, name)))
     answering.opened = counted(answering.opened)
 
 
