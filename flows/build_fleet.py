@@ -88,7 +88,8 @@ class FleetOptions:
 
 
 def _run_name() -> str:
-    return f"build-fleet / {flow_run.parameters.get('briefs') or 'given briefs'}"
+    given = flow_run.parameters.get("sites")
+    return f"build-fleet / {f'{len(given)} given sites' if given else flow_run.parameters['briefs']}"
 
 
 @flow(
@@ -170,7 +171,7 @@ def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
     members: list[Member] = []
     batches = 0
     if options.approve_config:
-        _start_one_by_one(plans, options)
+        outcomes |= _start_one_by_one(plans, options)
     elif plans:
         with provider_for(simulate=options.simulate, needs_batch=any(plan.needs_batch for plan in plans)) as provider:
             sending = sending_for(options.strategy, provider, options.wait, options.poll_seconds, fresh=False)
@@ -201,8 +202,7 @@ def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, S
             continue
         mark = made_from(plan, options.strategy, identity)
         if f"{SITE_RUN}{slug}" in suspended:
-            message = "a run of this site is suspended, and goes on by itself"
-            outcomes[slug] = SiteOutcome(site=slug, outcome=Outcome.WAITING, message=message)
+            outcomes[slug] = _waiting(slug, "a run of this site is suspended, and goes on by itself")
         elif not options.rebuild and is_up_to_date(options.out, slug, mark):
             outcomes[slug] = SiteOutcome(site=slug, outcome=Outcome.UNCHANGED)
         else:
@@ -219,12 +219,23 @@ def _failed(member: Member) -> SiteOutcome:
     return SiteOutcome(site=member.brief.slug, outcome=Outcome.FAILED, message=member.failure)
 
 
-def _start_one_by_one(plans: list[Plan], options: FleetOptions) -> None:
+def _start_one_by_one(plans: list[Plan], options: FleetOptions) -> dict[str, SiteOutcome]:
     """A run for each site, which waits for a person by itself."""
     require_approval_possible()
-    known = {run.parameters["brief"]["slug"] for run in runs_of_fleet(flow_run.id or "", "build-site")}
-    for brief in [plan.order.brief for plan in plans if plan.order.brief.slug not in known]:
-        start_site(flow_run.id or "", {"brief": brief, "approve_config": True, "wait": options.wait, **options.of_site})
+    fleet = flow_run.id or ""
+    # A number, as the form of the deployment has it.
+    cap = float(options.cap) if options.cap is not None else None
+    told = {**options.of_site, "max_cost_usd": cap, "approve_config": True, "wait": options.wait}
+    begun = {run.parameters["brief"]["slug"] for run in runs_of_fleet(fleet, "build-site")}
+    briefs = [plan.order.brief for plan in plans]
+    for brief in briefs:
+        if brief.slug not in begun:
+            start_site(fleet, {"brief": brief, **told})
+    return {brief.slug: _waiting(brief.slug, "its run asks a person by itself") for brief in briefs}
+
+
+def _waiting(site: str, message: str) -> SiteOutcome:
+    return SiteOutcome(site=site, outcome=Outcome.WAITING, message=message)
 
 
 def _build_sites(briefs: list[SiteBrief], options: FleetOptions) -> None:
