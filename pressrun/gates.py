@@ -10,7 +10,7 @@ from pressrun.calls import Frozen
 
 __all__ = ["Gate", "OnTimeout", "Question", "question_key", "read_question_key"]
 
-KEY = re.compile(r"(?P<gate>config|delivery)-(?P<number>[1-9]\d*)-or-(?P<on_timeout>fail|approve)", re.ASCII)
+KEY = re.compile(r"(?P<gate>config|delivery)-(?P<number>[1-9]\d*)-\d+-or-(?P<on_timeout>fail|approve)", re.ASCII)
 """Prefect takes lower case, digits and dashes for a suspension that has a form."""
 
 
@@ -40,9 +40,9 @@ class Question(Frozen):
     on_timeout: OnTimeout
 
 
-def question_key(question: Question) -> str:
-    """The key to suspend under."""
-    return f"{question.gate}-{question.number}-or-{question.on_timeout}"
+def question_key(question: Question, attempt: int) -> str:
+    """The key to suspend under. A retried run is another attempt: Prefect suspends it only once under the same key."""
+    return f"{question.gate}-{question.number}-{attempt}-or-{question.on_timeout}"
 
 
 def read_question_key(key: str | None) -> Question | None:

@@ -6,7 +6,7 @@ once: of two who answer at the same time one is told that the run no longer asks
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -16,7 +16,9 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput, keyset_from_base_key
-from prefect.input.actions import delete_flow_run_input, read_flow_run_input
+from prefect.input.actions import read_flow_run_input
+from prefect.input.run_input import Keyset
+from prefect.runtime import flow_run
 
 from pressrun.gates import OnTimeout, Question, question_key, read_question_key
 from tasks.waiting import SUSPENDED, pause_key, suspended_of
@@ -45,22 +47,18 @@ class Asking:
 
 def ask(form: type[Form], question: Question, timeout: timedelta) -> Form:
     """Suspend this run until a person has filled in the form; gives the answer at once when there is one."""
-    key = question_key(question)
-    keys = keyset_from_base_key(f"{SUSPENDED.lower()}-{key}")
-    given = read_flow_run_input(keys["response"])
-    if given:
-        return form.model_validate(given)
-    _forget_form(keys)
+    attempt = flow_run.run_count or 1
+    for earlier in range(1, attempt + 1):
+        if given := read_flow_run_input(_form_keys(question, earlier)["response"]):
+            return form.model_validate(given)
     grace = GRACE if question.on_timeout is OnTimeout.APPROVE else timedelta(0)
     seconds = round((max(SHORTEST, timeout) + grace).total_seconds())
-    return suspend_flow_run(wait_for_input=form, key=key, timeout=seconds)
+    return suspend_flow_run(wait_for_input=form, key=question_key(question, attempt), timeout=seconds)
 
 
-def _forget_form(keys: dict[Literal["description", "response", "schema"], str]) -> None:
-    """A run that failed unanswered and was retried asks the same again, and Prefect replaces no form."""
-    for part in ("schema", "description"):
-        if read_flow_run_input(keys[part]) is not None:
-            delete_flow_run_input(keys[part])
+def _form_keys(question: Question, attempt: int) -> Keyset:
+    """Where Prefect keeps the form of a suspension and the answer to it."""
+    return keyset_from_base_key(f"{SUSPENDED.lower()}-{question_key(question, attempt)}")
 
 
 def asking_runs(flow_name: str) -> list[Asking]:
