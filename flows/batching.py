@@ -213,8 +213,9 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     """Put a refused batch back: when an earlier attempt saw it refused, at once; when the queue was full, later."""
     assert job.ticket is not None
     assert job.since is not None
-    is_earlier = job.ticket.run_id != paying_run()
-    if not job.refusals and (is_earlier or (batch.sending.replay and not view.is_queue_full)):
+    is_another = job.ticket.run_id != paying_run()
+    is_earlier = batch.sending.replay and job.ticket.created_at < batch.sending.started
+    if not job.refusals and (is_another or (is_earlier and not view.is_queue_full)):
         batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
         return True
     if not view.is_queue_full:

@@ -18,7 +18,7 @@ from pressrun.strategy import BatchStrategy
 from pressrun.waiting import Wait
 from tasks.books import books_for
 from tasks.runs import fleet_id, paying_run
-from tasks.waiting import first_start, was_suspended, why_not_suspend
+from tasks.waiting import attempt_began, was_suspended, why_not_suspend
 
 __all__ = ["Desk", "Options", "Sending", "Work", "desk_for", "sending_for"]
 
@@ -93,7 +93,7 @@ def sending_for(strategy: BatchStrategy, provider: Provider, wait: Wait, first_p
         provider=provider,
         fresh=fresh,
         first_poll=first_poll,
-        started=first_start() if resumed or fleet_id() else datetime.now(UTC),
+        started=attempt_began() if resumed or fleet_id() else datetime.now(UTC),
         suspends=wait is Wait.SUSPEND and reason is None,
         resumed=resumed,
     )

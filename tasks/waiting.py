@@ -22,7 +22,7 @@ from tasks.runs import paying_run
 
 __all__ = [
     "SUSPENDED",
-    "first_start",
+    "attempt_began",
     "pause_key",
     "resume",
     "suspend",
@@ -66,11 +66,15 @@ def was_suspended() -> bool:
     return any(state.name == SUSPENDED for state in states)
 
 
-def first_start() -> datetime:
-    """When this run (or the fleet that it belongs to) began, in whatever process."""
+def attempt_began() -> datetime:
+    """When this attempt at the run (or at the fleet that it belongs to) began: at its start, or when the one before it
+    had ended.
+    """
+    run_id = UUID(paying_run())
     with get_client(sync_client=True) as client:
-        started = client.read_flow_run(UUID(paying_run())).start_time
-    return started or datetime.now(UTC)
+        ended = [state.timestamp for state in client.read_flow_run_states(run_id) if state.is_final()]
+        started = client.read_flow_run(run_id).start_time
+    return max(ended, default=started) or datetime.now(UTC)
 
 
 def suspended_runs(flow_name: str) -> dict[UUID, WaitingFor]:

@@ -50,7 +50,7 @@ def prefect_api(installation: Installation, method: str, path: str, **body: Any)
     """What Prefect's API answers. While SQLite is busy that is 503, and nothing was done."""
     url = installation.env["PREFECT_API_URL"] + path
     for pause in (1, 2, 4, 8, 0):
-        reply = httpx2.request(method, url, json=body if method == "POST" else None, timeout=60)
+        reply = httpx2.request(method, url, json=body if method == "POST" else None, timeout=PATIENCE)
         if reply.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
             break
         time.sleep(pause)
