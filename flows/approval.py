@@ -7,7 +7,7 @@ at which it was first seen.
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field
@@ -20,6 +20,7 @@ from pressrun.manifest import Decision
 from pressrun.steps.config import SiteConfig
 from tasks.asking import ask
 from tasks.keys import once_per_run
+from tasks.logs import say_once
 
 __all__ = [
     "APPROVE",
@@ -118,9 +119,7 @@ def ask_for_delivery(shown: str, attempt: int, options: Options, preview: str) -
 
 def _record(question: Question, told: Any, edited_fields: list[str]) -> Decision:
     by = told.by.strip()
-    get_run_logger().info(
-        "%s %d: %s%s", question.gate.capitalize(), question.number, told.decision, f", by {by}" if by else ""
-    )
+    say_once([f"{question.gate.capitalize()} {question.number}: {told.decision}{f', by {by}' if by else ''}"])
     return record_decision(question.gate, question.number, told.decision, by, told.notes.strip(), edited_fields)
 
 

@@ -21,7 +21,7 @@ from flows.build_sites import build_each
 from flows.cancelling import cancel_batches
 from flows.desk import desk_for, sending_for
 from flows.merging import Member, answer_together, configure_all
-from flows.parameters import Usd, override, titled
+from flows.parameters import Choice, Usd, override, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
 from pressrun.bundle.remote import check_destination
@@ -101,13 +101,13 @@ def _run_name() -> str:
 )
 def build_fleet(
     briefs: Annotated[str, titled("Folder of briefs")] = "briefs",
-    sites: Annotated[list[SiteBrief] | None, titled("Or the briefs themselves")] = None,
-    preference: Annotated[Preference | None, titled("Preference")] = None,
-    max_cost_usd: Annotated[Usd | None, titled("Cap in USD for each site")] = None,
-    max_wait_time: Annotated[Duration | None, titled("Maximum wait")] = None,
+    sites: Annotated[list[SiteBrief] | None, Choice("these", "of the folder"), titled("Or these briefs")] = None,
+    preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
+    max_cost_usd: Annotated[Usd | None, Choice("USD", "no cap"), titled("Cap for each site")] = None,
+    max_wait_time: Annotated[Duration | None, Choice("at most", "as usual"), titled("Maximum wait")] = None,
     simulate: Annotated[bool, titled("Simulate")] = False,
     rebuild: Annotated[bool, titled("Unchanged sites too")] = False,
-    strategy: Annotated[BatchStrategy | None, titled("Strategy")] = None,
+    strategy: Annotated[BatchStrategy | None, Choice("in detail", "as usual"), titled("Strategy")] = None,
     out: Annotated[str, titled("Output folder")] = "sites",
     approve_config: Annotated[bool, titled("Approve the configurations")] = False,
     wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from logging import WARNING
 from typing import Any
 
-from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from pressrun.calls import Answer, Call, MissingItem, Route, StepName
@@ -17,6 +17,7 @@ from pressrun.routes.provider import Provider
 from pressrun.strategy import BatchStrategy
 from pressrun.waiting import Wait
 from tasks.books import books_for
+from tasks.logs import say_once
 from tasks.runs import fleet_id, paying_run
 from tasks.waiting import attempt_began, was_suspended, why_not_suspend
 
@@ -87,7 +88,7 @@ def sending_for(strategy: BatchStrategy, provider: Provider, wait: Wait, first_p
     resumed = was_suspended()
     reason = why_not_suspend(provider) if wait is Wait.SUSPEND else None
     if reason:
-        get_run_logger().warning("This run polls instead of being suspended: %s", reason)
+        say_once([f"This run polls instead of being suspended: {reason}"], WARNING)
     return Sending(
         strategy=strategy,
         provider=provider,

@@ -21,6 +21,7 @@ from prefect.input.run_input import Keyset
 from prefect.runtime import flow_run
 
 from pressrun.gates import OnTimeout, Question, question_key, read_question_key
+from tasks.logs import say_once
 from tasks.waiting import SUSPENDED, pause_key, suspended_of
 
 __all__ = ["Asking", "answer", "ask", "asking_runs", "latest_run", "was_unanswered"]
@@ -51,6 +52,8 @@ def ask(form: type[Form], question: Question, timeout: timedelta) -> Form:
     for earlier in range(1, attempt + 1):
         if given := read_flow_run_input(_form_keys(question, earlier)["response"]):
             return form.model_validate(given)
+    what = f"{question.gate.capitalize()} {question.number}"
+    say_once([f"{what} waits for a person: Resume in the menu of this run's page, or `pressrun approve {flow_run.id}`"])
     grace = GRACE if question.on_timeout is OnTimeout.APPROVE else timedelta(0)
     seconds = round((max(SHORTEST, timeout) + grace).total_seconds())
     return suspend_flow_run(wait_for_input=form, key=question_key(question, attempt), timeout=seconds)

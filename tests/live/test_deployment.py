@@ -1,14 +1,17 @@
 """The deployment as people use it: server, pool, worker and the command `prefect`, each a process of its own."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.builders import brief_fields
-from tests.live.installation import Installation, installed
+from tests.live.installation import ROOT, Installation, installed
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +21,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 def test_a_run_of_the_deployment_delivers_a_site_and_its_accounts(installation: Installation) -> None:
-    watched = installation.build(brief_fields(image_count=2))
+    watched = installation.build(brief_fields(image_count=2, client="ACME 7"))
     assert watched.returncode == 0, watched.stdout + watched.stderr
 
     run = installation.run("harbour-bakery")
     assert run["state_name"] == "Completed"
-    assert sorted(run["tags"]) == ["prefer:balanced", "pressrun", "site:harbour-bakery"]
+    assert sorted(run["tags"]) == ["client:ACME 7", "prefer:balanced", "pressrun", "site:harbour-bakery", "sites"]
+    assert str(installation.out / "harbour-bakery" / "preview" / "index.html") in run["state"]["message"]
 
     bundle = installation.out / "harbour-bakery"
     manifest = json.loads((bundle / "manifest.json").read_text())
@@ -32,7 +36,8 @@ def test_a_run_of_the_deployment_delivers_a_site_and_its_accounts(installation: 
 
     report = installation.artifact("costs-harbour-bakery")
     assert report["flow_run_id"] == run["id"]
-    assert report["data"] == (bundle / "costs.md").read_text()
+    assert str(bundle / "costs.html") in report["data"]
+    assert all(part in report["data"] for part in (bundle / "costs.md").read_text().split("\n\n"))
     assert "Plan for harbour-bakery" in installation.artifact("forecast-harbour-bakery")["data"]
     assert json.loads(installation.artifact("costs-table-harbour-bakery")["data"])[-1]["step"] == "Total"
     [progress] = [found for found in installation.read("artifact", "ls") if found["type"] == "progress"]
@@ -55,3 +60,37 @@ def test_a_brief_outside_its_bounds_never_becomes_a_run(installation: Installati
     assert refused.returncode == 1
     assert "12 is greater than the maximum of 9" in " ".join((refused.stdout + refused.stderr).split())
     assert len(installation.read("flow-run", "ls")) == len(before)
+
+
+def test_a_brief_file_is_run_as_parameters_and_the_month_is_reported(installation: Installation) -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "pressrun", "params", "examples/cedar-ledger.json"],
+        cwd=ROOT,
+        env=installation.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    options = {"simulate": "true", "out": str(installation.out), "poll_seconds": "0.5"}
+    flags = [word for name, value in options.items() for word in ("--param", f"{name}={value}")]
+    watched = installation.prefect(
+        "deployment", "run", "build-site/on-demand", "--params", made.stdout, *flags, "--watch"
+    )
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+
+    month = f"{datetime.now(UTC):%Y-%m}"
+    reported = installation.prefect(
+        *("deployment", "run", "monthly-costs/first-of-month", "--watch"),
+        *("--param", f"month={month}", "--param", "simulated=true"),
+    )
+    assert reported.returncode == 0, reported.stdout + reported.stderr
+    assert "cedar-ledger" in installation.read("artifact", "inspect", f"costs-{month}-simulated")[-1]["data"]
+
+
+def test_what_a_person_reads_in_the_log_is_there_once(installation: Installation) -> None:
+    """After `test_a_run_of_the_deployment_delivers_a_site_and_its_accounts`."""
+    log = installation.prefect("flow-run", "logs", installation.run("harbour-bakery")["id"]).stdout
+    said = " ".join(log.split())
+    assert said.count("The reasons are in the artifact forecast-harbour-bakery") == 1
+    assert said.count("Submitted batch") == 1
+    assert said.count("Finished in state") == 1
