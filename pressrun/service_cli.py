@@ -20,10 +20,7 @@ __all__ = ["down", "setup", "up"]
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Of the Prefect server and its UI (4200).")]
 SitesPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Of the finished sites (4280).")]
-PARAMETERS = (
-    '\'{"simulate": true, "brief": {"name": "Harbour Bakery", "domain": "harbour-bakery.example", "trade": "Bakery", '
-    '"audience": "Neighbours", "services": ["Loaves"]}}\''
-)
+EXAMPLE = "examples/harbour-bakery.yaml"
 
 
 def up(port: Port = None, sites_port: SitesPort = None) -> None:
@@ -74,15 +71,16 @@ def _tell(done: Iterable[Done]) -> int:
 def _next_steps(here: House, settings: Settings) -> None:
     _say(f"The UI is at {here.ui}: Deployments, build-site, Run. From a terminal:")
     _say(f"  export PREFECT_API_URL={here.api}")
-    _say(f"  {_prefect()} deployment run build-site/on-demand --watch --params {PARAMETERS}")
+    brief = f'--params "$({_here("pressrun")} params {EXAMPLE})"'
+    _say(f"  {_here('prefect')} deployment run build-site/on-demand --watch --param simulate=true {brief}")
     if not settings.openai_api_key:
         _say("There is no OPENAI_API_KEY, so runs need `simulate`, or a Prefect Secret block named openai-api-key.")
     _say("The worker keeps the settings it was started with: after a change, `pressrun down` and `pressrun up`.")
 
 
-def _prefect() -> Path:
-    """The command of this environment, which need not be on the path."""
-    command = Path(sys.executable).with_name("prefect")
+def _here(name: str) -> Path:
+    """A command of this environment, which need not be on the path."""
+    command = Path(sys.executable).with_name(name)
     return command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
 
 

@@ -48,12 +48,12 @@ class Done(Frozen):
     """One thing that was seen to."""
 
     verb: str
-    """`made`, `there already`, `changed`, `removed`, `not wanted`, `missing`, `started`, `ended`."""
+    """`made`, `there already`, `changed`, `removed`, `not wanted`, `missing`, `started`, `ended`, `not running`."""
     what: str
 
     @property
     def is_change(self) -> bool:
-        return self.verb not in {THERE, "not wanted", "missing"}
+        return self.verb not in {THERE, "not wanted", "missing", "not running"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,17 +178,23 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _answers(url: str) -> bool:
+def _get(url: str) -> httpx2.Response | None:
+    """A good answer, or none yet."""
     try:
-        return httpx2.get(url, timeout=5).is_success
+        reply = httpx2.get(url, timeout=5)
     except httpx2.HTTPError:
-        return False
+        return None
+    return reply if reply.is_success else None
+
+
+def _answers(url: str) -> bool:
+    return _get(url) is not None
 
 
 def _works(here: House) -> bool:
     """Whether the pool has a worker, by its heartbeat."""
-    reply = httpx2.get(f"{here.api}/work_pools/{POOL}", timeout=5)
-    return reply.is_success and reply.json()["status"] == "READY"
+    pool = _get(f"{here.api}/work_pools/{POOL}")
+    return pool is not None and pool.json()["status"] == "READY"
 
 
 def _last_lines(log: Path) -> str:

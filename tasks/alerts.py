@@ -1,6 +1,6 @@
 """What a person should hear of while it happens: Prefect events, which the automations of `pressrun setup` send on.
 
-Invariant: each is told once a flow run, however often that run is suspended, killed or retried.
+Invariant: each is told once of the same thing in a flow run, however often that run is suspended, killed or retried.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def alert(event: Alert, about: str, text: str, *, run_id: UUID | None = None) ->
     `run_id` is the flow run that it concerns; None means the one that says it. `text` is for a person.
     """
     run = run_id or flow_run.id
-    key = f"pressrun-alert-{event}-{run}"
+    key = f"pressrun-{event}-{about}-{run}"
     with _telling:
         if result_store().exists(key):
             return

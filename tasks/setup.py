@@ -44,6 +44,8 @@ def set_up(settings: Settings, root: Path) -> Iterator[Done]:
     if not PREFECT_API_URL.value():
         raise Refused("PREFECT_API_URL is not set, so there is no server to set up. `pressrun up` starts one.")
     with get_client(sync_client=True) as client:
+        if client.api_healthcheck():
+            raise Refused(f"The Prefect server at {client.api_url} does not answer. Start it, or mend PREFECT_API_URL.")
         yield _pool(client)
         yield from set_limits(client, settings)
         yield from _deployments(client, root)

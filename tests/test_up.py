@@ -41,6 +41,14 @@ def test_setting_up_needs_a_server(tmp_path: Path) -> None:
     assert "PREFECT_API_URL is not set" in refused.stderr
 
 
+def test_a_server_that_does_not_answer_is_named() -> None:
+    address = f"http://127.0.0.1:{new_port()}/api"
+    refused = pressrun("setup", PREFECT_API_URL=address)
+    assert refused.returncode == 2, refused.stderr
+    assert f"The Prefect server at {address}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     ended = pressrun("down", PRESSRUN_STATE_DIR=str(tmp_path))
     assert ended.returncode == 0, ended.stderr
