@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ __all__ = ["ROOT", "Installation", "installed", "served_by_simulator", "until"]
 
 ROOT = Path(__file__).parents[2]
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
+RUN_ID = "PREFECT__FLOW_RUN_ID="
+"""How Prefect tells a process which flow run it is to execute."""
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
 
 
@@ -37,7 +39,7 @@ class Installation:
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command at the project root."""
         return subprocess.run(
-            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=100, check=False
+            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=300, check=False
         )
 
     def read(self, *words: str) -> Any:
@@ -51,21 +53,77 @@ class Installation:
         parameters = {"brief": brief, "simulate": True, "out": str(self.out), "poll_seconds": 0.5, **options}
         return self.prefect("deployment", "run", "build-site/on-demand", "--params", json.dumps(parameters), "--watch")
 
-    def worker(self) -> AbstractContextManager[Path]:
-        """A worker of the pool, until the block ends."""
-        return running([*PREFECT, "worker", "start", "--pool", "pressrun"], self.folder, self.env)
+    def worker(self, name: str = "first", **settings: str) -> AbstractContextManager[Path]:
+        """A worker of the pool, until the block ends; `settings` are its own."""
+        command = [*PREFECT, "worker", "start", "--pool", "pressrun", "--name", name]
+        return running(command, self.folder, self.env | settings)
+
+    def workers(self, name: str) -> list[int]:
+        """Processes of the worker of this name, without the flows that it runs."""
+        command = f"--name\0{name}\0".encode()
+        return [pid for pid, run in self._processes() if run is None and command in _read(pid, "cmdline")]
+
+    def flow_processes(self) -> dict[int, str]:
+        """Processes that run a flow, each with the id of its run."""
+        return {pid: run for pid, run in self._processes() if run is not None}
+
+    def end_flows(self) -> None:
+        """Kill every process that runs a flow; a worker that is killed leaves its own behind."""
+        for pid in self.flow_processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _processes(self) -> Iterator[tuple[int, str | None]]:
+        """Processes of this installation, each with the id of the flow run that it belongs to."""
+        address = f"PREFECT_API_URL={self.env['PREFECT_API_URL']}"
+        for entry in Path("/proc").iterdir():
+            variables = _read(int(entry.name), "environ").decode(errors="replace") if entry.name.isdigit() else ""
+            if address in (names := variables.split("\0")):
+                runs = [name.removeprefix(RUN_ID) for name in names if name.startswith(RUN_ID)]
+                yield int(entry.name), runs[0] if runs else None
+
+    def collect(self) -> None:
+        """Run the collector once."""
+        done = self.prefect("deployment", "run", "collect-batches/every-2-minutes", "--watch")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def mark_crashed(self, run_id: str) -> None:
+        """Say of a run that its process is gone; Prefect does not notice when its worker is gone as well."""
+        lost = {"type": "CRASHED", "message": "its process and its worker were killed"}
+        self.api(f"flow_runs/{run_id}/set_state", state=lost, force=True)
+
+    def batches(self) -> list[Any]:
+        """The provider's batches."""
+        key = {"Authorization": f"Bearer {self.env['OPENAI_API_KEY']}"}
+        listed: list[Any] = httpx2.get(f"{self.env['OPENAI_BASE_URL']}/batches?limit=100", headers=key).json()["data"]
+        return listed
 
     def start(self, slug: str, **options: Any) -> None:
         """Start a small site without waiting for it."""
         brief = brief_fields(name=slug, slug=slug, domain=f"{slug}.example", pages=["Home"], image_count=1)
-        parameters = json.dumps({"brief": brief, "out": str(self.out), "poll_seconds": 0.5, **options})
-        begun = self.prefect("deployment", "run", "build-site/on-demand", "--params", parameters)
-        assert begun.returncode == 0, begun.stderr
+        parameters = {"brief": brief, "out": str(self.out), "poll_seconds": 0.5, **options}
+        deployment = httpx2.get(
+            f"{self.env['PREFECT_API_URL']}/deployments/name/build-site/on-demand", timeout=300
+        ).json()
+        self.api(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
+
+    def api(self, path: str, **fields: Any) -> Any:
+        """What Prefect's API answers to a POST; asked again while SQLite is locked (503), as Prefect's client does."""
+        for _ in range(20):
+            answer = httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=300)
+            if answer.status_code != 503:
+                break
+            time.sleep(3)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def runs(self) -> list[Any]:
+        """The sites' runs; a run gets its name when it starts."""
+        return [run for run in self.api("flow_runs/filter", limit=200) if run["name"].startswith("build-site / ")]
 
     def states(self) -> dict[str, str]:
-        """What became of the sites' runs, by slug; a run gets its name when it starts."""
-        named = {run["name"]: run["state_name"] for run in self.read("flow-run", "ls")}
-        return {name.removeprefix("build-site / "): state for name, state in named.items() if " / " in name}
+        """What became of the sites' runs, by slug."""
+        return {run["name"].removeprefix("build-site / "): run["state_name"] for run in self.runs()}
 
     def provider_says(self, what: str) -> Any:
         """What the simulator behind the installation tells of itself: `stats`, `bill`."""
@@ -73,13 +131,21 @@ class Installation:
 
     def run(self, slug: str) -> Any:
         """The one flow run of a site."""
-        [run] = [run for run in self.read("flow-run", "ls") if run["name"] == f"build-site / {slug}"]
+        [run] = [run for run in self.runs() if run["name"] == f"build-site / {slug}"]
         return run
 
     def artifact(self, key: str) -> Any:
         """The only version of an artifact."""
         [artifact] = self.read("artifact", "inspect", key)
         return artifact
+
+
+def _read(pid: int, what: str) -> bytes:
+    """What the system tells of a process; nothing when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager
@@ -108,16 +174,16 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def until(reached: Callable[[], bool], seconds: float = 90) -> None:
-    """Wait until something has come about."""
+def until(reached: Callable[[], bool], seconds: float = 90, pause: float = 0.5) -> None:
+    """Wait until something has come about, looking after each pause."""
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.5)
+        time.sleep(pause)
 
 
 def wait_for_server(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -150,17 +216,20 @@ def installed(folder: Path, **settings: str) -> Iterator[Installation]:
         for words in (["work-pool", "create", "--type", "process", "pressrun"], ["deploy", "--all"]):
             answer = installation.prefect(*words)
             assert answer.returncode == 0, answer.stdout + answer.stderr
-        with installation.worker():
-            yield installation
+        try:
+            with installation.worker():
+                yield installation
+        finally:
+            installation.end_flows()
 
 
 @contextmanager
-def served_by_simulator(folder: Path, *, batch_seconds: float) -> Iterator[Installation]:
+def served_by_simulator(folder: Path, *, batch_seconds: float, **settings: str) -> Iterator[Installation]:
     """An installation whose provider is a simulator in a process of its own."""
     port = new_port()
     serve = [sys.executable, "-m", "pressrun", "simulate", "--batch-seconds", str(batch_seconds), "--port", str(port)]
     provider = {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "sk-simulated"}
     with running(serve, folder, {**os.environ, "PRESSRUN_STATE_DIR": str(folder / "provider")}) as log:
         wait_for_server(port, log)
-        with installed(folder, **provider, PRESSRUN_LIST_LAG="0.5") as installation:
+        with installed(folder, **provider, PRESSRUN_LIST_LAG="0.5", **settings) as installation:
             yield installation

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.live.installation import Installation, served_by_simulator, until
@@ -21,45 +19,19 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield installation
 
 
-def collect(installation: Installation) -> None:
-    done = installation.prefect("deployment", "run", "collect-batches/every-2-minutes", "--watch")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def flow_processes(installation: Installation) -> list[int]:
-    """Processes of this installation that run a flow."""
-    home = installation.env["PREFECT_HOME"].encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            is_ours = entry.name.isdigit() and home in (entry / "environ").read_bytes()
-            command = (entry / "cmdline").read_bytes() if is_ours else b""
-        except OSError:
-            continue
-        if b"flow_engine" in command or b"flow-run\0execute" in command:
-            found.append(int(entry.name))
-    return found
-
-
 def test_suspended_runs_hold_no_process_and_go_on_when_their_batch_has_ended(installation: Installation) -> None:
     slugs = [f"waiting-{number}" for number in range(RUNS)]
     for slug in slugs:
         installation.start(slug, wait="suspend")
     until(lambda: list(installation.states().values()) == ["Suspended"] * RUNS)
-    until(lambda: flow_processes(installation) == [], seconds=20)
+    until(lambda: not installation.flow_processes(), seconds=20)
 
     # Nothing has ended yet: the collector wakes nobody.
-    collect(installation)
+    installation.collect()
     assert set(installation.states().values()) == {"Suspended"}
 
-    def ended() -> bool:
-        listed = httpx2.get(
-            f"{installation.env['OPENAI_BASE_URL']}/batches", headers={"Authorization": "Bearer sk-simulated"}
-        ).json()["data"]
-        return len(listed) == RUNS and all(batch["status"] == "completed" for batch in listed)
-
-    until(ended)
-    collect(installation)
+    until(lambda: [batch["status"] for batch in installation.batches()] == ["completed"] * RUNS)
+    installation.collect()
     until(lambda: list(installation.states().values()) == ["Completed"] * RUNS)
 
     asked = installation.provider_says("stats")
