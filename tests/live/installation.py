@@ -108,8 +108,12 @@ class Installation:
         self.api(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
 
     def api(self, path: str, **fields: Any) -> Any:
-        """What Prefect's API answers to a POST."""
-        answer = httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=300)
+        """What Prefect's API answers to a POST; asked again while SQLite is locked (503), as Prefect's client does."""
+        for _ in range(20):
+            answer = httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=300)
+            if answer.status_code != 503:
+                break
+            time.sleep(3)
         assert answer.is_success, answer.text
         return answer.json()
 

@@ -15,7 +15,6 @@ from tests.live.watching import (
     collect,
     has_come_to,
     log_of,
-    order,
     provider,
     run_of,
     runs_of,
@@ -53,7 +52,7 @@ def check_that_it_said_what_it_keeps(installation: Installation, slug: str) -> N
 
 def check_that_the_next_run_pays_for_the_rest_only(installation: Installation, slug: str) -> None:
     before = provider(installation).posts()["chat"]
-    order(installation, slug, wait="suspend")
+    installation.start(slug, wait="suspend")
     wait_for(installation, slug, "Cancelled", "Completed")
     manifest = account(installation, slug)
     assert manifest["complete"]
@@ -63,7 +62,7 @@ def check_that_the_next_run_pays_for_the_rest_only(installation: Installation, s
 
 
 def test_a_run_that_polls_is_cancelled_with_its_batch_and_says_what_it_keeps(installation: Installation) -> None:
-    order(installation, "polling", wait="poll")
+    installation.start("polling", wait="poll")
     wait_until_half_done(installation, "polling")
     cancelled = installation.prefect("flow-run", "cancel", run_of(installation, "polling")["id"])
     assert cancelled.returncode == 0, cancelled.stderr
@@ -73,7 +72,7 @@ def test_a_run_that_polls_is_cancelled_with_its_batch_and_says_what_it_keeps(ins
 
 
 def test_a_suspended_run_has_its_batch_cancelled_by_the_collector(installation: Installation) -> None:
-    order(installation, "suspended", wait="suspend")
+    installation.start("suspended", wait="suspend")
     wait_for(installation, "suspended", "Suspended")
     wait_until_half_done(installation, "suspended")
     cancel_as_the_ui_does(installation, run_of(installation, "suspended"))
@@ -89,9 +88,9 @@ def test_a_suspended_run_has_its_batch_cancelled_by_the_collector(installation: 
 
 
 def test_a_batch_that_another_run_waits_for_goes_on_until_that_one_is_cancelled_too(installation: Installation) -> None:
-    order(installation, "shared", wait="suspend")
+    installation.start("shared", wait="suspend")
     wait_for(installation, "shared", "Suspended")
-    order(installation, "shared", wait="suspend")
+    installation.start("shared", wait="suspend")
     wait_for(installation, "shared", "Suspended", "Suspended")
     maker, adopter = runs_of(installation, "shared")
     assert batch_of(installation, "shared")["metadata"]["flow_run_id"] == maker["id"]

@@ -25,9 +25,7 @@ from tests.live.watching import (
     batches_of,
     collect,
     history,
-    kill_process_of,
-    order,
-    prefect_api,
+    kill,
     provider,
     run_of,
     runs_of,
@@ -102,16 +100,16 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 
 def wake_by_hand(day: Day, slug: str) -> None:
     """What the button in the UI does, before there is anything to go on with."""
-    order(day.installation, slug, wait="suspend")
+    day.installation.start(slug, wait="suspend")
     until(lambda: "Suspended" in states(day, slug), PATIENCE)
-    prefect_api(day.installation, "POST", f"/flow_runs/{run_of(day.installation, slug)['id']}/resume")
+    day.installation.api(f"flow_runs/{run_of(day.installation, slug)['id']}/resume")
     until(lambda: states(day, slug).count("Suspended") == 2, PATIENCE)
 
 
 def suspend_all(day: Day) -> None:
     for slug in BATCHES.keys() - {"stopped"}:
         longest = {"max_wait_time": f"{AFTER}s"} if slug == "overdue" else {}
-        order(day.installation, slug, wait="suspend", **longest)
+        day.installation.start(slug, wait="suspend", **longest)
     until(lambda: all("Suspended" in states(day, slug) for slug in BATCHES), PATIENCE)
 
 
@@ -142,15 +140,15 @@ def stop_by_hand(day: Day, slug: str) -> None:
 
 
 def replace_the_worker(day: Day, stack: ExitStack) -> None:
-    kill_process_of(day.installation, command=b"worker\0start")
+    kill(day.installation.workers("first"))
     stack.enter_context(day.installation.worker())
 
 
 def kill_a_collector_and_start_two(day: Day) -> None:
     change_faults(day, requests=[SLOW_LIST])
-    mark = f"PREFECT__FLOW_RUN_ID={start_collector(day.installation)}".encode()
+    collector = start_collector(day.installation)
     until(lambda: day.installation.provider_says("faults")["struck"]["requests"] == [1], PATIENCE)
-    kill_process_of(day.installation, environment=mark)
+    kill(pid for pid, run in day.installation.flow_processes().items() if run == collector)
     change_faults(day)
     for _ in range(2):
         start_collector(day.installation)

@@ -10,7 +10,7 @@ import pytest
 
 from pressrun.webhooks import PATH
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
-from tests.live.watching import PATIENCE, account, batch_of, order, prefect_api, wait_for
+from tests.live.watching import PATIENCE, account, batch_of, wait_for
 from tests.ports import new_port
 from tests.test_webhooks import SECRET, an_event, await_port, signed
 
@@ -42,13 +42,12 @@ def tell(url: str, payload: bytes, **signing: Any) -> int:
 
 
 def collectors(installation: Installation) -> list[Any]:
-    wanted = {"name": {"any_": ["collect-batches"]}}
-    found: list[Any] = prefect_api(installation, "POST", "/flow_runs/filter", flows=wanted)
+    found: list[Any] = installation.api("flow_runs/filter", flows={"name": {"any_": ["collect-batches"]}})
     return found
 
 
 def test_an_event_wakes_a_suspended_run_and_its_repetition_starts_nothing(installation: Installation, url: str) -> None:
-    order(installation, "told", wait="suspend")
+    installation.start("told", wait="suspend")
     wait_for(installation, "told", "Suspended")
     until(lambda: batch_of(installation, "told")["status"] == "completed", PATIENCE)
     event = an_event(id=batch_of(installation, "told")["id"])
@@ -65,7 +64,7 @@ def test_an_event_wakes_a_suspended_run_and_its_repetition_starts_nothing(instal
 
 
 def test_an_event_of_a_batch_that_has_not_ended_wakes_nobody(installation: Installation, url: str) -> None:
-    order(installation, "lied-to", wait="suspend")
+    installation.start("lied-to", wait="suspend")
     wait_for(installation, "lied-to", "Suspended")
     assert tell(url, an_event(id=batch_of(installation, "lied-to")["id"]), delivery="wh_lie") == 200
     until(lambda: all(run["state"]["type"] == "COMPLETED" for run in collectors(installation)), PATIENCE)
