@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from openai import OpenAI
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterId,
@@ -26,14 +23,13 @@ from prefect.logging.loggers import flow_run_logger
 from pressrun.cancelling import OLDEST, in_progress_of, is_shared, say_cancelled
 from pressrun.routes.batch import BatchView, cancel, look
 from pressrun.waiting import WaitingFor
-from tasks.runs import FLEET
+from tasks.runs import FLEET, runs_of
 from tasks.waiting import suspended_runs
 
 __all__ = ["batches_awaited", "cancel_batches_of", "lately_cancelled"]
 
 FLOWS = ["build-site", "build-fleet"]
 """The flows whose runs submit batches, and may be suspended until these have ended."""
-PAGE = 200
 SITE = "site:"
 """Begins the tag that says which site a run makes."""
 UNDER_WAY = [StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.SCHEDULED]
@@ -53,7 +49,7 @@ def lately_cancelled() -> list[FlowRun]:
     """
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
     ended = FlowRunFilterEndTime(after_=datetime.now(UTC) - OLDEST)
-    runs = _runs(FlowRunFilter(state=state, end_time=ended))
+    runs = runs_of(FLOWS, FlowRunFilter(state=state, end_time=ended))
     return [run for run in runs if not run.parameters.get("simulate")]
 
 
@@ -96,16 +92,5 @@ def _sites_under_way(*, but_not: list[UUID]) -> set[str]:
     state = FlowRunFilterState(
         type=FlowRunFilterStateType(any_=UNDER_WAY), name=FlowRunFilterStateName(not_any_=UNBEGUN)
     )
-    others = _runs(FlowRunFilter(state=state, id=FlowRunFilterId(not_any_=but_not)))
+    others = runs_of(FLOWS, FlowRunFilter(state=state, id=FlowRunFilterId(not_any_=but_not)))
     return {site for run in others if (site := _tagged(run, SITE))}
-
-
-def _runs(wanted: FlowRunFilter) -> list[FlowRun]:
-    flows = FlowFilter(name=FlowFilterName(any_=FLOWS))
-    runs: list[FlowRun] = []
-    with get_client(sync_client=True) as client:
-        while True:
-            found = client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=PAGE, offset=len(runs))
-            runs += found
-            if len(found) < PAGE:
-                return runs

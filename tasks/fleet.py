@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.runtime import deployment
 
-from tasks.runs import FLEET
+from tasks.runs import FLEET, runs_of
 
 __all__ = ["runs_of_fleet", "start_part", "start_site", "wait_for_parts", "why_in_this_process"]
 
@@ -24,7 +22,6 @@ PART = "build-sites/part-of-a-fleet"
 SITE = "build-site/on-demand"
 LOOK_AGAIN = 2.0
 """Seconds between looks at the runs of the parts."""
-PAGE = 200
 
 
 def why_in_this_process(*, simulate: bool, parts: int) -> str | None:
@@ -59,17 +56,4 @@ def wait_for_parts(fleet: str) -> None:
 def runs_of_fleet(fleet: str, flow_name: str) -> list[FlowRun]:
     """The runs of a flow that belong to a fleet, in the order in which they were made."""
     wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{FLEET}{fleet}"]))
-    flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
-    runs: list[FlowRun] = []
-    with get_client(sync_client=True) as client:
-        while True:
-            found = client.read_flow_runs(
-                flow_filter=flows,
-                flow_run_filter=wanted,
-                sort=FlowRunSort.ID_DESC,
-                limit=PAGE,
-                offset=len(runs),
-            )
-            runs += found
-            if len(found) < PAGE:
-                return sorted(runs, key=lambda run: run.created or datetime.now(UTC))
+    return sorted(runs_of([flow_name], wanted), key=lambda run: run.created or datetime.now(UTC))

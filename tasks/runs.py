@@ -1,12 +1,20 @@
-"""Which run pays: a fleet and the runs of its sites count as one.
+"""Which run pays, and which runs there are: a fleet and the runs of its sites count as one.
 
 Invariant: what a fleet has paid for is never told as paid by an earlier run, whichever process and run took it in.
 """
 
+from collections.abc import Sequence
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
-__all__ = ["FLEET", "fleet_id", "paying_run"]
+__all__ = ["FLEET", "fleet_id", "paying_run", "runs_of"]
 
+PAGE = 200
+"""Runs that Prefect gives at once, at most."""
 FLEET = "fleet:"
 """Begins the tag that the runs of a fleet's sites carry, which ends with the fleet's flow run id."""
 
@@ -19,3 +27,17 @@ def fleet_id() -> str | None:
 def paying_run() -> str:
     """The flow run id under which everything that this run pays for is entered."""
     return fleet_id() or flow_run.id or ""
+
+
+def runs_of(flow_names: Sequence[str], wanted: FlowRunFilter) -> list[FlowRun]:
+    """All runs of these flows that the filter wants, the newest first."""
+    flows = FlowFilter(name=FlowFilterName(any_=list(flow_names)))
+    runs: list[FlowRun] = []
+    with get_client(sync_client=True) as client:
+        while True:
+            found = client.read_flow_runs(
+                flow_filter=flows, flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(runs)
+            )
+            runs += found
+            if len(found) < PAGE:
+                return runs

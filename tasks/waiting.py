@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError
@@ -18,7 +18,7 @@ from prefect.runtime import deployment, flow_run
 from pressrun.routes.provider import Provider
 from pressrun.waiting import WaitingFor, read_waiting_key, waiting_key
 from tasks.logs import say_once
-from tasks.runs import paying_run
+from tasks.runs import paying_run, runs_of
 
 __all__ = [
     "SUSPENDED",
@@ -36,7 +36,6 @@ __all__ = [
 GRACE = timedelta(hours=1)
 """How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
 SUSPENDED = "Suspended"
-PAGE = 200
 
 
 def why_not_suspend(provider: Provider) -> str | None:
@@ -95,15 +94,7 @@ def pause_key(run: FlowRun) -> str | None:
 
 def suspended_of(flow_name: str) -> list[FlowRun]:
     """The suspended runs of a flow, whatever they wait for."""
-    wanted = FlowRunFilter(state=FlowRunFilterState(name=StateName(any_=[SUSPENDED])))
-    flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
-    runs: list[FlowRun] = []
-    with get_client(sync_client=True) as client:
-        while True:
-            found = client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=PAGE, offset=len(runs))
-            runs += found
-            if len(found) < PAGE:
-                return runs
+    return runs_of([flow_name], FlowRunFilter(state=FlowRunFilterState(name=StateName(any_=[SUSPENDED]))))
 
 
 def resume(run_id: UUID) -> bool:
