@@ -90,10 +90,6 @@ class Page:
         """Click the first thing that says just this, once it is there and enabled."""
         self._click(f"named({json.dumps(selector)}, {json.dumps(text)})")
 
-    def click_at(self, selector: str, number: int = 0) -> None:
-        """Click one of the things that a selector finds."""
-        self._click(f"all({json.dumps(selector)}).at({number})")
-
     def switch(self, name: str) -> None:
         """Click the switch, or the choice, with this label."""
         self._click(f"field({json.dumps(name)})")

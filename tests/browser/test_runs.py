@@ -109,7 +109,10 @@ def is_state(name: str) -> str:
 def open_artifact(page: Page, installation: Installation, key: str) -> None:
     """Its latest version, by the page that lists them."""
     page.open(ui(installation, f"artifacts/key/{key}"))
-    page.click_at("a[href*='/artifacts/artifact/']")
+    # Opened, not clicked: the list is drawn again with each event, and a click in between goes nowhere.
+    latest = "document.querySelector(\"a[href*='/artifacts/artifact/']\")"
+    page.wait_for(latest)
+    page.open(page.evaluate(f"{latest}.href"))
     page.wait_for("location.pathname.includes('/artifacts/artifact/')")
 
 
