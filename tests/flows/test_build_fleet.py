@@ -102,7 +102,8 @@ def test_a_site_above_its_cap_does_not_hold_up_the_others(tmp_path: Path, server
 
 def test_a_site_whose_configuration_fails_does_not_hold_up_the_others(tmp_path: Path, server: Server) -> None:
     refuse = {"at": "POST /v1/chat/completions", "do": "status", "status": 400, "code": "content_policy_violation"}
-    server.faults({"requests": [refuse]})
+    # Once when all are asked at once, and again when this site's turn comes.
+    server.faults({"requests": [refuse, {**refuse, "skip": 2}]})
     state = build(tmp_path)
     assert sorted(outcomes(state).values()) == ["complete", "complete", "failed"]
     [batch] = server.list_batches()
