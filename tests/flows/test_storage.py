@@ -83,7 +83,7 @@ def test_a_bundle_goes_to_the_address_which_the_result_and_the_message_name(
 ) -> None:
     state = build()
     assert state.is_completed(), state.message
-    assert f"Delivered {OUT}/harbour-bakery; cost" in state.message
+    assert f"Delivered · preview {OUT}/harbour-bakery/preview/index.html" in state.message
     result = state.result()
     assert result.bundle == f"{OUT}/harbour-bakery"
     manifest = json.loads(storage.cat_file(result.file("manifest.json")))
