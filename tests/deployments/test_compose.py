@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 from ruamel.yaml import YAML
 
 from pressrun.settings import Settings
+from pressrun.up import POOL
 from tests.test_package import PROJECT
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,8 @@ def test_the_worker_serves_the_pool_that_every_deployment_names() -> None:
     pools = {deployment["work_pool"]["name"] for deployment in PROJECT_FILE["deployments"]}
     assert pools == {"pressrun"}
     assert "--pool pressrun " in SERVICES["worker"]["command"]
-    assert "--type process pressrun " in SERVICES["setup"]["command"]
+    assert POOL == "pressrun"
+    assert SERVICES["setup"]["command"] == "pressrun setup"
 
 
 def test_the_collector_is_a_schedule_of_the_project() -> None:
@@ -48,8 +50,8 @@ def test_what_a_service_waits_for_is_there_and_can_come_about() -> None:
 
 def test_every_volume_is_declared_and_belongs_to_the_user_of_the_image() -> None:
     mounts = [mount.split(":") for service in SERVICES.values() for mount in service.get("volumes", [])]
-    assert {volume for volume, _ in mounts} == set(COMPOSE["volumes"])
-    ours = {path for service in OURS.values() for path in [one.split(":")[1] for one in service.get("volumes", [])]}
+    assert {volume for volume, *_ in mounts if not volume.startswith("..")} == set(COMPOSE["volumes"])
+    ours = {one.split(":")[1] for service in OURS.values() for one in service.get("volumes", [])}
     assert ours
     assert all(path in DOCKERFILE for path in ours)
     assert "USER pressrun" in DOCKERFILE
@@ -93,7 +95,18 @@ def _names_in_prefect(group: type[BaseSettings] = PrefectSettings) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "prefect.yaml", "pressrun", "tasks", "flows", "constraints.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pyproject.toml",
+        "prefect.yaml",
+        "pressrun",
+        "tasks",
+        "flows",
+        "constraints.txt",
+        "deployments/automations.yaml",
+    ],
+)
 def test_the_image_has_what_it_is_built_from(name: str) -> None:
     assert (ROOT / name).exists()
     assert re.search(rf"^COPY .*\b{re.escape(name)}\b", DOCKERFILE, re.MULTILINE)
