@@ -20,6 +20,7 @@ from pressrun.strategy import Leftover
 from tasks.answers import OVER_CAP, answer_now
 from tasks.kept import answers_of_batch, opened, was_answered
 from tasks.logs import say
+from tasks.quoting import quoted
 from tasks.runs import paying_run
 
 __all__ = ["answer_all", "ask_ahead", "produce", "to_be_batched"]
@@ -124,8 +125,9 @@ def to_be_batched(calls: list[Call], desk: Desk) -> list[Call]:
 
 def _in_real_time(calls: Iterable[Call], desk: Desk, work: Work) -> list[tuple[Call, PrefectFuture[Answer]]]:
     task = answer_now.with_options(refresh_cache=desk.fresh and not desk.replay)
+    books = quoted(desk.books)
     return [
-        (call, task.submit(call, desk.provider, desk.plan.realtime_route(call.step), desk.books, estimate))
+        (call, task.submit(quoted(call), desk.provider, desk.plan.realtime_route(call.step), books, estimate))
         for call, estimate in ((call, work.estimates[call.id]) for call in calls)
     ]
 

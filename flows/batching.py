@@ -19,7 +19,7 @@ from pressrun.errors import BatchRejected
 from pressrun.manifest import BatchRecord
 from pressrun.progress import CallDone, tell
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, admitted, refusal_pause
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.sharding import Limits, Shard
 from pressrun.strategy import Leftover
 from pressrun.waiting import WaitingFor
@@ -35,6 +35,7 @@ from tasks.batches import (
 )
 from tasks.kept import is_kept
 from tasks.logs import say
+from tasks.quoting import quoted
 from tasks.runs import paying_run
 from tasks.waiting import suspend
 
@@ -67,7 +68,7 @@ def answer_by_batch(
 
 def limits() -> Limits:
     """What a batch may hold at this provider."""
-    return Limits(tokens=Settings().enqueued_tokens)
+    return Limits(tokens=current_settings().enqueued_tokens)
 
 
 def _canaries(calls: list[Call], above: int) -> list[Call]:
@@ -121,12 +122,12 @@ def _ended(batch: MergedBatch) -> list[BatchView]:
     for number in count(1):
         if not sending.suspends or datetime.now(UTC) >= deadline:
             break
-        if ended := look_at_batches(under_way, sending.provider):
+        if ended := look_at_batches(quoted(under_way), sending.provider):
             return ended
         batch.before_suspending()
         suspend(waiting, number)
     # What is past its deadline is cancelled, and that takes minutes at the most.
-    return wait_for_batches(under_way, sending.provider, sending.first_poll)
+    return wait_for_batches(quoted(under_way), sending.provider, sending.first_poll)
 
 
 def _submit(batch: MergedBatch) -> None:
@@ -157,12 +158,12 @@ def _submit_one(job: Job, sending: Sending) -> BatchTicket:
     """A refused batch ran nothing, and its ticket must not be taken from the cache."""
     anew = (sending.fresh and not sending.replay) or job.refusals > 0
     retention = Retention(output_expires_after=sending.strategy.output_expires_after)
-    return submit_batch.with_options(refresh_cache=anew)(job.shard, sending.provider, sending.fresh, retention)
+    return submit_batch.with_options(refresh_cache=anew)(quoted(job.shard), sending.provider, sending.fresh, retention)
 
 
 def _adopt(job: Job, sending: Sending) -> BatchTicket | None:
     """Past the maximum wait nothing new is submitted, but what an earlier attempt did submit is not lost."""
-    return adopt_batch(job.shard, sending.provider)
+    return adopt_batch(quoted(job.shard), sending.provider)
 
 
 def _under_way(job: Job, sending: Sending) -> UnderWay:
@@ -189,16 +190,23 @@ def _collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
     assert job.ticket is not None
     provider = batch.sending.provider
     try:
-        harvested = collect_answers(view, job.ticket, job.shard, provider)
-        if not all(map(is_kept, harvested.answers)):
+        harvested = collect_answers(view, job.ticket, quoted(job.shard), provider)
+        if not all(map(is_kept, _own_of(harvested, batch))):
             anew = collect_answers.with_options(refresh_cache=True)
-            harvested = anew(view, job.ticket, job.shard, provider)
+            harvested = anew(view, job.ticket, quoted(job.shard), provider)
     except BatchRejected:
         withdraw(job.shard)
         raise
     if batch.own:
         _enter(harvested, view, job, batch.own)
     return harvested
+
+
+def _own_of(harvested: Harvested, batch: MergedBatch) -> list[Answer]:
+    """What concerns this run: of a batch that a fleet shares, a site looks after its own answers alone."""
+    if batch.own is None:
+        return harvested.answers
+    return [answer for answer in harvested.answers if answer.call_id in batch.own.calls]
 
 
 def _enter(harvested: Harvested, view: BatchView, job: Job, own: Own) -> None:

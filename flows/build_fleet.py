@@ -42,7 +42,7 @@ from pressrun.fleet import (
 from pressrun.plan import Plan, make_plan
 from pressrun.progress import RoutesChosen, tell
 from pressrun.routes.provider import expected_identity
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.strategy import BatchStrategy, Preference
 from pressrun.waiting import Wait
 from tasks.access import provider_for
@@ -189,7 +189,7 @@ def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
 
 def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, SiteOutcome]) -> list[Plan]:
     """A plan for each site that is to be built; what becomes of the others is noted in `outcomes`."""
-    settings, now, lessons = Settings(), datetime.now(UTC), lessons_for(options.simulate)
+    settings, now, lessons = current_settings(), datetime.now(UTC), lessons_for(options.simulate)
     suspended, identity = suspended_names("build-site"), expected_identity(settings, simulate=options.simulate)
     plans = []
     for brief in briefs:
@@ -292,4 +292,4 @@ def _publish(report: FleetReport) -> None:
     publish_markdown("fleet", fleet_markdown(report), headline(report))
     publish_table("fleet-table", fleet_rows(report), "Each site and step, in USD with every digit")
     today = datetime.now(UTC).date()
-    publish_month(LedgerFile(Settings().ledger_file), today.replace(day=1), simulated=report.simulated)
+    publish_month(LedgerFile(current_settings().ledger_file), today.replace(day=1), simulated=report.simulated)

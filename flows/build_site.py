@@ -36,7 +36,7 @@ from pressrun.planreport import describe_plan, say_plan
 from pressrun.progress import Note, RoutesChosen, tell
 from pressrun.result import BuildResult
 from pressrun.routes.provider import Provider
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.site import Site
 from pressrun.steps import CONFIG, IMAGES, PIPELINE, Order
 from pressrun.steps.config import CONFIG_ITEM, SiteConfig
@@ -153,7 +153,7 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
     require_storage()
     check_destination(options.out)
     now = datetime.now(UTC)
-    plan = make_plan(brief, strategy, Settings(), now, lessons_for(options.simulate))
+    plan = make_plan(brief, strategy, current_settings(), now, lessons_for(options.simulate))
     if options.approve_config or options.approve_delivery:
         require_approval_possible()
     if options.approve_delivery:

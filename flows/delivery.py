@@ -33,10 +33,11 @@ from pressrun.fleet import made_from
 from pressrun.links import Links, links_to, show_links
 from pressrun.manifest import manifest
 from pressrun.result import BuildResult, build_result
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.site import Site
 from tasks.delivery import deliver, deliver_approved
 from tasks.kept import find_for_run, keep_for_run
+from tasks.quoting import quoted
 from tasks.reports import publish_link, publish_markdown, publish_month, publish_table
 from tasks.runs import fleet_id
 
@@ -73,7 +74,7 @@ def deliver_site(site: Site, desk: Desk, work: Work, options: Options) -> BuildR
     With `approve_delivery` the run is suspended before the bundle is in its place. Raises `Stopped`.
     """
     rows = desk.books.rows(work.calls)
-    report = cost_report(rows, desk.plan.forecast, sites_per_year=Settings().sites_per_year)
+    report = cost_report(rows, desk.plan.forecast, sites_per_year=current_settings().sites_per_year)
     made_at = datetime.now(UTC)
     account = manifest(
         site,
@@ -87,7 +88,7 @@ def deliver_site(site: Site, desk: Desk, work: Work, options: Options) -> BuildR
     files = _files(site, rows, report, account, made_at)
     if options.approve_delivery:
         return _deliver_when_approved(site, report, files, made_at, options)
-    result = _result(site, report, deliver(site, options.out, files, made_at))
+    result = _result(site, report, deliver(quoted(site), options.out, files, made_at))
     _publish(site, report, result.links)
     _publish_link(result)
     return result
@@ -117,7 +118,7 @@ def _result(site: Site, report: CostReport, bundle: str) -> BuildResult:
 
 def _sites_url(below: str = "") -> str | None:
     """The address under which the output folder is served, or a folder `below` it."""
-    address = Settings().sites_url
+    address = current_settings().sites_url
     return f"{str(address).rstrip('/')}/{below}".rstrip("/") if address else None
 
 
@@ -129,7 +130,7 @@ def _publish(site: Site, report: CostReport, links: Links) -> None:
     publish_table(f"costs-table-{slug}", to_table(report), f"{title}, by step")
     if not fleet_id():
         today = datetime.now(UTC).date()
-        publish_month(LedgerFile(Settings().ledger_file), today.replace(day=1), simulated=site.simulated)
+        publish_month(LedgerFile(current_settings().ledger_file), today.replace(day=1), simulated=site.simulated)
 
 
 def _publish_link(result: BuildResult) -> None:
@@ -144,7 +145,7 @@ def _deliver_when_approved(
 ) -> BuildResult:
     folder = require_folder(options.out)
     waiting = preview_out(folder, flow_run.id)
-    preview = deliver(site, str(waiting), files, made_at)
+    preview = deliver(quoted(site), str(waiting), files, made_at)
     shown_at = links_to(site.brief.slug, preview, _sites_url(waiting.relative_to(folder).as_posix()))
     result = _result(site, report, str((folder / site.brief.slug).resolve()))
     _publish(site, report, shown_at)

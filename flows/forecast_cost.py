@@ -15,7 +15,7 @@ from pressrun.costs import usd
 from pressrun.errors import PressrunError
 from pressrun.plan import Plan, make_plan, past_lessons
 from pressrun.planreport import describe_plans, plan_rows, plans_json
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.strategy import BatchStrategy, Preference
 from tasks.reports import publish_markdown, publish_table
 
@@ -45,7 +45,7 @@ def forecast_cost(
     chosen = strategy or BatchStrategy()
     if preference:
         chosen = chosen.model_copy(update={"preference": preference})
-    settings, now = Settings(), datetime.now(UTC)
+    settings, now = current_settings(), datetime.now(UTC)
     try:
         lessons = past_lessons(settings, now, simulate=simulate)
         plans = [make_plan(brief, chosen, settings, now, lessons) for brief in briefs]

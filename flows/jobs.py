@@ -16,7 +16,7 @@ from pressrun.costs import Books, CallEstimate, LedgerFile, OverCap, ShardFile
 from pressrun.manifest import BatchRecord
 from pressrun.prices import Tier
 from pressrun.routes.batch import BatchTicket
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.sharding import Limits, Shard, shards
 from tasks.alerts import alert_of_budget
 from tasks.answers import OVER_CAP, say_over
@@ -85,7 +85,7 @@ class Cut:
 
 def cut(sites: Sites, limits: Limits, after: str | None = None) -> Cut:
     """The shards that the calls are in already, and new ones for those that are in none; as few as the limits allow."""
-    records = ShardFile(Settings().ledger_file)
+    records = ShardFile(current_settings().ledger_file)
     records.forget_files(older_than=KEPT_FILES)
     with TemporaryDirectory(dir=records.folder) as folder:
         while True:
@@ -131,7 +131,7 @@ def over_cap(books: Books, call: Call) -> Answer:
 
 def withdraw(shard: Shard) -> None:
     """Free the calls of a shard whose batch did not run and never will: they may go in other company."""
-    path = Settings().ledger_file
+    path = current_settings().ledger_file
     ledger = LedgerFile(path)
     for budget, call_ids in ShardFile(path).drop(shard).items():
         ledger.settle_batch(call_ids, budget=budget, after=shard.after or "", withdrawn=True)

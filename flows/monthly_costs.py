@@ -15,7 +15,7 @@ from flows.parameters import Choice, titled
 from pressrun.costs.months import MONTH, read_month, say_month
 from pressrun.costs.reading import ledger_to_read
 from pressrun.errors import PressrunError
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from tasks.reports import publish_month
 
 __all__ = ["monthly_costs"]
@@ -38,7 +38,7 @@ def monthly_costs(
     """
     try:
         begin = read_month(month, datetime.now(UTC).date())
-        with ledger_to_read(Settings()) as ledger:
+        with ledger_to_read(current_settings()) as ledger:
             report = publish_month(ledger, begin, simulated=simulated, compare=True)
     except PressrunError as error:
         return Failed(name="Refused", message=str(error))

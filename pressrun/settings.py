@@ -3,6 +3,8 @@
 Invariant: the key is a `SecretStr` from here to the client's header; it is in no repr, log, parameter or result.
 """
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from pressrun.errors import Refused
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "current_settings"]
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -90,6 +92,21 @@ class Settings(BaseSettings):
             raise Refused(_say(faults)) from None
         except SettingsError as error:
             raise Refused(_say([f"{error} (JSON is expected)"])) from None
+
+
+def current_settings() -> Settings:
+    """The settings as the environment and `.env` are now, read anew when one of them has changed. Raises `Refused`.
+
+    For what asks thousands of times in a process: reading them takes milliseconds.
+    """
+    file = Path(".env").absolute()
+    written = file.stat().st_mtime_ns if file.is_file() else 0
+    return _read(frozenset(os.environ.items()), file, written)
+
+
+@lru_cache(maxsize=1)
+def _read(_environment: frozenset[tuple[str, str]], _file: Path, _written: int) -> Settings:
+    return Settings()
 
 
 def _variable(name: object) -> str:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from pressrun.errors import ProviderUnfit
 from pressrun.routes.provider import Provider, check_provider, open_client
-from pressrun.settings import Settings
+from pressrun.settings import Settings, current_settings
 from pressrun.simulator import running_simulator
 
 __all__ = ["KEY_BLOCK", "client_for", "provider_for"]
@@ -23,7 +23,7 @@ KEY_BLOCK = "openai-api-key"
 
 def client_for(provider: Provider) -> OpenAI:
     """A client for the provider. Raises `ProviderUnfit` when there is no key."""
-    settings = Settings()
+    settings = current_settings()
     key = SecretStr("sk-simulated") if provider.built_in else _key(settings)
     return open_client(provider, key, settings)
 
@@ -52,7 +52,7 @@ def provider_for(*, simulate: bool, needs_batch: bool) -> Iterator[Provider]:
 
     Raises `ProviderUnfit`.
     """
-    settings = Settings()
+    settings = current_settings()
     if simulate:
         folder = settings.state_dir / "simulator"
         with running_simulator(folder, batch_seconds=settings.simulated_batch_seconds) as base_url:

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 
 from pressrun.costs import Books, usd
 from pressrun.routes.batch import BatchView
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from tasks.kept import result_store
 
 __all__ = ["Alert", "alert", "alert_of_budget", "alert_of_wait"]
@@ -67,7 +67,7 @@ def alert_of_budget(books: Books, site: str) -> None:
 
 def alert_of_wait(view: BatchView, deadline: datetime, *, run_id: UUID | None = None) -> None:
     """Tell of a batch that has not ended and waits for longer than half of its maximum wait, or than the setting."""
-    hours = Settings().long_wait_hours
+    hours = current_settings().long_wait_hours
     long = timedelta(hours=hours) if hours else (deadline - view.created_at) / 2
     waited = datetime.now(UTC) - view.created_at
     if view.is_terminal or waited < long:

@@ -20,7 +20,7 @@ from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
 from pressrun.routes.batch import BatchTicket, BatchView, BatchWatch, Decision, Harvested, Move, Retention
 from pressrun.routes.provider import Provider
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from pressrun.sharding import Shard
 from pressrun.webhooks import Wakeups
 from tasks.access import client_for
@@ -75,7 +75,7 @@ def _submit_key(_context: Any, parameters: dict[str, Any]) -> str:
 )
 def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Retention) -> BatchTicket:
     """Submit a batch, or adopt the one that already does the same work. Raises `BatchRejected`."""
-    lag = timedelta(seconds=Settings().list_lag if not provider.built_in else 0)
+    lag = timedelta(seconds=current_settings().list_lag if not provider.built_in else 0)
     keep_pace(BATCHES, provider)
     with client_for(provider) as client:
         ticket = route.submit(
@@ -136,7 +136,7 @@ def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: 
     A batch that reaches its deadline is cancelled, and waited for until it says so. One call serves all of them. The
     first pause is `first_poll` seconds; later ones grow. Raises `BatchLost` when one cannot be watched any longer.
     """
-    longest = max(first_poll, Settings().longest_poll)
+    longest = max(first_poll, current_settings().longest_poll)
     watches = {
         one.ticket.batch_id: BatchWatch(
             deadline=one.deadline, first=timedelta(seconds=first_poll), longest=timedelta(seconds=longest)
@@ -156,7 +156,7 @@ def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: 
                 return ended
             pause = min(decision.pause for decision in decisions.values())
             # A webhook may end the nap early; what has become of a batch is only ever what a look shows.
-            Wakeups(Settings().state_dir).nap(watches, pause.total_seconds())
+            Wakeups(current_settings().state_dir).nap(watches, pause.total_seconds())
 
 
 @task(name="look-at-batches", task_run_name="look at batches", persist_result=False, cache_policy=NO_CACHE)

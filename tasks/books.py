@@ -14,7 +14,7 @@ from pressrun.costs import Books, LedgerFile, Origin
 from pressrun.costs.lessons import Lessons
 from pressrun.plan import Plan, past_lessons
 from pressrun.routes.provider import Provider
-from pressrun.settings import Settings
+from pressrun.settings import current_settings
 from tasks.keys import once_per_fleet
 from tasks.runs import paying_run
 
@@ -32,12 +32,12 @@ def lessons_for(simulate: bool) -> Lessons:
 
     The runs of a fleet's sites know what the fleet's knows.
     """
-    return past_lessons(Settings(), datetime.now(UTC), simulate=simulate)
+    return past_lessons(current_settings(), datetime.now(UTC), simulate=simulate)
 
 
 def books_for(plan: Plan, provider: Provider, *, cap: Decimal | None, fresh: bool) -> Books:
     """The books of this flow run; `cap` is in USD."""
-    path = Settings().ledger_file
+    path = current_settings().ledger_file
     run_id = paying_run()
     order = plan.order.model_dump_json(
         include={"brief", "text_model", "image_model", "image_quality"},

@@ -6,6 +6,7 @@ time is in memory, and none stays there.
 
 from typing import Any
 
+from prefect.filesystems import WritableFileSystem
 from prefect.results import ResultStore, get_default_result_storage
 from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
@@ -15,6 +16,7 @@ from pressrun.errors import DestinationUnfit
 from pressrun.routes.batch import Harvested
 from pressrun.routes.provider import Provider
 from tasks.keys import answer_key, content_key, harvest_key
+from tasks.runs import once_a_run
 
 __all__ = [
     "answers_of_batch",
@@ -104,5 +106,12 @@ def result_store() -> ResultStore:
 
     A flow's own store leads nowhere when the flow does not persist its result.
     """
+    return ResultStore(result_storage=_storage(), cache_result_in_memory=False, serializer=JSONSerializer())
+
+
+@once_a_run
+def _storage() -> WritableFileSystem:
+    """Prefect asks its server for it each time, which for a fleet's answers was a third of all the work."""
     storage = get_default_result_storage()
-    return ResultStore(result_storage=storage, cache_result_in_memory=False, serializer=JSONSerializer())
+    assert isinstance(storage, WritableFileSystem)
+    return storage

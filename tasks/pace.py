@@ -9,6 +9,7 @@ from prefect.concurrency.sync import rate_limit
 from prefect.exceptions import ObjectNotFound
 
 from pressrun.routes.provider import Provider
+from tasks.runs import once_a_run
 
 __all__ = ["BATCHES", "IMAGES", "keep_pace"]
 
@@ -17,11 +18,12 @@ BATCHES = "pressrun-batches-an-hour"
 
 
 def keep_pace(limit: str, provider: Provider) -> None:
-    """Wait for a slot of `limit`; at once where there is no such limit."""
+    """Wait for a slot of `limit`; at once where there was no such limit when the run first asked."""
     if not provider.built_in and _exists(limit):
         rate_limit(limit)
 
 
+@once_a_run
 def _exists(limit: str) -> bool:
     """Asked first, because `rate_limit` warns in every run's log of a limit that is not there."""
     with get_client(sync_client=True) as client:

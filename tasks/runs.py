@@ -3,7 +3,9 @@
 Invariant: what a fleet has paid for is never told as paid by an earlier run, whichever process and run took it in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
@@ -11,8 +13,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
-__all__ = ["FLEET", "fleet_id", "paying_run", "runs_of"]
+__all__ = ["FLEET", "fleet_id", "once_a_run", "paying_run", "runs_of"]
 
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
 PAGE = 200
 """Runs that Prefect gives at once, at most."""
 FLEET = "fleet:"
@@ -27,6 +31,21 @@ def fleet_id() -> str | None:
 def paying_run() -> str:
     """The flow run id under which everything that this run pays for is entered."""
     return fleet_id() or flow_run.id or ""
+
+
+def once_a_run(look: Callable[[Unpack[Ts]], T]) -> Callable[[Unpack[Ts]], T]:
+    """`look`, whose answers to the same question a flow run remembers; outside of a run it looks each time."""
+
+    @lru_cache(maxsize=16)
+    def remembered(_run_id: str, *asked: *Ts) -> T:
+        return look(*asked)
+
+    @wraps(look)
+    def answer(*asked: *Ts) -> T:
+        run_id = flow_run.id
+        return remembered(run_id, *asked) if run_id else look(*asked)
+
+    return answer
 
 
 def runs_of(flow_names: Sequence[str], wanted: FlowRunFilter) -> list[FlowRun]:

@@ -63,7 +63,8 @@ def image_input_tokens(model: str) -> int:
 def text_and_image_tokens(call: Call) -> tuple[str, int]:
     """What a chat call has the model read, without the images, and the input tokens of the images."""
     messages = call.body["messages"]
-    images = sum(_is_image(part) for message in messages for part in message["content"])
+    parts = [message["content"] for message in messages if not isinstance(message["content"], str)]
+    images = sum(_is_image(part) for content in parts for part in content)
     read = [message if isinstance(message["content"], str) else _without_images(message) for message in messages]
     return canonical_json([read, call.body.get("response_format")]), images * image_input_tokens(call.model)
 
@@ -72,6 +73,5 @@ def _without_images(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "content": [part for part in message["content"] if not _is_image(part)]}
 
 
-def _is_image(part: Any) -> bool:
-    """Of a message's content: a part, or a character where the content is text."""
-    return isinstance(part, dict) and part["type"] == "image_url"
+def _is_image(part: dict[str, Any]) -> bool:
+    return bool(part["type"] == "image_url")

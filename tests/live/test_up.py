@@ -133,7 +133,8 @@ def test_a_site_delivered_incomplete_is_told_of_at_the_webhook(house: House, web
     until(lambda: any("Delivered incomplete" in text for text in texts(webhook)))
     until(lambda: any("of the cap of $0.0536" in text for text in texts(webhook)))
     [told] = [text for text in texts(webhook) if "Delivered incomplete" in text]
-    assert told.startswith("Pressrun: a site was delivered incomplete: SIMULATED: Delivered incomplete to ")
+    assert told.startswith("Pressrun: a site was delivered incomplete: SIMULATED: Delivered incomplete")
+    assert f"http://127.0.0.1:{house.sites_port}/short-of-money/preview/index.html" in told
     assert f"http://127.0.0.1:{house.port}/runs/flow-run/" in told
     assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/short-of-money/manifest.json").is_success
 

@@ -21,8 +21,6 @@ from tests.calls_builder import a_call
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
 
-NOW = datetime.now(UTC)
-
 
 def events(run_id: str | UUID, expected: int) -> list[Any]:
     """Our events that concern a run; events come to the server by and by."""
@@ -80,7 +78,7 @@ def test_a_budget_is_told_of_once_it_is_above_80_percent(tmp_path: Path) -> None
 
 
 def a_view(age: timedelta, status: str = "in_progress") -> BatchView:
-    return BatchView(batch_id="batch_1", status=status, created_at=NOW - age, total=20)
+    return BatchView(batch_id="batch_1", status=status, created_at=datetime.now(UTC) - age, total=20)
 
 
 @flow

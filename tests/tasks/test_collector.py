@@ -6,6 +6,13 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Running, Scheduled
 
@@ -36,13 +43,15 @@ def begin(client: SyncPrefectClient, run: FlowRun) -> None:
 def waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
     """Runs of the collector that have not begun."""
     unbegun = (StateType.SCHEDULED, StateType.PENDING)
-    return [run for run in client.read_flow_runs() if run.deployment_id == deployment and run.state_type in unbegun]
+    ours = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])))
+    return [run for run in ours if run.state_type in unbegun]
 
 
 def test_where_the_collector_is_not_deployed_nothing_is_started(client: SyncPrefectClient) -> None:
-    before = len(client.read_flow_runs())
+    scheduled = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])))
+    before = {run.id for run in client.read_flow_runs(flow_run_filter=scheduled)}
     collect_soon("batch_nobody")
-    assert len(client.read_flow_runs()) == before
+    assert {run.id for run in client.read_flow_runs(flow_run_filter=scheduled)} == before
 
 
 def test_many_events_before_it_begins_start_one_run_and_one_after_that_another(
