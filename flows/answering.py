@@ -103,7 +103,7 @@ def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
     batch_of = {call_id: batch_id for call_id, batch_id in desk.books.answered(calls).items() if batch_id}
     kept: dict[str, Answer] = {}
     for batch_id in set(batch_of.values()):
-        kept |= answers_of_batch(batch_id, desk.provider)
+        kept |= answers_of_batch(batch_id, desk.books.budget, desk.provider)
     answers = {call_id: kept[call_id] for call_id in batch_of if call_id in kept}
     for call in calls:
         if call.id in answers:

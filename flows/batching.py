@@ -29,11 +29,12 @@ from tasks.batches import (
     adopt_batch,
     collect_answers,
     delete_files,
+    is_shared,
     look_at_batches,
     submit_batch,
     wait_for_batches,
 )
-from tasks.kept import is_kept
+from tasks.kept import is_kept, share_of
 from tasks.logs import say
 from tasks.quoting import quoted
 from tasks.runs import paying_run
@@ -188,12 +189,8 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
 def _collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
     """The answers of a batch, the own ones in the ledger; the calls of one that was refused are free again."""
     assert job.ticket is not None
-    provider = batch.sending.provider
     try:
-        harvested = collect_answers(view, job.ticket, quoted(job.shard), provider)
-        if not all(map(is_kept, _own_of(harvested, batch))):
-            anew = collect_answers.with_options(refresh_cache=True)
-            harvested = anew(view, job.ticket, quoted(job.shard), provider)
+        harvested = _own_share(job, view, batch) or _read(job, view, batch)
     except BatchRejected:
         withdraw(job.shard)
         raise
@@ -202,11 +199,21 @@ def _collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
     return harvested
 
 
-def _own_of(harvested: Harvested, batch: MergedBatch) -> list[Answer]:
-    """What concerns this run: of a batch that a fleet shares, a site looks after its own answers alone."""
-    if batch.own is None:
-        return harvested.answers
-    return [answer for answer in harvested.answers if answer.call_id in batch.own.calls]
+def _read(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
+    """The whole batch, from the provider or as it was collected before; anew when some of that is gone."""
+    assert job.ticket is not None
+    asked = (view, job.ticket, quoted(job.shard), batch.sending.provider)
+    harvested = collect_answers(*asked)
+    if all(map(is_kept, harvested.answers)):
+        return harvested
+    return collect_answers.with_options(refresh_cache=True)(*asked)
+
+
+def _own_share(job: Job, view: BatchView, batch: MergedBatch) -> Harvested | None:
+    """Of a batch that a fleet has collected, what is the run's own."""
+    if batch.own is None or not is_shared(job.shard):
+        return None
+    return share_of(view.batch_id, batch.own.books.budget, batch.sending.provider)
 
 
 def _enter(harvested: Harvested, view: BatchView, job: Job, own: Own) -> None:

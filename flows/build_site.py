@@ -10,7 +10,7 @@ from logging import WARNING
 from typing import Annotated, Any
 
 import openai
-from prefect import flow, tags
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -48,6 +48,7 @@ from tasks.books import lessons_for
 from tasks.kept import require_storage
 from tasks.logs import quiet_prefect, say_once
 from tasks.reports import publish_markdown, tag_run
+from tasks.runs import untagged_tasks
 
 __all__ = ["RUNNER", "build_site", "calls_of", "configure"]
 
@@ -131,7 +132,7 @@ def build_site(
     ]
     quiet_prefect()
     tag_run(labels)
-    with tags(*labels):
+    with untagged_tasks():
         try:
             result = _build(brief, chosen, options)
         except PressrunError as error:

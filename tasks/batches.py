@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from pressrun.calls import Answer, Endpoint, Frozen
+from pressrun.costs import ShardFile
 from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit, Unreadable
 from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
@@ -24,7 +25,7 @@ from pressrun.settings import current_settings
 from pressrun.sharding import Shard
 from pressrun.webhooks import Wakeups
 from tasks.access import client_for
-from tasks.kept import keep
+from tasks.kept import keep, share_out
 from tasks.keys import content_key, harvest_key
 from tasks.locks import work_lock
 from tasks.meter import Meter
@@ -36,6 +37,7 @@ __all__ = [
     "adopt_batch",
     "collect_answers",
     "delete_files",
+    "is_shared",
     "look_at_batches",
     "record_ticket",
     "submit_batch",
@@ -223,7 +225,7 @@ def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider
     Images, and what several sites share, are written to the result storage one by one; such answers come back without
     the body.
     """
-    keeps = shard.endpoint is Endpoint.IMAGES or len(shard.sites) > 1
+    keeps = shard.endpoint is Endpoint.IMAGES or is_shared(shard)
     keep_one = partial(keep, provider=provider) if keeps else _as_it_is
     with client_for(provider) as client:
         harvested = route.harvest(client, view, shard, run_id=ticket.run_id, keep=keep_one)
@@ -231,7 +233,15 @@ def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider
         get_run_logger().warning("%d result lines of %s belong to no call", harvested.account.strays, view.batch_id)
     for discrepancy in harvested.discrepancies:
         get_run_logger().warning("Batch %s does not add up: %s", view.batch_id, discrepancy)
+    if is_shared(shard):
+        members = ShardFile(current_settings().ledger_file).by_budget(shard)
+        share_out(harvested, view.batch_id, members, provider)
     return harvested
+
+
+def is_shared(shard: Shard) -> bool:
+    """Whether the calls of several sites are in it."""
+    return len(shard.sites) > 1
 
 
 def _as_it_is(answer: Answer) -> Answer:

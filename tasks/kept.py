@@ -26,6 +26,8 @@ __all__ = [
     "keep_for_run",
     "opened",
     "require_storage",
+    "share_of",
+    "share_out",
     "was_answered",
 ]
 
@@ -52,13 +54,40 @@ def opened(answer: Answer) -> Answer:
     return answer.model_copy(update={"body": body, "kept": None})
 
 
-def answers_of_batch(batch_id: str, provider: Provider) -> dict[str, Answer]:
-    """The replies of a batch that was harvested earlier, by call id, as far as they are still kept."""
-    key = harvest_key(provider, batch_id)
-    if not result_store().exists(key):
-        return {}
-    harvested = Harvested.model_validate(result_store().read(key).result)
-    return {answer.call_id: answer for answer in harvested.answers if answer.error is None and is_kept(answer)}
+def share_out(harvested: Harvested, batch_id: str, members: dict[str, list[str]], provider: Provider) -> None:
+    """Keep for each budget what is its own of a batch that several share (`members`: the calls of each).
+
+    So a site's run does not read the answers of a thousand others.
+    """
+    answers = {answer.call_id: answer for answer in harvested.answers}
+    for budget, call_ids in members.items():
+        share = harvested.model_copy(update={"answers": [answers[call_id] for call_id in call_ids]})
+        result_store().write(share, key=_share_key(batch_id, budget, provider))
+
+
+def share_of(batch_id: str, budget: str, provider: Provider) -> Harvested | None:
+    """What `share_out` has kept; None when there is none, or when an answer of it is gone."""
+    share = _harvested(_share_key(batch_id, budget, provider))
+    return share if share and all(map(is_kept, share.answers)) else None
+
+
+def answers_of_batch(batch_id: str, budget: str, provider: Provider) -> dict[str, Answer]:
+    """The replies of a batch that was harvested earlier, by call id, as far as they are still kept.
+
+    Of a batch that several share, only those that count against `budget`.
+    """
+    harvested = _harvested(_share_key(batch_id, budget, provider)) or _harvested(harvest_key(provider, batch_id))
+    answers = harvested.answers if harvested else []
+    return {answer.call_id: answer for answer in answers if answer.error is None and is_kept(answer)}
+
+
+def _harvested(key: str) -> Harvested | None:
+    store = result_store()
+    return Harvested.model_validate(store.read(key).result) if store.exists(key) else None
+
+
+def _share_key(batch_id: str, budget: str, provider: Provider) -> str:
+    return content_key("share", provider, f"{batch_id} {budget}")
 
 
 def was_answered(call: Call, provider: Provider) -> bool:

@@ -4,6 +4,7 @@ Invariant: what a fleet has paid for is never told as paid by an earlier run, wh
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache, wraps
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -11,9 +12,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import TagsContext
 from prefect.runtime import flow_run
 
-__all__ = ["FLEET", "fleet_id", "once_a_run", "paying_run", "runs_of"]
+__all__ = ["FLEET", "fleet_id", "once_a_run", "paying_run", "runs_of", "untagged_tasks"]
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -31,6 +33,11 @@ def fleet_id() -> str | None:
 def paying_run() -> str:
     """The flow run id under which everything that this run pays for is entered."""
     return fleet_id() or flow_run.id or ""
+
+
+def untagged_tasks() -> AbstractContextManager[object]:
+    """Keeps the tags of a run from its tasks: before each task Prefect asks its server for a slot of every tag."""
+    return TagsContext(current_tags=set())
 
 
 def once_a_run(look: Callable[[Unpack[Ts]], T]) -> Callable[[Unpack[Ts]], T]:

@@ -75,11 +75,12 @@ class ShardFile:
         with transaction(self.path) as database:
             now = datetime.now(UTC).isoformat()
             database.execute("INSERT OR IGNORE INTO dropped VALUES (?, ?)", (shard.record, now))
-            query = "SELECT budget, call_id FROM members WHERE shard = ?"
-            freed: dict[str, list[str]] = {}
-            for budget, call_id in database.execute(query, (shard.record,)):
-                freed.setdefault(budget, []).append(call_id)
-        return freed
+            return self._members(database, shard)
+
+    def by_budget(self, shard: Shard) -> dict[str, list[str]]:
+        """The calls of a recorded shard, by budget."""
+        with opened(self.path) as database:
+            return self._members(database, shard)
 
     def forget_files(self, older_than: timedelta) -> None:
         """Delete the input files of shards that are too old to be uploaded again."""
@@ -91,6 +92,13 @@ class ShardFile:
     def _taken_over(self, shard: Shard) -> Shard:
         path = shard.path.replace(self.folder / shard.path.name)
         return shard.model_copy(update={"record": uuid4().hex, "path": path})
+
+    def _members(self, database: sqlite3.Connection, shard: Shard) -> dict[str, list[str]]:
+        members: dict[str, list[str]] = {}
+        query = "SELECT budget, call_id FROM members WHERE shard = ?"
+        for budget, call_id in database.execute(query, (shard.record,)):
+            members.setdefault(budget, []).append(call_id)
+        return members
 
     def _read(self, database: sqlite3.Connection, record: str) -> Shard:
         (text,) = database.execute("SELECT shard FROM shards WHERE id = ?", (record,)).fetchone()

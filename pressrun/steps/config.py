@@ -4,6 +4,7 @@ Invariant: a `SiteConfig` that parses has exactly the articles and images that t
 that are unique; so the number of calls of the later steps is known before any of them is made.
 """
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, create_model
@@ -116,9 +117,15 @@ def image_item(number: int) -> str:
 
 def _ordered_config(brief: SiteBrief) -> type[SiteConfig]:
     """`SiteConfig` with the brief's counts in its schema, so that the provider enforces them too."""
-    articles = Annotated[list[ArticlePlan], Field(min_length=brief.article_count, max_length=brief.article_count)]
-    images = Annotated[list[ImagePlan], Field(min_length=brief.image_count, max_length=brief.image_count)]
-    pages = Annotated[list[Page], Field(min_length=len(brief.pages), max_length=len(brief.pages))]
+    return _config_with(brief.article_count, brief.image_count, len(brief.pages))
+
+
+@lru_cache(maxsize=64)
+def _config_with(article_count: int, image_count: int, page_count: int) -> type[SiteConfig]:
+    """One class for all sites of the same size, so that a fleet makes its schema once."""
+    articles = Annotated[list[ArticlePlan], Field(min_length=article_count, max_length=article_count)]
+    images = Annotated[list[ImagePlan], Field(min_length=image_count, max_length=image_count)]
+    pages = Annotated[list[Page], Field(min_length=page_count, max_length=page_count)]
     return create_model(
         "SiteConfig", __base__=SiteConfig, articles=(articles, ...), images=(images, ...), pages=(pages, ...)
     )

@@ -6,10 +6,22 @@ from typing import Any
 import pytest
 from prefect import flow
 
+from pressrun.batchfile import Account
 from pressrun.calls import Answer, Route
+from pressrun.routes.batch import Harvested
 from pressrun.routes.provider import Provider
 from tasks import kept
-from tasks.kept import answers_of_batch, find_for_run, is_kept, keep, keep_for_run, opened, was_answered
+from tasks.kept import (
+    answers_of_batch,
+    find_for_run,
+    is_kept,
+    keep,
+    keep_for_run,
+    opened,
+    share_of,
+    share_out,
+    was_answered,
+)
 from tests.calls_builder import NOW, a_call
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
@@ -66,7 +78,7 @@ def test_nothing_that_is_kept_stays_in_memory() -> None:
 def test_what_was_lost_from_the_storage_is_not_there() -> None:
     lost = an_image_answer(6).model_copy(update={"body": None, "kept": "pressrun-reply-nowhere"})
     assert not is_kept(lost)
-    assert answers_of_batch("batch_nobody_knows", PROVIDER) == {}
+    assert answers_of_batch("batch_nobody_knows", "budget", PROVIDER) == {}
     assert not was_answered(a_call(), PROVIDER)
 
 
@@ -87,3 +99,17 @@ def test_what_is_kept_for_a_run_is_found_by_that_attempt_only(monkeypatch: pytes
     assert Provider.model_validate(find_for_run("thing")) == PROVIDER
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "2")
     assert find_for_run("thing") is None
+
+
+def test_each_site_reads_its_own_share_of_a_batch_and_one_that_lacks_a_reply_is_none() -> None:
+    answers = [keep(an_image_answer(number, "batch_shared"), PROVIDER) for number in (1, 2, 3)]
+    account = Account(submitted=3, answered=3, failed=0, unanswered=0)
+    whole = Harvested(answers=answers, account=account, at=NOW)
+    share_out(whole, "batch_shared", {"one": ["call-1", "call-3"], "two": ["call-2"]}, PROVIDER)
+    assert share_of("batch_shared", "one", PROVIDER) == whole.model_copy(update={"answers": [answers[0], answers[2]]})
+    assert list(answers_of_batch("batch_shared", "two", PROVIDER)) == ["call-2"]
+    assert share_of("batch_shared", "three", PROVIDER) is None
+
+    gone = whole.model_copy(update={"answers": [answers[0].model_copy(update={"kept": "pressrun-reply-nowhere"})]})
+    share_out(gone, "batch_gone", {"one": ["call-1"]}, PROVIDER)
+    assert share_of("batch_gone", "one", PROVIDER) is None
