@@ -6,6 +6,8 @@
 - orchestration (all CPU of the fleet's process but that of the content itself) below 0.5 s a site;
 - the peak memory of the largest fleet within 100 MB of that of the smallest.
 
+`Prefect alone` is what as many subflows with as many tasks take that do nothing (`benchmarks.bare_prefect`).
+
 The simulator and the Prefect server are processes of their own, whose time is not counted.
 """
 
@@ -30,6 +32,8 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 0.5
 MOST_MB = 100.0
+BARE = 20
+"""Subflows by which Prefect alone is measured."""
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
 
 
@@ -80,10 +84,15 @@ def measured(sites: int, images: int, folder: Path) -> dict[str, Any]:
         done = subprocess.run(run, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
         wall = time.perf_counter() - began
         stats = httpx2.get(f"http://127.0.0.1:{provider}/simulator/stats").json()
+        tasks = round(httpx2.post(f"{env['PREFECT_API_URL']}/task_runs/count", json={}).json() / sites)
+        bare = [*python, "benchmarks.bare_prefect", str(BARE), str(tasks)]
+        alone = subprocess.run(bare, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
     accounts = [json.loads(path.read_text()) for path in out.glob("*/manifest.json")]
     return json.loads(done.stdout.splitlines()[-1]) | {
         "sites": sites,
         "wall": wall,
+        "tasks": tasks,
+        "bare": float(alone.stdout),
         "batches": stats.get("POST /v1/batches", 0),
         "complete": sum(account["complete"] for account in accounts),
     }
@@ -112,8 +121,9 @@ def misses(measurements: list[dict[str, Any]]) -> list[str]:
 
 
 def table(measurements: list[dict[str, Any]]) -> Table:
-    shown = Table(title=f"build-fleet in one process, {platform.machine()}, {os.cpu_count()} cores")
-    for name in ("sites", "batches", "complete", "minutes", "orchestration s a site", "content s a site", "peak MB"):
+    shown = Table(title=f"build-fleet in one process, CPU s a site, {platform.machine()}, {os.cpu_count()} cores")
+    columns = ("sites", "batches", "complete", "minutes", "orchestration", "Prefect alone", "content", "peak MB")
+    for name in columns:
         shown.add_column(name, justify="right")
     for one in measurements:
         shown.add_row(
@@ -122,6 +132,7 @@ def table(measurements: list[dict[str, Any]]) -> Table:
             str(one["complete"]),
             f"{one['wall'] / 60:.1f}",
             f"{orchestration(one):.2f}",
+            f"{one['bare']:.2f}",
             f"{one['content'] / one['sites']:.2f}",
             f"{one['peak']:.0f}",
         )

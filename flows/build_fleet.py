@@ -120,22 +120,26 @@ def build_fleet(
     site is complete, as Incomplete (a failure) when one is not, and as Refused when there is nothing to build from.
 
     Args:
-        briefs: Where the briefs are: a folder of YAML and JSON files, a pattern such as clients/*.yaml, or a CSV file
-            with a site a line. Seen from the worker's working directory.
-        sites: The briefs themselves, instead of a folder.
-        preference: speed, balanced or cost. Wins over the strategy's own. None means as the strategy says (balanced).
-        max_cost_usd: Cap in US dollars for each site, held as in build-site. None: no cap.
-        max_wait_time: How long a batch may take before the rest is done in real time, such as 6h, 90m or PT6H.
-        simulate: Use the built-in simulator instead of a model. Costs nothing; everything is marked SIMULATED.
-        rebuild: Also build sites whose complete bundle was made from the same brief.
-        strategy: Policies by step (always_batch, user_choice, never_batch), a preference and a maximum wait.
-        out: Where the bundles go, to <out>/<slug>/: a folder, or an address such as s3://bucket/sites, gs:// or az://.
-        approve_config: Build each site in a run of its own that waits for a person after step 08. Such sites do not
-            share a batch.
-        wait: poll keeps a process that looks at the batch; suspend ends the process, and collect-batches wakes the run.
-        poll_seconds: Seconds between the first looks at a batch, more than 0 and at most 600; later pauses grow.
-        sites_per_run: Sites that one run on the work pool builds, after the batch; 1 or more. Fewer spread the work
-            over more workers, more start fewer processes.
+        briefs: Where the briefs are, as the worker sees it: a folder of YAML and JSON files, a pattern such as
+            clients/*.yaml, or a CSV file with a site a line.
+        sites: The briefs themselves, filled in here instead of a folder.
+        preference: speed: everything at once. balanced: texts by batch (half the price, within hours), images at
+            once. cost: everything by batch that can go. As usual: as the strategy says (balanced).
+        max_cost_usd: The most that each site may cost in US dollars, above 0, whichever run pays. A site that would
+            cost more is left out, and the others are built.
+        max_wait_time: How long a batch may take, such as 6h, 90m or 2 days; then the rest is done at once, at the
+            full price. As usual: as the strategy says (24 hours).
+        simulate: A rehearsal: placeholder texts and images, nothing is paid, everything is marked SIMULATED.
+        rebuild: Build again what has not changed since it was delivered; what was paid for is not paid again.
+        strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
+        out: Where the sites go, each into a folder of its short name: a folder, or an address such as
+            s3://bucket/sites, gs:// or az://.
+        approve_config: Ask a person to approve the plan of each site. Each then has a run of its own, and a batch.
+        wait: poll: the run keeps a process while its batch is under way. suspend: it keeps none, and the deployment
+            collect-batches wakes it.
+        poll_seconds: For experts: seconds between the first looks at a batch, above 0, at most 600; later pauses grow.
+        sites_per_run: For experts: sites that one run on the work pool builds after the batch, 1 or more. Fewer
+            spread the work over more workers, more start fewer processes.
     """
     chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
     options = FleetOptions(

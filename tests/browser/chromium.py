@@ -110,14 +110,19 @@ class Page:
 
     def add(self, name: str, *texts: str) -> None:
         """Add items to the list with this label."""
-        place = f"list({json.dumps(name)})"
+        items = f"all('textarea, input', list({json.dumps(name)}))"
         for text in texts:
-            items = f"all('textarea, input', {place})"
-            self.wait_for(place)
-            before = self.evaluate(f"{items}.length")
-            self._click(f"named('button', 'Add item', {place})")
-            self.wait_for(f"{items}.length > {before}")
+            self.add_item(name)
             self._type(f"{items}.at(-1)", text)
+
+    def add_item(self, name: str) -> None:
+        """Add an empty item to the list with this label."""
+        place = f"list({json.dumps(name)})"
+        items = f"all('textarea, input', {place})"
+        self.wait_for(place)
+        before = self.evaluate(f"{items}.length")
+        self._click(f"named('button', 'Add item', {place})")
+        self.wait_for(f"{items}.length > {before}")
 
     def _type(self, found: str, text: str) -> None:
         self.wait_for(found)

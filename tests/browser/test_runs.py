@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from tests.browser.chromium import EXECUTABLE, Page, a_page
+from tests.builders import brief_fields
 from tests.live.installation import Installation, installed
 from tests.ports import new_port
 
@@ -92,6 +93,13 @@ def submit(page: Page) -> None:
         page.wait_for(
             "!location.pathname.endsWith('/run') || words(document.body).includes('Unknown error while creating')"
         )
+
+
+def submit_and_wait(page: Page, installation: Installation) -> None:
+    """Start the run, and look at its page until it has completed."""
+    submit(page)
+    page.open(ui(installation, f"runs/flow-run/{runs(installation)[0]['id']}"))
+    page.wait_for(is_state("Completed"), seconds=LONG)
 
 
 def runs(installation: Installation) -> list[dict[str, Any]]:
@@ -206,7 +214,48 @@ def test_a_faulty_form_is_refused_where_the_fault_is_and_makes_no_run(
     assert len(runs(installation)) == before
 
 
-@pytest.mark.parametrize("deployment", ["forecast-cost/on-demand", "monthly-costs/first-of-month"])
-def test_the_other_forms_open_with_their_help(page: Page, installation: Installation, deployment: str) -> None:
-    open_form(page, installation, deployment)
-    page.wait_for_text("What the clients' interviews gave", "A year and a month, such as 2026-10")
+def test_a_fleet_is_ordered_in_the_browser(page: Page, installation: Installation, pictures: Path) -> None:
+    briefs = installation.folder / "briefs"
+    briefs.mkdir()
+    for name in ("North", "South"):
+        brief = brief_fields(name=f"{name} Bakery", pages=["Home"], image_count=1)
+        (briefs / f"{name}.json").write_text(json.dumps(brief))
+    open_form(page, installation, "build-fleet/nightly")
+    page.fill("Folder of briefs", str(briefs))
+    page.switch("Simulate")
+    page.fill("Output folder", str(installation.out))
+    page.scroll_to("label('Folder of briefs')")
+    page.screenshot(pictures / "fleet-form.png")
+    submit_and_wait(page, installation)
+    open_artifact(page, installation, "fleet")
+    page.wait_for_text("north-bakery", "south-bakery")
+    page.screenshot(pictures / "fleet.png")
+    assert all((installation.out / f"{name}-bakery" / "preview" / "index.html").exists() for name in ("north", "south"))
+
+
+def test_a_forecast_is_made_in_the_browser(page: Page, installation: Installation, pictures: Path) -> None:
+    open_form(page, installation, "forecast-cost/on-demand")
+    page.wait_for_text("What the clients' interviews gave")
+    page.add_item("Briefs")
+    page.fill("Business", "West Bakery")
+    page.fill("Domain", "west-bakery.example")
+    page.fill("Trade", "Sourdough bakery")
+    page.fill("Audience", "Neighbours")
+    page.add("Services", "Loaves")
+    submit_and_wait(page, installation)
+    open_artifact(page, installation, "forecast-west-bakery")
+    page.wait_for_text("Plan for west-bakery")
+    page.screenshot(pictures / "forecast.png")
+
+
+def test_the_month_is_reported_from_the_browser(page: Page, installation: Installation, pictures: Path) -> None:
+    open_form(page, installation, "monthly-costs/first-of-month")
+    page.wait_for_text("A year and a month, such as 2026-10")
+    page.switch("Rehearsals")
+    submit_and_wait(page, installation)
+    page.wait_for_text("no simulated call")
+
+
+def test_the_collector_is_started_from_the_browser(page: Page, installation: Installation) -> None:
+    open_form(page, installation, "collect-batches/every-2-minutes")
+    submit_and_wait(page, installation)
