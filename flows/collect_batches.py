@@ -23,9 +23,13 @@ from pressrun.waiting import WaitingFor, all_ids, is_due
 from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait
 from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
+from tasks.restarting import lately_crashed, start_unbegun_again
 from tasks.waiting import resume
 
 __all__ = ["collect_batches"]
+
+STARTED_HERE = ["build-site", "build-fleet"]
+"""The flows whose runs are started again; a fleet looks after its parts itself."""
 
 
 @flow(name="collect-batches")
@@ -34,18 +38,25 @@ def collect_batches() -> State[Any]:
 
     Batches of runs that were cancelled are cancelled too, unless another run waits for them.
 
-    Runs that nobody has answered in time go on as well, when they are to be approved then.
+    Runs that nobody has answered in time go on as well, when they are to be approved then. Runs that a worker has given
+    up before they had a process, because the server was busy, are started again.
 
     Meant for a schedule, every two minutes. Safe to run at any time and twice at once: a run is woken once.
     """
     try:
-        return Completed(message=f"{_approve_unanswered()}{_collect()}")
+        return Completed(message=f"{_start_again()}{_approve_unanswered()}{_collect()}")
     except PressrunError as error:
         return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
     except openai.OpenAIError as error:
         return Failed(
             message=f"The provider failed ({type(error).__name__}). What was left undone is done by the next run."
         )
+
+
+def _start_again() -> str:
+    """Runs that nobody else would start; they may be those that the last turn has woken."""
+    again = start_unbegun_again(lately_crashed(STARTED_HERE, datetime.now(UTC)))
+    return f"{len(again)} runs that had got no process were started again. " if again else ""
 
 
 def _approve_unanswered() -> str:
