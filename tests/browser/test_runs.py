@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from pressrun.costs.months import month_before, month_key
 from tests.browser.chromium import EXECUTABLE, Page, a_page
 from tests.builders import brief_fields
 from tests.live.installation import Installation, installed
@@ -228,7 +230,8 @@ def test_a_fleet_is_ordered_in_the_browser(page: Page, installation: Installatio
     page.screenshot(pictures / "fleet-form.png")
     submit_and_wait(page, installation)
     open_artifact(page, installation, "fleet")
-    page.wait_for_text("north-bakery", "south-bakery")
+    page.wait_for_text("north-bakery")
+    page.wait_for_text("south-bakery")
     page.screenshot(pictures / "fleet.png")
     assert all((installation.out / f"{name}-bakery" / "preview" / "index.html").exists() for name in ("north", "south"))
 
@@ -248,12 +251,14 @@ def test_a_forecast_is_made_in_the_browser(page: Page, installation: Installatio
     page.screenshot(pictures / "forecast.png")
 
 
-def test_the_month_is_reported_from_the_browser(page: Page, installation: Installation, pictures: Path) -> None:
+def test_the_month_is_reported_from_the_browser(page: Page, installation: Installation) -> None:
     open_form(page, installation, "monthly-costs/first-of-month")
     page.wait_for_text("A year and a month, such as 2026-10")
     page.switch("Rehearsals")
     submit_and_wait(page, installation)
-    page.wait_for_text("no simulated call")
+    begin = month_before(datetime.now(UTC).date())
+    open_artifact(page, installation, month_key(begin, simulated=True))
+    page.wait_for_text(f"Costs of {begin:%B %Y}")
 
 
 def test_the_collector_is_started_from_the_browser(page: Page, installation: Installation) -> None:
