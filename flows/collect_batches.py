@@ -24,7 +24,7 @@ from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait
 from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
 from tasks.restarting import lately_crashed, start_unbegun_again
-from tasks.waiting import resume
+from tasks.waiting import wake
 
 __all__ = ["collect_batches"]
 
@@ -78,7 +78,7 @@ def _collect() -> str:
         views = recent_batches(client, now)
         views |= look_all(client, [batch_id for batch_id in awaited if batch_id not in views])
         due = [run_id for run_id, one in waiting.items() if is_due(one, views, now)]
-        woken = [run_id for run_id in due if resume(run_id)]
+        woken = wake(due)
         for run_id in woken:
             get_run_logger().info("Woke run %s", run_id)
         own, shared = cancel_batches_of(cancelled_runs, views.values(), awaited, client)
