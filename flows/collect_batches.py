@@ -23,13 +23,14 @@ from pressrun.waiting import WaitingFor, all_ids, is_due
 from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait
 from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
-from tasks.restarting import lately_crashed, start_unbegun_again
+from tasks.restarting import lately_crashed, mark_silent, start_again
 from tasks.waiting import wake
 
 __all__ = ["collect_batches"]
 
 STARTED_HERE = ["build-site", "build-fleet"]
 """The flows whose runs are started again; a fleet looks after its parts itself."""
+PARTS = "build-sites"
 
 
 @flow(name="collect-batches")
@@ -38,8 +39,8 @@ def collect_batches() -> State[Any]:
 
     Batches of runs that were cancelled are cancelled too, unless another run waits for them.
 
-    Runs that nobody has answered in time go on as well, when they are to be approved then. Runs that a worker has given
-    up before they had a process, because the server was busy, are started again.
+    Runs that nobody has answered in time go on as well, when they are to be approved then. Runs whose
+    process was killed together with its worker are started again, and those that a worker could not start.
 
     Meant for a schedule, every two minutes. Safe to run at any time and twice at once: a run is woken once.
     """
@@ -55,8 +56,11 @@ def collect_batches() -> State[Any]:
 
 def _start_again() -> str:
     """Runs that nobody else would start; they may be those that the last turn has woken."""
-    again = start_unbegun_again(lately_crashed(STARTED_HERE, datetime.now(UTC)))
-    return f"{len(again)} runs that had got no process were started again. " if again else ""
+    now = datetime.now(UTC)
+    for run in mark_silent([*STARTED_HERE, PARTS], now):
+        get_run_logger().warning("Nothing is heard of %s any more: its process is gone", run.name)
+    again = start_again(lately_crashed(STARTED_HERE, now))
+    return f"{len(again)} runs without a process were started again. " if again else ""
 
 
 def _approve_unanswered() -> str:

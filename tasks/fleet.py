@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.runtime import deployment
 
-from tasks.restarting import start_unbegun_again
+from tasks.restarting import start_again
 from tasks.runs import FLEET, runs_of
 
 __all__ = ["runs_of_fleet", "start_part", "start_site", "wait_for_parts", "why_in_this_process"]
@@ -51,12 +51,12 @@ def start_site(fleet: str, parameters: dict[str, Any]) -> UUID:
 def wait_for_parts(fleet: str) -> None:
     """Until every part of the fleet has ended, however; those too that an earlier process of it has started.
 
-    One that a worker could not make a process for is started again.
+    One that has no process any more, or never got one, is started again.
     """
     while True:
         parts = runs_of_fleet(fleet, "build-sites")
         are_over = all(run.state and run.state.is_final() for run in parts)
-        if not start_unbegun_again(parts) and are_over:
+        if not start_again(parts) and are_over:
             return
         time.sleep(LOOK_AGAIN)
 

@@ -1,10 +1,10 @@
-"""Starting again what could not be started: a busy server, and a worker that gives a run up before it has a process.
+"""Starting runs again that have no process any more, or never got one.
 
-Invariant: only a run that crashed before it began (or before it went on) is started again, soon and seldom; one that
-crashed at its work is for a person to look at.
+Invariant: only what has no process is started again, soon and seldom: what a worker gave up before it began, and what
+has not been heard of for a long time while others were. A run that ended by its own fault is for a person to look at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -15,44 +15,96 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.logging.loggers import flow_run_logger
-from prefect.states import Scheduled
+from prefect.settings import get_current_settings
+from prefect.states import Crashed, Scheduled
 
 from tasks.runs import runs_of
 
-__all__ = ["lately_crashed", "start_unbegun_again"]
+__all__ = ["lately_crashed", "mark_silent", "start_again"]
 
 UNBEGUN = "Failed to submit flow run to infrastructure"
 """Begins what a worker says of a run that it could not make a process for (`prefect/workers/base.py`)."""
+SILENT = "Its process is gone"
+"""Begins what is said here of a run that nothing is heard of."""
+HEARTBEAT = "prefect.flow-run.heartbeat"
+MISSED = 4
+"""Heartbeats that must be missing; Prefect's server may lose events when it is busy."""
 LATELY = timedelta(hours=1)
 MOST = 5
-"""Times that a run is given up by workers; after that it is not the server's being busy."""
+"""Times that a run may crash so; then it is neither a busy server nor a worker that was ended."""
 
 
-def lately_crashed(flow_names: list[str], now: datetime) -> list[FlowRun]:
+def lately_crashed(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
     """The runs of these flows that have crashed within the hour."""
-    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
-    return runs_of(flow_names, FlowRunFilter(state=state, end_time=FlowRunFilterEndTime(after_=now - LATELY)))
+    return runs_of(
+        flow_names, FlowRunFilter(state=_is(StateType.CRASHED), end_time=FlowRunFilterEndTime(after_=now - LATELY))
+    )
 
 
-def start_unbegun_again(runs: Iterable[FlowRun]) -> list[FlowRun]:
-    """Schedule those of the runs that a worker has given up before they began; returns them, and says so in their logs.
+def start_again(runs: Iterable[FlowRun]) -> list[FlowRun]:
+    """Schedule those of the runs that have crashed for want of a process; returns them, and says so in their logs.
 
-    They are due at once, and any worker may take them.
+    They are due at once, and any worker may take them. What they have paid for is kept.
     """
     with get_client(sync_client=True) as client:
-        again = [run for run in runs if _is_unbegun(run.state) and _may_be_again(run, client)]
+        again = [run for run in runs if _has_no_process(run.state) and _may_be_again(run, client)]
         for run in again:
-            client.set_flow_run_state(run.id, Scheduled(message="Started again: no process had been made"), force=True)
-            flow_run_logger(run).warning("No process could be made for this run, as the server was busy: started again")
+            client.set_flow_run_state(run.id, Scheduled(message="Started again"), force=True)
+            flow_run_logger(run).warning("Started again: %s", run.state.message if run.state else "")
     return again
 
 
-def _is_unbegun(state: State | None) -> bool:
-    return bool(state and state.is_crashed() and (state.message or "").startswith(UNBEGUN))
+def mark_silent(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
+    """Mark those deployed runs of these flows as crashed whose process was killed together with its worker.
+
+    Prefect does not notice that. They were heard of once, and not for four heartbeats (12 minutes, if Prefect's
+    settings are left alone). Nobody is taken for dead when the server has heard of nobody in one of the halves of that
+    time: it was down or asleep, or loses events.
+    """
+    seconds = get_current_settings().flows.heartbeat_frequency
+    running = [run for run in runs_of(flow_names, FlowRunFilter(state=_is(StateType.RUNNING))) if run.deployment_id]
+    if not seconds or not running:
+        return []
+    begin, middle = now - timedelta(seconds=MISSED * seconds), now - timedelta(seconds=MISSED * seconds / 2)
+    with get_client(sync_client=True) as client:
+        if not (_heard(client, begin, middle) and _heard(client, middle, now)):
+            return []
+        silent = [run for run in running if _is_silent(run, begin, now, client)]
+        for run in silent:
+            message = f"{SILENT}: nothing was heard of it since {begin:%H:%M:%S} UTC or longer"
+            client.set_flow_run_state(run.id, Crashed(message=message), force=True)
+    return silent
+
+
+def _is(kind: StateType) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind]))
+
+
+def _is_silent(run: FlowRun, begin: datetime, now: datetime, client: SyncPrefectClient) -> bool:
+    """Whether a run was heard of, but not since `begin`; one that somebody else has just marked is not."""
+    if run.state is None or run.state.timestamp >= begin or _heard(client, begin, now, run):
+        return False
+    state = client.read_flow_run(run.id).state
+    return state is not None and state.id == run.state.id and _heard(client, run.state.timestamp, begin, run)
+
+
+def _heard(client: SyncPrefectClient, since: datetime, until: datetime, run: FlowRun | None = None) -> bool:
+    """Whether there was a heartbeat in this time, of this run or of any."""
+    wanted = EventFilter(
+        occurred=EventOccurredFilter(since=since, until=until),
+        event=EventNameFilter(name=[HEARTBEAT]),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]) if run else None,
+    )
+    return bool(client.read_events(wanted, limit=1).events)
+
+
+def _has_no_process(state: State | None) -> bool:
+    return bool(state and state.is_crashed() and (state.message or "").startswith((UNBEGUN, SILENT)))
 
 
 def _may_be_again(run: FlowRun, client: SyncPrefectClient) -> bool:
-    """Whether it has not been given up too often, and nobody else has just started it again."""
+    """Whether it has not crashed so too often, and nobody else has just started it again."""
     states = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
-    return _is_unbegun(states[-1]) and sum(map(_is_unbegun, states)) < MOST
+    return _has_no_process(states[-1]) and sum(map(_has_no_process, states)) < MOST

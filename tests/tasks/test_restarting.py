@@ -1,14 +1,19 @@
-"""Runs that got no process are started again, on a real Prefect server; all others are left alone."""
+"""Runs without a process are started again, on a real Prefect server; all others are left alone."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
+import httpx2
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.events import emit_event
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed, Pending, Running, State
 
-from tasks.restarting import MOST, lately_crashed, start_unbegun_again
+from tasks.restarting import HEARTBEAT, MISSED, MOST, SILENT, lately_crashed, mark_silent, start_again
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
 
@@ -34,27 +39,90 @@ def a_run(client: SyncPrefectClient, *states: State) -> FlowRun:
 def test_a_run_that_got_no_process_is_scheduled_again_once(client: SyncPrefectClient) -> None:
     run = a_run(client, Pending(), Crashed(message=GIVEN_UP))
     assert run in lately_crashed([FLOW], datetime.now(UTC))
-    assert start_unbegun_again([run]) == [run]
+    assert start_again([run]) == [run]
     now = client.read_flow_run(run.id)
     assert now.state
     assert now.state.is_scheduled()
     # As a second collector would, which has looked before.
     client.set_flow_run_state(run.id, Running(), force=True)
-    assert start_unbegun_again([run]) == []
+    assert start_again([run]) == []
 
 
 def test_a_run_that_crashed_at_its_work_is_left_to_a_person(client: SyncPrefectClient) -> None:
     run = a_run(client, Running(), Crashed(message="Flow run process exited with non-zero status code -9."))
-    assert start_unbegun_again([run]) == []
+    assert start_again([run]) == []
 
 
 def test_a_run_that_no_worker_can_start_is_given_up_at_last(client: SyncPrefectClient) -> None:
     run = a_run(client, *[Crashed(message=GIVEN_UP) for _ in range(MOST - 1)])
-    assert start_unbegun_again([run]) == [run]
+    assert start_again([run]) == [run]
     client.set_flow_run_state(run.id, Crashed(message=GIVEN_UP), force=True)
-    assert start_unbegun_again([client.read_flow_run(run.id)]) == []
+    assert start_again([client.read_flow_run(run.id)]) == []
 
 
 def test_what_crashed_long_ago_is_not_looked_at(client: SyncPrefectClient) -> None:
     run = a_run(client, Crashed(message=GIVEN_UP))
     assert run.id not in {one.id for one in lately_crashed([FLOW], datetime.now(UTC) + timedelta(hours=2))}
+
+
+SILENCE = timedelta(seconds=180) * MISSED
+"""With the heartbeats of Prefect's own default."""
+BEFORE, EARLIER, LATELY = -1 / 24, 0.25, 0.75
+"""Moments: just before the silence, and in each half of it."""
+
+
+def in_time(share: float) -> datetime:
+    """A moment of the silence that has begun a minute from now: 0 is its beginning, 1 its end."""
+    return datetime.now(UTC) + timedelta(minutes=1) + SILENCE * share
+
+
+def a_running_one(client: SyncPrefectClient, *heard: float) -> FlowRun:
+    """A run that has just begun, and is heard of at these times of the silence."""
+    run = a_run(client, Running())
+    beat(run.id, *map(in_time, heard))
+    return run
+
+
+def beat(run_id: UUID, *times: datetime) -> None:
+    """Heartbeats of a run, as its process tells them to the server; waits until they are there."""
+    for at in times:
+        emit_event(HEARTBEAT, resource={"prefect.resource.id": f"prefect.flow-run.{run_id}"}, occurred=at)
+    wanted = {
+        "event": {"name": [HEARTBEAT]},
+        "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+        "occurred": {"until": in_time(2).isoformat()},
+    }
+    address, deadline = f"{PREFECT_API_URL.value()}/events/filter", time.monotonic() + 60
+    while httpx2.post(address, json={"filter": wanted}).json()["total"] < len(times):
+        assert time.monotonic() < deadline, "the events do not come"
+        time.sleep(0.2)
+
+
+def test_nobody_is_taken_for_dead_by_a_server_that_has_slept(client: SyncPrefectClient) -> None:
+    """Before the tests below, which let it hear of others."""
+    a_running_one(client, BEFORE)
+    beat(uuid4(), in_time(LATELY))
+    assert mark_silent([FLOW], in_time(1)) == []
+
+
+def test_a_run_whose_process_was_killed_with_its_worker_is_found_and_started_again(client: SyncPrefectClient) -> None:
+    run = a_running_one(client, BEFORE)
+    beat(uuid4(), in_time(EARLIER), in_time(LATELY))
+    assert run.id in {one.id for one in mark_silent([FLOW], in_time(1))}
+    marked = client.read_flow_run(run.id)
+    assert marked.state
+    assert marked.state.is_crashed()
+    assert (marked.state.message or "").startswith(SILENT)
+    assert run.id not in {one.id for one in mark_silent([FLOW], in_time(1))}
+    assert start_again([marked]) == [marked]
+
+
+@pytest.mark.parametrize(
+    "heard", [(BEFORE, EARLIER), (BEFORE, LATELY), ()], ids=["heard of", "heard of lately", "never heard of"]
+)
+def test_a_run_that_is_heard_of_is_left_alone_and_one_that_never_was(
+    client: SyncPrefectClient, heard: tuple[float, ...]
+) -> None:
+    beat(uuid4(), in_time(EARLIER), in_time(LATELY))
+    run = a_running_one(client, *heard)
+    assert run.id not in {one.id for one in mark_silent([FLOW], in_time(1))}
