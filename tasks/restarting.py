@@ -6,6 +6,7 @@ has not been heard of for a long time while others were. A run that ended by its
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
@@ -21,6 +22,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Crashed, Scheduled
 
 from tasks.runs import runs_of
+from tasks.starting import start_by_and_by
 
 __all__ = ["lately_crashed", "mark_silent", "start_again"]
 
@@ -46,14 +48,21 @@ def lately_crashed(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
 def start_again(runs: Iterable[FlowRun]) -> list[FlowRun]:
     """Schedule those of the runs that have crashed for want of a process; returns them, and says so in their logs.
 
-    They are due at once, and any worker may take them. What they have paid for is kept.
+    A few at a time; any worker may take them. What they have paid for is kept.
     """
+    crashed = {run.id: run for run in runs if _has_no_process(run.state)}
+    return [crashed[run_id] for run_id in start_by_and_by(list(crashed), _start_again)]
+
+
+def _start_again(run_id: UUID) -> bool:
+    """Schedule a run, unless it has crashed so too often, or somebody else has just started it again."""
     with get_client(sync_client=True) as client:
-        again = [run for run in runs if _has_no_process(run.state) and _may_be_again(run, client)]
-        for run in again:
-            client.set_flow_run_state(run.id, Scheduled(message="Started again"), force=True)
-            flow_run_logger(run).warning("Started again: %s", run.state.message if run.state else "")
-    return again
+        states = sorted(client.read_flow_run_states(run_id), key=lambda state: state.timestamp)
+        if not _has_no_process(states[-1]) or sum(map(_has_no_process, states)) >= MOST:
+            return False
+        client.set_flow_run_state(run_id, Scheduled(message="Started again"), force=True)
+        flow_run_logger(client.read_flow_run(run_id)).warning("Started again: %s", states[-1].message)
+    return True
 
 
 def mark_silent(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
@@ -102,9 +111,3 @@ def _heard(client: SyncPrefectClient, since: datetime, until: datetime, run: Flo
 
 def _has_no_process(state: State | None) -> bool:
     return bool(state and state.is_crashed() and (state.message or "").startswith((UNBEGUN, SILENT)))
-
-
-def _may_be_again(run: FlowRun, client: SyncPrefectClient) -> bool:
-    """Whether it has not crashed so too often, and nobody else has just started it again."""
-    states = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
-    return _has_no_process(states[-1]) and sum(map(_has_no_process, states)) < MOST

@@ -4,7 +4,6 @@ Invariant: a run is suspended only when nothing of it is under way in this proce
 and it is woken at most once for each time that it was suspended.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,12 +11,10 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
-    FlowRunFilterId,
     FlowRunFilterState,
-    FlowRunFilterStateType,
 )
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.runtime import deployment, flow_run
@@ -26,6 +23,7 @@ from pressrun.routes.provider import Provider
 from pressrun.waiting import WaitingFor, read_waiting_key, waiting_key
 from tasks.logs import say_once
 from tasks.runs import paying_run, runs_of
+from tasks.starting import start_by_and_by
 
 __all__ = [
     "SUSPENDED",
@@ -43,11 +41,6 @@ __all__ = [
 GRACE = timedelta(hours=1)
 """How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
 SUSPENDED = "Suspended"
-AT_ONCE = 4
-"""Runs that are woken together: each begins with a process and much to ask of the server. When 16 did, one on SQLite
-answered 503, and their worker gave two of them up."""
-BEGIN_WITHIN = 60.0
-"""Seconds; then there is no worker for them, or it is busy, and the others wait no longer."""
 
 
 def why_not_suspend(provider: Provider) -> str | None:
@@ -110,24 +103,8 @@ def suspended_of(flow_name: str) -> list[FlowRun]:
 
 
 def wake(run_ids: Sequence[UUID]) -> list[UUID]:
-    """Wake suspended runs, a few at a time, the next when these have begun; returns those that this call has woken."""
-    woken: list[UUID] = []
-    for at in range(0, len(run_ids), AT_ONCE):
-        _wait_until_begun(woken[-AT_ONCE:])
-        woken += [run_id for run_id in run_ids[at : at + AT_ONCE] if resume(run_id)]
-    return woken
-
-
-def _wait_until_begun(run_ids: list[UUID]) -> None:
-    """Until none of the runs is yet to begin, or a minute has gone by."""
-    unbegun = FlowRunFilter(
-        id=FlowRunFilterId(any_=run_ids),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
-    )
-    deadline = time.monotonic() + BEGIN_WITHIN
-    with get_client(sync_client=True) as client:
-        while run_ids and client.read_flow_runs(flow_run_filter=unbegun) and time.monotonic() < deadline:
-            time.sleep(1)
+    """Wake suspended runs, a few at a time; returns those that this call has woken."""
+    return start_by_and_by(run_ids, resume)
 
 
 def resume(run_id: UUID) -> bool:

@@ -1,0 +1,38 @@
+"""Starting many runs without more of them at once than a server bears."""
+
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
+
+__all__ = ["start_by_and_by"]
+
+AT_ONCE = 4
+"""Runs that are started together: each begins with a process and much to ask of the server. When 16 did, one on SQLite
+answered 503, and their worker gave two of them up."""
+BEGIN_WITHIN = 60.0
+"""Seconds; then there is no worker for them, or it is busy, and the others wait no longer."""
+
+
+def start_by_and_by(run_ids: Sequence[UUID], start: Callable[[UUID], bool]) -> list[UUID]:
+    """Start runs, a few at a time, the next when these have begun; returns those that `start` says it has started."""
+    started: list[UUID] = []
+    for at in range(0, len(run_ids), AT_ONCE):
+        _wait_until_begun(started[-AT_ONCE:])
+        started += [run_id for run_id in run_ids[at : at + AT_ONCE] if start(run_id)]
+    return started
+
+
+def _wait_until_begun(run_ids: list[UUID]) -> None:
+    """Until none of the runs is yet to begin, or a minute has gone by."""
+    unbegun = FlowRunFilter(
+        id=FlowRunFilterId(any_=run_ids),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
+    )
+    deadline = time.monotonic() + BEGIN_WITHIN
+    with get_client(sync_client=True) as client:
+        while run_ids and client.read_flow_runs(flow_run_filter=unbegun) and time.monotonic() < deadline:
+            time.sleep(1)
