@@ -87,11 +87,6 @@ class Installation:
         done = self.prefect("deployment", "run", "collect-batches/every-2-minutes", "--watch")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def mark_crashed(self, run_id: str) -> None:
-        """Say of a run that its process is gone; Prefect does not notice when its worker is gone as well."""
-        lost = {"type": "CRASHED", "message": "its process and its worker were killed"}
-        self.api(f"flow_runs/{run_id}/set_state", state=lost, force=True)
-
     def batches(self) -> list[Any]:
         """The provider's batches."""
         key = {"Authorization": f"Bearer {self.env['OPENAI_API_KEY']}"}
