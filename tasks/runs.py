@@ -56,7 +56,7 @@ def once_a_run(look: Callable[[Unpack[Ts]], T]) -> Callable[[Unpack[Ts]], T]:
 
 
 def runs_of(flow_names: Sequence[str], wanted: FlowRunFilter) -> list[FlowRun]:
-    """All runs of these flows that the filter wants, the newest first."""
+    """All runs of these flows that the filter wants, in no order that means anything."""
     flows = FlowFilter(name=FlowFilterName(any_=list(flow_names)))
     runs: list[FlowRun] = []
     with get_client(sync_client=True) as client:
