@@ -4,7 +4,7 @@
 
 Invariant: the runs are real ones (Prefect server, worker, simulator, each a process of its own), and they are counted
 only when all of them wait at once. Then everything but the server and the provider is killed at the same moment, and a
-worker is started again; the collector finds the runs (with heartbeats of 30 s, after two minutes). Exit code 1 unless
+worker is started again; the collector finds the runs (with heartbeats of 120 s, after eight minutes). Exit code 1 unless
 every run completes, with one batch each and nothing bought twice.
 """
 
@@ -79,7 +79,7 @@ def installation_on(database: str, batch_seconds: float) -> Iterator[Installatio
         sys.exit(reason)
     server = postgres() if database == "postgres" else nullcontext("")
     with tempfile.TemporaryDirectory(prefix="pressrun-waiting-") as folder, server as address:
-        settings = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "true", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+        settings = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "true", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "120"}
         if address:
             settings["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = address
         with served_by_simulator(Path(folder), batch_seconds=batch_seconds, **settings) as installation:

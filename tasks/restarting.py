@@ -33,6 +33,8 @@ SILENT = "Its process is gone"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED = 4
 """Heartbeats that must be missing; Prefect's server may lose events when it is busy."""
+AT_LEAST = timedelta(minutes=8)
+"""Time in which the collector itself, every two minutes, is heard of in both halves, even when one of its turns is late."""
 LATELY = timedelta(hours=1)
 MOST = 5
 """Times that a run may crash so; then it is neither a busy server nor a worker that was ended."""
@@ -76,7 +78,8 @@ def mark_silent(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
     running = [run for run in runs_of(flow_names, FlowRunFilter(state=_is(StateType.RUNNING))) if run.deployment_id]
     if not seconds or not running:
         return []
-    begin, middle = now - timedelta(seconds=MISSED * seconds), now - timedelta(seconds=MISSED * seconds / 2)
+    silence = max(timedelta(seconds=MISSED * seconds), AT_LEAST)
+    begin, middle = now - silence, now - silence / 2
     with get_client(sync_client=True) as client:
         if not (_heard(client, begin, middle) and _heard(client, middle, now)):
             return []

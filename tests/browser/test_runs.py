@@ -106,7 +106,9 @@ def submit_and_wait(page: Page, installation: Installation) -> None:
 
 def runs(installation: Installation) -> list[dict[str, Any]]:
     """The runs that exist, newest first."""
-    answer = httpx2.post(f"{installation.env['PREFECT_API_URL']}/flow_runs/filter", json={"sort": "EXPECTED_START_TIME_DESC"})
+    answer = httpx2.post(
+        f"{installation.env['PREFECT_API_URL']}/flow_runs/filter", json={"sort": "EXPECTED_START_TIME_DESC"}
+    )
     found: list[dict[str, Any]] = answer.json()
     return found
 
