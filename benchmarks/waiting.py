@@ -4,8 +4,8 @@
 
 Invariant: the runs are real ones (Prefect server, worker, simulator, each a process of its own), and they are counted
 only when all of them wait at once. Then everything but the server and the provider is killed at the same moment, and a
-worker is started again; the collector finds the runs (with heartbeats of 120 s, after eight minutes). Exit code 1 unless
-every run completes, with one batch each and nothing bought twice.
+worker is started again; the collector finds the runs (with heartbeats of 120 s, after eight minutes). Exit code 1
+unless every run completes, with one batch each and nothing bought twice.
 """
 
 import json

@@ -34,7 +34,7 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED = 4
 """Heartbeats that must be missing; Prefect's server may lose events when it is busy."""
 AT_LEAST = timedelta(minutes=8)
-"""Time in which the collector itself, every two minutes, is heard of in both halves, even when one of its turns is late."""
+"""In both halves of it the collector itself, every two minutes, is heard of, even when one of its turns is late."""
 LATELY = timedelta(hours=1)
 MOST = 5
 """Times that a run may crash so; then it is neither a busy server nor a worker that was ended."""
