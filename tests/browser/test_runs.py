@@ -14,7 +14,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx2
 import pytest
 
 from pressrun.costs.months import month_before, month_key
@@ -106,10 +105,7 @@ def submit_and_wait(page: Page, installation: Installation) -> None:
 
 def runs(installation: Installation) -> list[dict[str, Any]]:
     """The runs that exist, newest first."""
-    answer = httpx2.post(
-        f"{installation.env['PREFECT_API_URL']}/flow_runs/filter", json={"sort": "EXPECTED_START_TIME_DESC"}
-    )
-    found: list[dict[str, Any]] = answer.json()
+    found: list[dict[str, Any]] = installation.api("flow_runs/filter", sort="EXPECTED_START_TIME_DESC")
     return found
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
+from tests.live.watching import history
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -38,10 +38,7 @@ def state(installation: Installation, slug: str) -> str:
 
 def questions(installation: Installation, slug: str) -> int:
     """How often a run has been suspended."""
-    states = httpx2.get(
-        f"{installation.env['PREFECT_API_URL']}/flow_run_states/", params={"flow_run_id": installation.run(slug)["id"]}
-    ).json()
-    return sum(one["name"] == "Suspended" for one in states)
+    return history(installation, installation.run(slug)).count("Suspended")
 
 
 def previews(installation: Installation, slug: str) -> list[Path]:
@@ -61,9 +58,7 @@ def test_an_edited_approval_by_the_api_changes_the_site_and_is_in_the_manifest(i
     start(installation, "edited")
     run_id = installation.run("edited")["id"]
     decision = {"decision": "approve", "by": "Ines", "tagline": "Bread that waits for nobody"}
-    answer = httpx2.post(
-        f"{installation.env['PREFECT_API_URL']}/flow_runs/{run_id}/resume", json={"run_input": decision}
-    ).json()
+    answer = installation.api(f"flow_runs/{run_id}/resume", run_input=decision)
     assert answer["status"] == "ACCEPT"
     until(lambda: state(installation, "edited") == "Completed")
     [decided] = manifest(installation, "edited")["decisions"]
@@ -186,8 +181,6 @@ def test_what_nobody_decides_in_time_fails_or_goes_on_as_was_ordered(installatio
 def test_a_decision_that_is_left_out_is_refused_and_the_run_still_waits(installation: Installation) -> None:
     start(installation, "undecided")
     run_id = installation.run("undecided")["id"]
-    answer = httpx2.post(
-        f"{installation.env['PREFECT_API_URL']}/flow_runs/{run_id}/resume", json={"run_input": {"by": "Jo"}}
-    ).json()
+    answer = installation.api(f"flow_runs/{run_id}/resume", run_input={"by": "Jo"})
     assert answer["status"] == "REJECT"
     assert state(installation, "undecided") == "Suspended"

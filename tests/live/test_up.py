@@ -55,7 +55,7 @@ class House:
         return f"http://127.0.0.1:{self.port}/api"
 
     def state_of(self, slug: str) -> str:
-        runs = httpx2.post(f"{self.api}/flow_runs/filter", json={}).json()
+        runs = httpx2.post(f"{self.api}/flow_runs/filter", json={}, timeout=300).json()
         return next((run["state_name"] for run in runs if run["name"] == f"build-site / {slug}"), "")
 
     def started(self) -> dict[str, str]:
