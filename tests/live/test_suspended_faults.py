@@ -225,7 +225,8 @@ def test_there_is_one_batch_for_each_payload_though_the_answer_to_a_creation_was
 
 def test_the_ledger_is_the_bill_but_for_the_batch_that_could_not_be_read(day: Day) -> None:
     ledger = LedgerFile(Path(day.installation.env["PRESSRUN_STATE_DIR"]) / "ledger.sqlite")
-    entered = Counter(row.cost_usd for row in ledger.rows())
+    # A line that the provider refused is in the ledger as well, for nothing.
+    entered = Counter(row.cost_usd for row in ledger.rows() if row.cost_usd)
     on_the_bill = Counter(map(billed, day.installation.provider_says("bill")))
     [lost] = day.batches["lost-files"]
     assert entered - on_the_bill == Counter()
