@@ -88,6 +88,13 @@ def test_a_brief_file_is_run_as_parameters_and_the_month_is_reported(installatio
     assert "cedar-ledger" in newest["data"]
 
 
+def test_a_forecast_is_run_by_command(installation: Installation) -> None:
+    given = json.dumps({"briefs": [brief_fields(name="West Bakery")]})
+    watched = installation.prefect("deployment", "run", "forecast-cost/on-demand", "--params", given, "--watch")
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+    assert "Plan for west-bakery" in installation.artifact("forecast-west-bakery")["data"]
+
+
 def test_what_a_person_reads_in_the_log_is_there_once(installation: Installation) -> None:
     """After `test_a_run_of_the_deployment_delivers_a_site_and_its_accounts`."""
     log = installation.prefect("flow-run", "logs", installation.run("harbour-bakery")["id"]).stdout
