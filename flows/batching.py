@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, groupby
 
 from flows.desk import Desk, Sending, Work
+from flows.harvesting import collect, record_of
 from flows.jobs import Job, MergedBatch, Own, cut, over_cap, withdraw
 from flows.leftovers import failed, fate
 from pressrun.calls import Answer, Call, Route
 from pressrun.errors import BatchRejected
-from pressrun.manifest import BatchRecord
 from pressrun.progress import CallDone, tell
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, admitted, refusal_pause
 from pressrun.settings import current_settings
@@ -27,14 +27,11 @@ from tasks.answers import OVER_CAP
 from tasks.batches import (
     UnderWay,
     adopt_batch,
-    collect_answers,
     delete_files,
-    is_shared,
     look_at_batches,
     submit_batch,
     wait_for_batches,
 )
-from tasks.kept import is_kept, share_of
 from tasks.logs import say
 from tasks.quoting import quoted
 from tasks.runs import paying_run
@@ -178,50 +175,12 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
     assert job.ticket is not None
     if view.is_refused and _may_go_again(job, view, batch):
         return
-    harvested = _collect(job, view, batch)
+    harvested = collect(job, view, batch)
     if batch.sending.strategy.delete_files:
         delete_files(view, batch.sending.provider)
-    batch.records.append(_record(job, view, harvested))
+    batch.records.append(record_of(job, view, harvested))
     if batch.own:
         _take(job, view, harvested, batch.own, batch)
-
-
-def _collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
-    """The answers of a batch, the own ones in the ledger; the calls of one that was refused are free again."""
-    assert job.ticket is not None
-    try:
-        harvested = _own_share(job, view, batch) or _read(job, view, batch)
-    except BatchRejected:
-        withdraw(job.shard)
-        raise
-    if batch.own:
-        _enter(harvested, view, job, batch.own)
-    return harvested
-
-
-def _read(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
-    """The whole batch, from the provider or as it was collected before; anew when some of that is gone."""
-    assert job.ticket is not None
-    asked = (view, job.ticket, quoted(job.shard), batch.sending.provider)
-    harvested = collect_answers(*asked)
-    if all(map(is_kept, harvested.answers)):
-        return harvested
-    return collect_answers.with_options(refresh_cache=True)(*asked)
-
-
-def _own_share(job: Job, view: BatchView, batch: MergedBatch) -> Harvested | None:
-    """Of a batch that a fleet has collected, what is the run's own."""
-    if batch.own is None or not is_shared(job.shard):
-        return None
-    return share_of(view.batch_id, batch.own.books.budget, batch.sending.provider)
-
-
-def _enter(harvested: Harvested, view: BatchView, job: Job, own: Own) -> None:
-    ours = [answer for answer in harvested.answers if answer.call_id in own.calls]
-    own.books.enter_all(own.calls, [answer for answer in ours if answer.error is None], own.estimates)
-    # One that was given up while it was running may still answer, and be billed.
-    if view.is_terminal:
-        own.books.settle_batch([answer.call_id for answer in ours], after=job.shard.after)
 
 
 def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
@@ -291,18 +250,3 @@ def _take(job: Job, view: BatchView, harvested: Harvested, own: Own, batch: Merg
 
 def _sleep_until(moment: datetime) -> None:
     time.sleep(max(moment - datetime.now(UTC), timedelta(0)).total_seconds())
-
-
-def _record(job: Job, view: BatchView, harvested: Harvested) -> BatchRecord:
-    assert job.ticket is not None
-    return BatchRecord(
-        id=view.batch_id,
-        endpoint=job.shard.endpoint,
-        model=job.shard.model,
-        status=view.status,
-        created_at=job.ticket.created_at,
-        after=job.shard.after,
-        sites=len(job.shard.sites),
-        discrepancies=harvested.discrepancies,
-        **harvested.account.model_dump(),
-    )

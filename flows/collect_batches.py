@@ -24,13 +24,10 @@ from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait
 from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
 from tasks.restarting import lately_crashed, mark_silent, start_again
+from tasks.runs import ORDERS, PARTS
 from tasks.waiting import wake
 
 __all__ = ["collect_batches"]
-
-STARTED_HERE = ["build-site", "build-fleet"]
-"""The flows whose runs are started again; a fleet looks after its parts itself."""
-PARTS = "build-sites"
 
 
 @flow(name="collect-batches")
@@ -39,8 +36,8 @@ def collect_batches() -> State[Any]:
 
     Batches of runs that were cancelled are cancelled too, unless another run waits for them.
 
-    Runs that nobody has answered in time go on as well, when they are to be approved then. Runs whose
-    process was killed together with its worker are started again, and those that a worker could not start.
+    Runs that nobody has answered in time go on as well, when they are to be approved then. Runs whose process was
+    killed together with its worker are started again, and those that a worker could not start.
 
     Meant for a schedule, every two minutes. Safe to run at any time and twice at once: a run is woken once.
     """
@@ -57,9 +54,10 @@ def collect_batches() -> State[Any]:
 def _start_again() -> str:
     """Runs that nobody else would start; they may be those that the last turn has woken."""
     now = datetime.now(UTC)
-    for run in mark_silent([*STARTED_HERE, PARTS], now):
+    for run in mark_silent([*ORDERS, PARTS], now):
         get_run_logger().warning("Nothing is heard of %s any more: its process is gone", run.name)
-    again = start_again(lately_crashed(STARTED_HERE, now))
+    # A fleet starts its parts again itself, and waits for them.
+    again = start_again(lately_crashed(ORDERS, now))
     return f"{len(again)} runs without a process were started again. " if again else ""
 
 

@@ -23,13 +23,11 @@ from prefect.logging.loggers import flow_run_logger
 from pressrun.cancelling import OLDEST, in_progress_of, is_shared, say_cancelled
 from pressrun.routes.batch import BatchView, cancel, look
 from pressrun.waiting import WaitingFor
-from tasks.runs import FLEET, runs_of
+from tasks.runs import FLEET, ORDERS, in_state, runs_of
 from tasks.waiting import suspended_runs
 
 __all__ = ["batches_awaited", "cancel_batches_of", "lately_cancelled"]
 
-FLOWS = ["build-site", "build-fleet"]
-"""The flows whose runs submit batches, and may be suspended until these have ended."""
 SITE = "site:"
 """Begins the tag that says which site a run makes."""
 UNDER_WAY = [StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.SCHEDULED]
@@ -39,7 +37,7 @@ UNBEGUN = ["Scheduled", "Late"]
 
 def batches_awaited() -> dict[UUID, WaitingFor]:
     """What all suspended runs wait for that wait for batches."""
-    return {run_id: waiting for name in FLOWS for run_id, waiting in suspended_runs(name).items()}
+    return {run_id: waiting for name in ORDERS for run_id, waiting in suspended_runs(name).items()}
 
 
 def lately_cancelled() -> list[FlowRun]:
@@ -47,9 +45,8 @@ def lately_cancelled() -> list[FlowRun]:
 
     Runs on the built-in simulator are left out: it ends with its run.
     """
-    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
     ended = FlowRunFilterEndTime(after_=datetime.now(UTC) - OLDEST)
-    runs = runs_of(FLOWS, FlowRunFilter(state=state, end_time=ended))
+    runs = runs_of(ORDERS, FlowRunFilter(state=in_state(StateType.CANCELLED), end_time=ended))
     return [run for run in runs if not run.parameters.get("simulate")]
 
 
@@ -92,5 +89,5 @@ def _sites_under_way(*, but_not: list[UUID]) -> set[str]:
     state = FlowRunFilterState(
         type=FlowRunFilterStateType(any_=UNDER_WAY), name=FlowRunFilterStateName(not_any_=UNBEGUN)
     )
-    others = runs_of(FLOWS, FlowRunFilter(state=state, id=FlowRunFilterId(not_any_=but_not)))
+    others = runs_of(ORDERS, FlowRunFilter(state=state, id=FlowRunFilterId(not_any_=but_not)))
     return {site for run in others if (site := _tagged(run, SITE))}

@@ -12,11 +12,10 @@ from prefect.client.schemas.filters import (
     DeploymentFilterId,
     FlowRunFilter,
     FlowRunFilterExpectedStartTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
+
+from tasks.runs import YET_TO_BEGIN, in_state
 
 __all__ = ["COLLECTOR", "collect_soon"]
 
@@ -35,7 +34,6 @@ def collect_soon(batch_id: str) -> None:
     """
     now = datetime.now(UTC)
     about_now = FlowRunFilterExpectedStartTime(after_=now - STUCK, before_=now + SOON)
-    unbegun = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING]))
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(COLLECTOR)
@@ -43,7 +41,7 @@ def collect_soon(batch_id: str) -> None:
             return
         about_to_begin = client.read_flow_runs(
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-            flow_run_filter=FlowRunFilter(state=unbegun, expected_start_time=about_now),
+            flow_run_filter=FlowRunFilter(state=in_state(*YET_TO_BEGIN), expected_start_time=about_now),
             limit=1,
         )
         if not about_to_begin:

@@ -14,7 +14,7 @@ from prefect.deployments import run_deployment
 from prefect.runtime import deployment
 
 from tasks.restarting import start_again
-from tasks.runs import FLEET, runs_of
+from tasks.runs import FLEET, PARTS, runs_of
 
 __all__ = ["runs_of_fleet", "start_part", "start_site", "wait_for_parts", "why_in_this_process"]
 
@@ -54,7 +54,7 @@ def wait_for_parts(fleet: str) -> None:
     One that has no process any more, or never got one, is started again.
     """
     while True:
-        parts = runs_of_fleet(fleet, "build-sites")
+        parts = runs_of_fleet(fleet, PARTS)
         are_over = all(run.state and run.state.is_final() for run in parts)
         if not start_again(parts) and are_over:
             return

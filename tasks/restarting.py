@@ -6,27 +6,21 @@ has not been heard of for a long time while others were. A run that ended by its
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import get_current_settings
 from prefect.states import Crashed, Scheduled
 
-from tasks.runs import runs_of
+from tasks.runs import in_state, runs_of
 from tasks.starting import start_by_and_by
 
 __all__ = ["lately_crashed", "mark_silent", "start_again"]
 
-UNBEGUN = "Failed to submit flow run to infrastructure"
+GIVEN_UP = "Failed to submit flow run to infrastructure"
 """Begins what a worker says of a run that it could not make a process for (`prefect/workers/base.py`)."""
 SILENT = "Its process is gone"
 """Begins what is said here of a run that nothing is heard of."""
@@ -43,7 +37,7 @@ MOST = 5
 def lately_crashed(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
     """The runs of these flows that have crashed within the hour."""
     return runs_of(
-        flow_names, FlowRunFilter(state=_is(StateType.CRASHED), end_time=FlowRunFilterEndTime(after_=now - LATELY))
+        flow_names, FlowRunFilter(state=in_state(StateType.CRASHED), end_time=FlowRunFilterEndTime(after_=now - LATELY))
     )
 
 
@@ -53,17 +47,17 @@ def start_again(runs: Iterable[FlowRun]) -> list[FlowRun]:
     A few at a time; any worker may take them. What they have paid for is kept.
     """
     crashed = {run.id: run for run in runs if _has_no_process(run.state)}
-    return [crashed[run_id] for run_id in start_by_and_by(list(crashed), _start_again)]
+    return [crashed[run_id] for run_id in start_by_and_by(list(crashed), lambda run_id: _start_again(crashed[run_id]))]
 
 
-def _start_again(run_id: UUID) -> bool:
+def _start_again(run: FlowRun) -> bool:
     """Schedule a run, unless it has crashed so too often, or somebody else has just started it again."""
     with get_client(sync_client=True) as client:
-        states = sorted(client.read_flow_run_states(run_id), key=lambda state: state.timestamp)
+        states = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
         if not _has_no_process(states[-1]) or sum(map(_has_no_process, states)) >= MOST:
             return False
-        client.set_flow_run_state(run_id, Scheduled(message="Started again"), force=True)
-        flow_run_logger(client.read_flow_run(run_id)).warning("Started again: %s", states[-1].message)
+        client.set_flow_run_state(run.id, Scheduled(message="Started again"), force=True)
+        flow_run_logger(run).warning("Started again: %s", states[-1].message)
     return True
 
 
@@ -75,23 +69,20 @@ def mark_silent(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
     time: it was down or asleep, or loses events.
     """
     seconds = get_current_settings().flows.heartbeat_frequency
-    running = [run for run in runs_of(flow_names, FlowRunFilter(state=_is(StateType.RUNNING))) if run.deployment_id]
-    if not seconds or not running:
+    running = runs_of(flow_names, FlowRunFilter(state=in_state(StateType.RUNNING)))
+    deployed = [run for run in running if run.deployment_id]
+    if not seconds or not deployed:
         return []
     silence = max(timedelta(seconds=MISSED * seconds), AT_LEAST)
     begin, middle = now - silence, now - silence / 2
     with get_client(sync_client=True) as client:
         if not (_heard(client, begin, middle) and _heard(client, middle, now)):
             return []
-        silent = [run for run in running if _is_silent(run, begin, now, client)]
+        silent = [run for run in deployed if _is_silent(run, begin, now, client)]
         for run in silent:
             message = f"{SILENT}: nothing was heard of it since {begin:%H:%M:%S} UTC or longer"
             client.set_flow_run_state(run.id, Crashed(message=message), force=True)
     return silent
-
-
-def _is(kind: StateType) -> FlowRunFilterState:
-    return FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind]))
 
 
 def _is_silent(run: FlowRun, begin: datetime, now: datetime, client: SyncPrefectClient) -> bool:
@@ -113,4 +104,4 @@ def _heard(client: SyncPrefectClient, since: datetime, until: datetime, run: Flo
 
 
 def _has_no_process(state: State | None) -> bool:
-    return bool(state and state.is_crashed() and (state.message or "").startswith((UNBEGUN, SILENT)))
+    return bool(state and state.is_crashed() and (state.message or "").startswith((GIVEN_UP, SILENT)))

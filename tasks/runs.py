@@ -9,18 +9,41 @@ from functools import lru_cache, wraps
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import TagsContext
 from prefect.runtime import flow_run
 
-__all__ = ["FLEET", "fleet_id", "once_a_run", "paying_run", "runs_of", "untagged_tasks"]
+__all__ = [
+    "FLEET",
+    "ORDERS",
+    "PARTS",
+    "YET_TO_BEGIN",
+    "fleet_id",
+    "in_state",
+    "once_a_run",
+    "paying_run",
+    "runs_of",
+    "untagged_tasks",
+]
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
+YET_TO_BEGIN = (StateType.SCHEDULED, StateType.PENDING)
+"""A run in one of these has no process yet."""
 PAGE = 200
 """Runs that Prefect gives at once, at most."""
+ORDERS = ["build-site", "build-fleet"]
+"""The flows that people start to have sites made: their runs submit batches, and may be suspended until these end."""
+PARTS = "build-sites"
+"""The flow whose runs build some of a fleet's sites, each on a worker."""
 FLEET = "fleet:"
 """Begins the tag that the runs of a fleet's sites carry, which ends with the fleet's flow run id."""
 
@@ -38,6 +61,11 @@ def paying_run() -> str:
 def untagged_tasks() -> AbstractContextManager[object]:
     """Keeps the tags of a run from its tasks: before each task Prefect asks its server for a slot of every tag."""
     return TagsContext(current_tags=set())
+
+
+def in_state(*kinds: StateType) -> FlowRunFilterState:
+    """Of runs: those that are in a state of one of these kinds."""
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(kinds)))
 
 
 def once_a_run(look: Callable[[Unpack[Ts]], T]) -> Callable[[Unpack[Ts]], T]:

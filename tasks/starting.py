@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from tasks.runs import YET_TO_BEGIN, in_state
 
 __all__ = ["start_by_and_by"]
 
@@ -30,7 +31,7 @@ def _wait_until_begun(run_ids: list[UUID]) -> None:
     """Until none of the runs is yet to begin, or a minute has gone by."""
     unbegun = FlowRunFilter(
         id=FlowRunFilterId(any_=run_ids),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
+        state=in_state(*YET_TO_BEGIN),
     )
     deadline = time.monotonic() + BEGIN_WITHIN
     with get_client(sync_client=True) as client:

@@ -9,10 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-)
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError
@@ -104,10 +101,10 @@ def suspended_of(flow_name: str) -> list[FlowRun]:
 
 def wake(run_ids: Sequence[UUID]) -> list[UUID]:
     """Wake suspended runs, a few at a time; returns those that this call has woken."""
-    return start_by_and_by(run_ids, resume)
+    return start_by_and_by(run_ids, _resume)
 
 
-def resume(run_id: UUID) -> bool:
+def _resume(run_id: UUID) -> bool:
     """Wake a suspended run; False when it is no longer suspended (somebody else was faster) or it is too late."""
     try:
         resume_flow_run(run_id)

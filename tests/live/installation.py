@@ -104,13 +104,15 @@ class Installation:
 
     def api(self, path: str, **fields: Any) -> Any:
         """What Prefect's API answers to a POST; asked again while SQLite is locked (503), as Prefect's client does."""
-        for _ in range(20):
-            answer = httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=300)
-            if answer.status_code != 503:
-                break
-            time.sleep(3)
-        assert answer.is_success, answer.text
-        return answer.json()
+        answers: list[httpx2.Response] = []
+
+        def is_answered() -> bool:
+            answers.append(httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=300))
+            return answers[-1].status_code != 503
+
+        until(is_answered, pause=3)
+        assert answers[-1].is_success, answers[-1].text
+        return answers[-1].json()
 
     def runs(self) -> list[Any]:
         """The sites' runs; a run gets its name when it starts."""
