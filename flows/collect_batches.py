@@ -58,7 +58,7 @@ def _start_again() -> str:
         get_run_logger().warning("Nothing is heard of %s any more: its process is gone", run.name)
     # A fleet starts its parts again itself, and waits for them.
     again = start_again(lately_crashed(ORDERS, now))
-    return f"{len(again)} runs without a process were started again. " if again else ""
+    return f"Runs without a process that were started again: {len(again)}. " if again else ""
 
 
 def _approve_unanswered() -> str:
