@@ -66,7 +66,8 @@ def _by_batch_instead(plan: Plan, line: LineForecast) -> Advice | None:
     step, model = line.line.step, line.line.model
     if line.line.route is Route.BATCH:
         return None
-    title = STEPS[step].title
+    # In quotes, with its word: "10 images" is a step's title, not their number.
+    title = f'Step "{STEPS[step].title}"'
     if Tier.BATCH not in line.usd_by_tier:
         # Half of it is what a model with a batch price would save; it is not promised, so it is not summed.
         return Advice(line.usd / 2, f"{title} cannot go by batch with {model}; a model that can costs half.")

@@ -36,7 +36,7 @@ def a_plan(*, lessons: Lessons | None = None, image_model: str = "gpt-image-2.5-
 
 def test_while_images_go_in_real_time_their_batch_is_the_first_thing_that_is_advised() -> None:
     first, *_ = advice(a_plan())
-    assert "10 images by batch would save $0.31" in first.text
+    assert 'Step "10 images" by batch would save $0.31' in first.text
     assert "`images: always_batch`" in first.text
 
 
