@@ -1,6 +1,7 @@
 """Prefect alone, for comparison: `SITES TASKS` on the command line, the server by environment.
 
-As many subflows as sites, each with so many persisted tasks that do nothing; prints the CPU seconds of a subflow.
+As many subflows as sites, each with so many persisted tasks that do nothing, half of them in threads, as a site's
+images are; prints the CPU seconds of a subflow.
 """
 
 import sys
@@ -18,7 +19,10 @@ def nothing(number: float) -> dict[str, Any]:
 @flow(result_serializer="json")
 def a_site(tasks: int) -> None:
     began = time.time()
-    for number in range(tasks):
+    in_threads = [nothing.submit(began + number) for number in range(tasks // 2)]
+    for future in in_threads:
+        future.result()
+    for number in range(tasks // 2, tasks):
         nothing(began + number)
 
 
