@@ -19,7 +19,6 @@ from pressrun.plan import Plan
 from pressrun.prices import Tier
 from pressrun.steps import CONFIG, STEPS
 from pressrun.strategy import StepRoute
-from pressrun.tokens import TOKENIZER
 
 __all__ = [
     "Advice",
@@ -129,7 +128,7 @@ def say_basis(forecast: Forecast) -> str:
     if forecast.is_learned:
         runs = min(line.line.runs for line in forecast.lines)
         return f"learned from {runs} past {'run' if runs == 1 else 'runs'}"
-    return f"token counts are estimates by {TOKENIZER}; past runs will teach them"
+    return "token counts are estimates; past runs will correct them"
 
 
 def say_year(plans: Sequence[Plan], sites: int) -> str:

@@ -74,8 +74,8 @@ def test_everything_imported_is_declared() -> None:
         for root in roots
         if not declared & {canonicalize_name(distribution) for distribution in distributions.get(root, [])}
     }
-    # pydantic-core is released in step with pydantic; bpe-openai is an extra, and the program does without.
-    assert undeclared <= {"pydantic_core", "bpe_openai"}
+    # pydantic-core is released in step with pydantic.
+    assert undeclared <= {"pydantic_core"}
 
 
 @pytest.mark.parametrize("requirement", EVERY, ids=lambda requirement: requirement.name)
