@@ -25,7 +25,7 @@ from flows.parameters import Choice, Usd, override, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
 from pressrun.bundle.remote import check_destination
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused
 from pressrun.fleet import (

@@ -27,7 +27,7 @@ from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
-from pressrun.costs import usd
+from pressrun.costs.money import usd
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed, Stopped
 from pressrun.gates import OnTimeout

@@ -15,9 +15,8 @@ from pydantic import SecretStr
 from pressrun.calls import Frozen
 from pressrun.errors import BadBrief, ProviderUnfit, UnknownPrice
 from pressrun.models import check_models, model_info, model_table, shutdown
-from pressrun.plan import price_table
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, known_tiers, unit_prices
+from pressrun.prices import PriceTable, Tier, known_tiers, price_table, unit_prices
 from pressrun.routes.provider import ModelList, Provider, check_batches, list_models, open_client
 from pressrun.settings import Settings
 

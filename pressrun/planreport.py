@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pressrun.calls import Route, StepName
-from pressrun.costs import Forecast, ForecastLine, LineForecast, percent, usd
-from pressrun.costs.money import share
+from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast
+from pressrun.costs.money import percent, share, usd
 from pressrun.durations import say_duration
 from pressrun.plan import Plan
 from pressrun.prices import Tier

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 
 from pressrun.briefs import load_briefs
-from pressrun.costs import usd
+from pressrun.cli.plan_table import plan_table
+from pressrun.costs.money import usd
 from pressrun.plan import Plan, make_plan, past_lessons
 from pressrun.planreport import advice, plans_csv, plans_json, say_basis, say_finish, say_year
-from pressrun.screen import plan_table
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 

@@ -9,10 +9,10 @@ from datetime import datetime
 
 import humanize
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pressrun.cli.text import counted, plain
 from pressrun.routes.cleaning import Cleaning
 from pressrun.routes.records import BatchListing, BatchRecord, FileRecord
 
@@ -25,34 +25,15 @@ __all__ = [
     "batch_sheet",
     "batch_table",
     "before_cancelling",
-    "counted",
-    "plain",
     "removal_table",
-    "wide_console",
 ]
 
-PIPE_WIDTH = 160
-"""Columns where there is no terminal: no id is broken in two there."""
 FEW = 4
 """Sites that are named where there is little room."""
 CANCELLING = (
     "Lines that are answered by then are kept and charged; the next run of the same brief collects them and asks only "
     "for the rest. Cancelling can take ten minutes."
 )
-
-
-def wide_console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=max(PIPE_WIDTH, console.width))
-
-
-def plain(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
-
-
-def counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def amount(files: Iterable[FileRecord]) -> str:

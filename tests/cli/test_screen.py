@@ -5,12 +5,13 @@ from io import StringIO
 from rich.console import Console
 
 from pressrun.calls import Call, MissingItem, Route, StepName
-from pressrun.costs import usd
+from pressrun.cli.plan_table import plan_table
+from pressrun.cli.screen import Screen, summary
+from pressrun.costs.money import usd
 from pressrun.links import links_to
 from pressrun.plan import make_plan
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
-from pressrun.screen import Screen, plan_table, summary
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy
 from tests.builders import a_brief

@@ -22,18 +22,18 @@ from rich.markup import escape
 from pressrun.brief import SiteBrief
 from pressrun.briefs import load_briefs
 from pressrun.calls import Answer, Call
-from pressrun.costs import Origin, ledger_row
+from pressrun.cli.exit_codes import COMPLETE, INCOMPLETE, REFUSED
+from pressrun.cli.screen import Screen, summary
+from pressrun.costs.ledger import Origin, ledger_row
 from pressrun.durations import parse_duration
-from pressrun.plan import price_table
+from pressrun.prices import price_table
 from pressrun.progress import listening
 from pressrun.result import BuildResult
-from pressrun.screen import Screen, summary
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
-__all__ = ["COMPLETE", "INCOMPLETE", "REFUSED", "STOPPED", "build"]
+__all__ = ["build"]
 
-COMPLETE, INCOMPLETE, REFUSED = 0, 1, 2
 STOPPED = (
     "\nStopped. Every answer that was paid for is kept, and a batch goes on at the provider: "
     "the same command takes up from here."

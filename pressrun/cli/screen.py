@@ -16,16 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pressrun.calls import Answer, Call, Route, StepName
-from pressrun.costs import usd
-from pressrun.plan import Plan
-from pressrun.planreport import say_calls
-from pressrun.prices import Tier
+from pressrun.costs.money import usd
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
 from pressrun.steps import STEPS
 from pressrun.strategy import StepRoute
 
-__all__ = ["Screen", "plan_table", "summary"]
+__all__ = ["Screen", "summary"]
 
 STARTING = "starting Prefect (the very first start takes some seconds longer)"
 
@@ -166,35 +163,6 @@ def _say_batch(seen: BatchSeen) -> str:
     wait = f"; real time in {humanize.naturaldelta(left)} at the latest" if left.total_seconds() > 60 else ""
     is_running = seen.status in ("validating", "in_progress", "finalizing")
     return f"{seen.status}{counts}{failed}{pace}{wait if is_running else ''}"
-
-
-def plan_table(plan: Plan) -> Table:
-    """The forecast of one site: each step's route, and what it costs there and on every other."""
-    table = Table(
-        title=plan.order.brief.slug,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        header_style="dim",
-    )
-    for name in ("step", "calls", "route", "forecast", "real time", "flex", "batch"):
-        table.add_column(name, justify="left" if name in ("step", "route") else "right", no_wrap=True)
-    for line in plan.forecast.lines:
-        step = line.line.step
-        tiers = [line.usd_by_tier.get(tier) for tier in (Tier.STANDARD, Tier.FLEX, Tier.BATCH)]
-        table.add_row(
-            STEPS[step].title,
-            say_calls(line.line),
-            plan.route(step),
-            usd(line.usd),
-            *(usd(amount) if amount is not None else "-" for amount in tiers),
-        )
-    table.add_section()
-    forecast = plan.forecast
-    table.add_row("total", "", "", usd(forecast.total), usd(forecast.realtime_total))
-    return table
 
 
 def summary(result: BuildResult) -> Panel:
