@@ -22,7 +22,7 @@ from flows.approval import APPROVE, ask_for_config, require_approval_possible
 from flows.cancelling import cancel_batches
 from flows.delivery import deliver_approved_site, deliver_site, finished_before, require_folder
 from flows.desk import Desk, Options, Work, desk_for, sending_for
-from flows.parameters import Choice, Usd, override, titled
+from flows.parameters import Choice, Usd, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.bundle.remote import check_destination
@@ -112,7 +112,7 @@ def build_site(
         strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
         poll_seconds: For experts: seconds between the first looks at a batch, above 0, at most 600; later pauses grow.
     """
-    chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
+    chosen = (strategy or BatchStrategy()).with_choices(preference, max_wait_time)
     options = Options(
         max_cost_usd=max_cost_usd,
         simulate=simulate,

@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pressrun.cli.prefect_server import prefect_server
+from pressrun.settings import Settings
+
 __all__ = ["approve"]
 
 
@@ -19,9 +22,10 @@ def approve(
     """Decide on the configuration or the finished site that a suspended run asks about; without an option: approve."""
     if again and stop:
         raise typer.BadParameter("either another version or an end", param_hint="--again, --stop")
-    from flows.approval import APPROVE, NEW_VERSION, STOP
-    from flows.deciding import decide
+    with prefect_server(Settings()):
+        from flows.approval import APPROVE, NEW_VERSION, STOP
+        from flows.deciding import decide
 
-    decision = STOP if stop else NEW_VERSION if again else APPROVE
-    told = decide(run, {"decision": decision, "notes": again, "by": by})
+        decision = STOP if stop else NEW_VERSION if again else APPROVE
+        told = decide(run, {"decision": decision, "notes": again, "by": by})
     Console().print(told, highlight=False, markup=False, soft_wrap=True)

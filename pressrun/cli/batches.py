@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from pressrun.cli import batches_screen as screen
 from pressrun.cli.exit_codes import COMPLETE, INCOMPLETE, REFUSED
+from pressrun.cli.prefect_server import prefect_server
 from pressrun.cli.text import counted, plain, wide_console
 from pressrun.durations import parse_duration
 from pressrun.errors import PressrunError, ProviderUnfit, Refused
@@ -213,9 +214,10 @@ def _confirm(question: str, *, yes: bool) -> None:
 @app.command()
 def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Take a batch that is at the provider into this installation: the next run of its brief pays nothing for it."""
-    from flows.adopt_batch import adopt_batch
+    with prefect_server(Settings()):
+        from flows.adopt_batch import adopt_batch
 
-    state: Any = adopt_batch(batch, return_state=True)
+        state: Any = adopt_batch(batch, return_state=True)
     refused = state.name == "Refused"
     word = "[bold red]Refused.[/]" if refused else "" if state.is_completed() else "[bold red]Failed.[/]"
     Console(stderr=not state.is_completed()).print(

@@ -33,9 +33,7 @@ def forecast(
 ) -> None:
     """Show each step under every route, the plan chosen and what it saves; spends nothing and needs no key."""
     settings, now = Settings(), datetime.now(UTC)
-    chosen = load_strategy(strategy) if strategy else BatchStrategy()
-    if prefer:
-        chosen = chosen.model_copy(update={"preference": prefer})
+    chosen = (load_strategy(strategy) if strategy else BatchStrategy()).with_choices(prefer, None)
     lessons = past_lessons(settings, now, simulate=simulate)
     plans = [make_plan(brief, chosen, settings, now, lessons) for brief in load_briefs(briefs)]
     yearly = sites or settings.sites_per_year

@@ -90,6 +90,30 @@ def test_a_forecast_needs_no_key_and_shows_route_and_reason() -> None:
     assert "100 such sites a year" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "environment", "reason"),
+    [
+        (["--max-cost", "0.01"], {}, "above the cap of $0.01"),
+        ([], {"PRESSRUN_IMAGE_MODEL": "gpt-image-1"}, "shut down"),
+        ([], {"PRESSRUN_TEXT_MODEL": "unheard-of"}, "unheard-of"),
+        (["--out", "nowhere://sites"], {}, "no storage by the name of nowhere://"),
+        ([], {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
+    ],
+    ids=["above the cap", "retired model", "no price", "no such destination", "no provider"],
+)
+def test_what_can_be_refused_is_refused_before_prefect_is_imported(
+    tmp_path: Path, options: list[str], environment: dict[str, str], reason: str
+) -> None:
+    given = {"PRESSRUN_STATE_DIR": str(tmp_path), "PRESSRUN_REALTIME_RETRIES": "0", "PYTHONPROFILEIMPORTTIME": "1"}
+    ended = pressrun("build", str(EXAMPLES / "harbour-bakery.yaml"), *options, **given, **environment)
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert ended.returncode == 2
+    assert reason in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "openai" in imported
+    assert "prefect" not in imported
+
+
 def test_two_briefs_with_one_slug_are_refused(tmp_path: Path) -> None:
     brief = str(EXAMPLES / "harbour-bakery.yaml")
     ended = pressrun("build", brief, brief)
