@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import typer
 
-from pressrun.cli import app
+from pressrun.cli.main import COMMANDS as NAMES
+from pressrun.cli.main import application
 from pressrun.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,12 @@ def commands(command: Any, name: str) -> dict[str, set[str]]:
     return found
 
 
-COMMANDS = commands(typer.main.get_command(app), "pressrun")
+COMMANDS = {
+    name: options
+    for chosen in NAMES
+    for name, options in commands(typer.main.get_command(application(chosen)), "pressrun").items()
+    if name.split()[1:2] in ([], [chosen])
+}
 
 
 def snippets(page: Path) -> list[str]:
