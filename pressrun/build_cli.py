@@ -1,4 +1,4 @@
-"""`pressrun build`: one site under a live screen, or several with one merged batch for all of them.
+"""`pressrun build`: one site with a live screen, or several with one merged batch for all of them.
 
 Invariant: exit codes are 0 complete, 1 delivered but incomplete (or failed after spending began), 2 refused before
 anything was spent.
@@ -35,40 +35,42 @@ __all__ = ["COMPLETE", "INCOMPLETE", "REFUSED", "STOPPED", "build"]
 
 COMPLETE, INCOMPLETE, REFUSED = 0, 1, 2
 STOPPED = (
-    "\nStopped. Every answer that was paid for is kept, and a batch goes on at the provider: "
-    "the same command takes up from here."
+    "\nStopped. Every answer already paid for is kept, and a submitted batch keeps running at the provider. "
+    "Run the same command to continue."
 )
 
 Briefs = Annotated[
-    list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders of them.", metavar="BRIEF...")
+    list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders with briefs.", metavar="BRIEF...")
 ]
 StrategyFile = Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")]
-Prefer = Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")]
+Prefer = Annotated[Preference | None, typer.Option(help="Overrides the strategy's preference.")]
 MaxWait = Annotated[
-    str | None, typer.Option(help="How long a batch may take before the rest is done in real time: 6h.")
+    str | None, typer.Option(help="How long to wait for a batch before falling back to real time, such as 6h.")
 ]
 MaxCost = Annotated[
     str | None,
-    typer.Option(help="Cap for a site: refused if the forecast is above; no call that could break it.", metavar="USD"),
+    typer.Option(help="Cost cap per site: refuses a higher forecast and any call that could exceed it.", metavar="USD"),
 ]
 
 
 def build(
     briefs: Briefs,
     out: Annotated[
-        str, typer.Option(help="Where the bundles go, to OUT/<slug>/: a folder, or s3://, gs://, az://.", metavar="OUT")
+        str, typer.Option(help="Output location: a folder, or s3://, gs://, az://.", metavar="OUT")
     ] = "sites",
     strategy: StrategyFile = None,
     prefer: Prefer = None,
     max_wait: MaxWait = None,
     max_cost: MaxCost = None,
-    poll: Annotated[float | None, typer.Option(help="Seconds between the first looks at a batch.", min=0.01)] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator; no key, no cost.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Pay for everything again, site by site.")] = False,
+    poll: Annotated[float | None, typer.Option(help="First poll interval of a batch, in seconds.", min=0.01)] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator: no key, no cost.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ignore earlier results and pay for everything again, site by site.")
+    ] = False,
 ) -> None:
-    """Build one site for each brief; run it again to go on where it was stopped.
+    """Build one site per brief. Run it again to continue after an interruption.
 
-    Several sites share one merged batch, and those that have not changed since they were made are left as they are.
+    Several sites share one merged batch. Sites that have not changed since they were built are skipped.
     """
     sites = load_briefs(briefs)
     chosen = load_strategy(strategy) if strategy else BatchStrategy()
@@ -101,14 +103,14 @@ def _usd(text: str | None) -> Decimal | None:
     try:
         amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is not an amount such as 0.75", param_hint="--max-cost") from None
+        raise typer.BadParameter(f"{text!r} is not an amount, such as 0.75", param_hint="--max-cost") from None
     if not amount.is_finite() or amount <= 0:
-        raise typer.BadParameter("the cap must be above 0", param_hint="--max-cost")
+        raise typer.BadParameter("the cap must be greater than 0", param_hint="--max-cost")
     return amount
 
 
 def _build_one(brief: SiteBrief, options: dict[str, Any], console: Console) -> int:
-    """Run the flow for one brief under a live screen; returns the exit code."""
+    """Run the flow for one brief with a live screen; returns the exit code."""
     screen = Screen(title=f"build-site / {brief.slug}", console=console, cost=_cost_of)
     with _leaving_at_once(console), _drawn(screen, console):
         from flows.build_site import build_site
@@ -126,7 +128,7 @@ def _build_one(brief: SiteBrief, options: dict[str, Any], console: Console) -> i
 
 
 def _build_fleet(briefs: list[SiteBrief], options: dict[str, Any], console: Console) -> int:
-    """Run the flow for several briefs under one live screen; returns the exit code."""
+    """Run the flow for several briefs with one live screen; returns the exit code."""
     screen = Screen(title=f"build-fleet / {len(briefs)} sites", console=console, cost=_cost_of)
     with _leaving_at_once(console), _drawn(screen, console):
         from flows.build_fleet import build_fleet
@@ -145,10 +147,10 @@ def _build_fleet(briefs: list[SiteBrief], options: dict[str, Any], console: Cons
 
 @contextmanager
 def _leaving_at_once(console: Console) -> Iterator[None]:
-    """Ctrl-C ends a run on a temporary Prefect server at once.
+    """Make Ctrl-C end a run on a temporary Prefect server at once.
 
-    The terminal interrupts that server too, and Prefect would try for minutes to report the end of the run to it. All
-    that was paid for is persisted as it comes, so there is nothing left to save.
+    The terminal interrupts that server too, and Prefect would try for minutes to report the end of the run to it.
+    Everything paid for is persisted when it arrives, so there is nothing left to save.
     """
     if os.environ.get("PREFECT_API_URL"):
         yield
@@ -168,7 +170,7 @@ def _leaving_at_once(console: Console) -> Iterator[None]:
 
 @contextmanager
 def _drawn(screen: Screen, console: Console) -> Iterator[None]:
-    """A live screen on a terminal; on a pipe the screen prints its own lines."""
+    """A live screen on a terminal; otherwise the screen prints lines."""
     with listening(screen.see):
         if not console.is_terminal:
             yield

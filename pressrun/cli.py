@@ -1,7 +1,7 @@
-"""The command `pressrun`: thin, over the flows.
+"""The command `pressrun`: a thin layer over the flows.
 
-Invariant: a person's mistake gives a message and exit code 2, never a traceback. Exit codes: 0 complete, 1 delivered
-but incomplete (or failed after spending began), 2 refused before anything was spent.
+Invariant: a user error gives a message and exit code 2, never a traceback. Exit codes: 0 complete, 1 delivered but
+incomplete (or failed after spending began), 2 refused before anything was spent.
 """
 
 import json
@@ -26,7 +26,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="pressrun",
-    help="Content websites by language models: one merged batch, honest costs.",
+    help="Produce content websites with language models: one merged batch, honest costs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,7 +44,7 @@ app.command()(service_cli.setup)
 
 @batches_cli.app.command()
 def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Take a batch that is at the provider into this installation: the next run of its brief pays nothing for it."""
+    """Import a batch from the provider into this installation, so that the next run of its brief does not pay again."""
     from flows.adopt_batch import adopt_batch
 
     state: Any = adopt_batch(batch, return_state=True)
@@ -57,7 +57,7 @@ def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 
 def main() -> None:
-    """Entry point: our own errors become a message and exit code 2."""
+    """Entry point: Pressrun's own errors become a message and exit code 2."""
     quiet_environment()
     try:
         app()
@@ -70,23 +70,23 @@ def main() -> None:
 
 
 def quiet_environment() -> None:
-    """Before prefect is imported: no telemetry unless someone asked for it, and our own screen instead of its log.
+    """Set before prefect is imported: no telemetry by default, and our own screen instead of Prefect's console log.
 
-    The log still goes to the Prefect API, so the run can be read in the UI.
+    The log still goes to the Prefect API, so it can be read in the UI.
     """
     for name, value in {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
-        # A temporary server makes its database at the first start; Prefect itself gives up after 20 seconds.
+        # A temporary server creates its database on first start; Prefect's default timeout is 20 seconds.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     }.items():
         os.environ.setdefault(name, value)
 
 
 @app.callback(invoke_without_command=True)
-def version(show: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if show:
         Console().print(f"pressrun {__version__}", highlight=False)
         raise typer.Exit
@@ -94,16 +94,16 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def approve(
-    run: Annotated[str, typer.Argument(help="Id of the run, or the site's slug.", metavar="RUN")],
+    run: Annotated[str, typer.Argument(help="Run id or site slug.", metavar="RUN")],
     again: Annotated[
-        str, typer.Option(help="Have another version of the configuration made, by these notes.", metavar="NOTES")
+        str, typer.Option(help="Request a new version of the configuration, with these notes.", metavar="NOTES")
     ] = "",
-    stop: Annotated[bool, typer.Option("--stop", help="End the run.")] = False,
-    by: Annotated[str, typer.Option(help="Your name, for the manifest.", metavar="NAME")] = "",
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the run.")] = False,
+    by: Annotated[str, typer.Option(help="Your name, recorded in the manifest.", metavar="NAME")] = "",
 ) -> None:
-    """Decide on the configuration or the finished site that a suspended run asks about; without an option: approve."""
+    """Decide on a configuration or finished site that waits for approval. Without an option, approve it."""
     if again and stop:
-        raise typer.BadParameter("either another version or an end", param_hint="--again, --stop")
+        raise typer.BadParameter("use one or the other, not both", param_hint="--again, --stop")
     from flows.approval import APPROVE, NEW_VERSION, STOP
     from flows.deciding import decide
 
@@ -122,21 +122,23 @@ def params(brief: Annotated[Path, typer.Argument(help="Brief file (YAML or JSON)
 @app.command()
 def simulate(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
-    host: Annotated[str, typer.Option(help="127.0.0.1 keeps it on this machine.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="127.0.0.1: only this machine can connect.")] = "127.0.0.1",
     batch_seconds: Annotated[float, typer.Option(help="How long a batch takes.", min=0)] = 5.0,
-    state: Annotated[Path | None, typer.Option(help="Folder that survives a restart.", metavar="DIR")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder for files and batches, kept across restarts.", metavar="DIR")
+    ] = None,
     faults: Annotated[
-        Path | None, typer.Option(help="Fault script (YAML or JSON): what is to go wrong.", metavar="FILE")
+        Path | None, typer.Option(help="Fault script (YAML or JSON): faults to inject.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Serve an OpenAI-compatible simulator to any OpenAI client: Files, Batches, Chat, Images, Models."""
+    """Run an OpenAI-compatible simulator for any OpenAI client: Files, Batches, Chat, Images, Models."""
     from pressrun.simulator import FaultScript, serve
 
     script = load_model(faults, FaultScript) if faults else None
     Console().print(
         f"SIMULATED OpenAI at http://{host}:{port}/v1 (any key that begins with sk-). Use it with\n"
         f"  OPENAI_BASE_URL=http://{host}:{port}/v1 OPENAI_API_KEY=sk-simulated pressrun build BRIEF\n"
-        "Ctrl-C ends it.",
+        "Press Ctrl-C to stop it.",
         highlight=False,
         soft_wrap=True,
     )
@@ -146,9 +148,9 @@ def simulate(
 @app.command()
 def webhooks(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8090,
-    host: Annotated[str, typer.Option(help="127.0.0.1 keeps it behind your own HTTPS server.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="127.0.0.1 accepts only connections from your HTTPS proxy.")] = "127.0.0.1",
 ) -> None:
-    """Receive OpenAI's webhooks, so that runs that wait look at their batch as soon as it ends."""
+    """Receive OpenAI's webhooks, so that waiting runs check their batch as soon as it ends."""
     from prefect.settings import PREFECT_API_URL
 
     from pressrun.webhooks import receive
@@ -159,7 +161,7 @@ def webhooks(
 
 @app.command()
 def doctor() -> None:
-    """Check the key, the provider, Prefect, and how long each configured model will be there."""
+    """Check the key, the provider, Prefect, and how long each configured model will be available."""
     from pressrun.doctor import examine
 
     console = Console()
