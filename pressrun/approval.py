@@ -1,7 +1,7 @@
-"""What a person sees who is to approve a configuration or a finished site, and their changes to the configuration.
+"""What a reviewer sees when approving a configuration or a finished site, and the reviewer's changes.
 
-Invariant: what was shown is what is built: only fields that were changed by hand differ, and no text of a model or a
-client means anything but itself in the Markdown.
+Invariant: what was shown is what is built: only fields that were edited by hand differ, and text of a model or a client
+is always escaped in the Markdown.
 """
 
 import base64
@@ -18,14 +18,14 @@ from pressrun.steps.config import ImagePlan, Page, Palette, SiteConfig
 
 __all__ = ["edited", "show_config", "show_delivery"]
 
-AT_THE_END = "*The fields for your decision are below this text.*"
-"""Prefect shows them when one has scrolled past it."""
+AT_THE_END = "*Scroll down to enter your decision.*"
+"""Prefect shows the fields below this text."""
 MOST_WARNINGS = 20
-"""What is more than that is read in the preview."""
+"""Further warnings are in the preview."""
 
 
 def edited(config: SiteConfig, changes: Mapping[str, str]) -> tuple[SiteConfig, list[str]]:
-    """The configuration with the changes, and the names of what was changed; an empty text changes nothing."""
+    """The configuration with the changes, and the names of the changed fields; an empty text changes nothing."""
     changed = {name: text for name, text in changes.items() if text and text != getattr(config, name)}
     return config.model_copy(update=changed), list(changed)
 
@@ -33,7 +33,8 @@ def edited(config: SiteConfig, changes: Mapping[str, str]) -> tuple[SiteConfig, 
 def show_config(config: SiteConfig, version: int) -> str:
     """The configuration as Markdown for Prefect's form."""
     parts = [
-        f"# {as_markdown(config.site_name)}: build it like this?" + (f" (version {version})" if version > 1 else ""),
+        f"# {as_markdown(config.site_name)}: approve this configuration?"
+        + (f" (version {version})" if version > 1 else ""),
         AT_THE_END,
         f"**{as_markdown(config.tagline)}**\n\n{as_markdown(config.description)}",
         f"*Voice:* {as_markdown(config.voice)}",
@@ -50,9 +51,9 @@ def show_config(config: SiteConfig, version: int) -> str:
 
 
 def show_delivery(site: Site, report: CostReport, preview: str) -> str:
-    """A finished site as Markdown for Prefect's form; `preview` is the address or the path of its preview page."""
+    """A finished site as Markdown for Prefect's form; `preview` is the URL or path of its preview page."""
     parts = [
-        f"# {as_markdown(site.brief.name)}: deliver it?",
+        f"# {as_markdown(site.brief.name)}: deliver this site?",
         AT_THE_END,
         f"**{SIMULATED}** {SIMULATED_NOTE}" if site.simulated else "",
         f"**Preview:** {_place(preview)}",
@@ -77,7 +78,7 @@ def _made(site: Site) -> str:
         "SEO meta": (len(site.seo), len(config.pages)),
     }
     lines = [f"| {name} | {made} of {ordered} |" for name, (made, ordered) in rows.items()]
-    return "\n".join(["| | made |", "| --- | ---: |", *lines])
+    return "\n".join(["| | Generated |", "| --- | ---: |", *lines])
 
 
 def _missing(item: MissingItem) -> str:
@@ -86,13 +87,13 @@ def _missing(item: MissingItem) -> str:
 
 def _cost(report: CostReport) -> str:
     earlier = f", of which earlier runs paid {usd(report.reused)}" if report.reused else ""
-    return f"**{usd(report.total)}**{earlier}. The same in real time: {usd(report.realtime_total)}."
+    return f"**{usd(report.total)}**{earlier}. Real-time cost: {usd(report.realtime_total)}."
 
 
 def _warnings(warnings: Sequence[str]) -> str:
     more = len(warnings) - MOST_WARNINGS
     lines = [f"- {as_markdown(warning)}" for warning in warnings[:MOST_WARNINGS]]
-    return "\n".join([*lines, *([f"- and {more} more, which the preview has"] if more > 0 else [])]) or "None."
+    return "\n".join([*lines, *([f"- and {more} more, listed in the preview"] if more > 0 else [])]) or "None."
 
 
 def _page(page: Page) -> str:
@@ -108,7 +109,7 @@ def _say_palette(palette: Palette) -> str:
 
 
 def _swatches(palette: Palette) -> str:
-    """A picture, because Prefect's page shows no styled HTML."""
+    """An image, because Prefect's UI shows no styled HTML."""
     swatches = "".join(
         f'<rect x="{16 + 112 * at}" y="16" width="96" height="48" rx="6" fill="{_colour(colour)}" stroke="#99a"/>'
         f'<text x="{64 + 112 * at}" y="84" text-anchor="middle">{name}</text>'
@@ -123,5 +124,5 @@ def _swatches(palette: Palette) -> str:
 
 
 def _colour(text: str) -> str:
-    """A model wrote it, so it is a colour only when it looks like one."""
+    """A model wrote the text, so it counts as a colour only when it has the form of one."""
     return text if re.fullmatch(r"#[0-9a-fA-F]{6}", text) else "#888888"

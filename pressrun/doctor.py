@@ -1,6 +1,6 @@
 """`pressrun doctor`: what is set up, what is not, and what will stop working soon.
 
-Invariant: it looks and never spends: listing models and batches is all it asks of a provider.
+Invariant: it never spends anything: it only lists the provider's models and batches.
 """
 
 import os
@@ -25,7 +25,7 @@ __all__ = ["Finding", "examine"]
 
 
 class Finding(Frozen):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Literal["ok", "warn", "bad"]
     subject: str
@@ -52,15 +52,15 @@ def _key(settings: Settings) -> Finding:
     return Finding(
         level="warn",
         subject="key",
-        text="OPENAI_API_KEY is not set; a Prefect Secret block named openai-api-key will be tried, or say --simulate",
+        text="OPENAI_API_KEY is not set; runs try the Prefect Secret block openai-api-key, or use --simulate",
     )
 
 
 def _provider(settings: Settings) -> tuple[list[Finding], ModelList]:
-    """What the provider is found to be, and the models that it lists (none when it was not asked or did not say)."""
+    """Findings about the provider, and the models that it lists (none when it was not asked or has no list)."""
     address = settings.openai_base_url
     if not settings.openai_api_key:
-        return [Finding(level="warn", subject="provider", text=f"{address} was not asked: no key")], ModelList()
+        return [Finding(level="warn", subject="provider", text=f"{address} was not checked: no key")], ModelList()
     key = SecretStr(settings.openai_api_key.get_secret_value())
     with open_client(Provider(base_url=address), key, settings) as client:
         quick = client.with_options(max_retries=0, timeout=10)
@@ -77,14 +77,14 @@ def _batches(client: OpenAI, address: str) -> Finding:
         check_batches(client, address)
     except ProviderUnfit as error:
         return Finding(level="warn", subject="batch", text=str(error))
-    return Finding(level="ok", subject="batch", text="/v1/batches is there")
+    return Finding(level="ok", subject="batch", text="/v1/batches is available")
 
 
 def _unlisted(models: list[str], listed: ModelList) -> list[Finding]:
     missing = [model for model in models if model not in listed.names]
     if not listed.names or not missing:
         return []
-    text = f"the provider does not list {' or '.join(missing)}; check the name, and what the key's project may use"
+    text = f"the provider does not list {' or '.join(missing)}; check the name and the project's model access"
     return [Finding(level="warn", subject="models", text=text)]
 
 
@@ -96,18 +96,18 @@ def _prefect(settings: Settings) -> Finding:
 
 
 def _model(model: str, today: date, told: Mapping[str, date]) -> Finding:
-    """How long a model will be there, and who says so."""
+    """How long a model will be available, and according to whom."""
     end = shutdown(model, told)
     by_provider = end is not None and end.by_provider
     by = "the provider's own list" if by_provider else f"our table of {model_table().as_of}"
     notices = check_models([model], today, told)
     if notices:
-        text = notices[0].text + ("" if by_provider else f" (By {by}.)")
+        text = notices[0].text + ("" if by_provider else f" (According to {by}.)")
         return Finding(level="bad" if notices[0].refused else "warn", subject=model, text=text)
-    until = f"shuts down on {end.day}, by {by}" if end else f"no shutdown date announced, by {by}"
+    until = f"shuts down on {end.day}, according to {by}" if end else f"no shutdown date, according to {by}"
     info = model_info(model)
     if info is None:
-        unknown = until if end else "whether it will shut down is not known"
+        unknown = until if end else "its shutdown date is unknown"
         return Finding(level="warn", subject=model, text=f"not in our table; {unknown}")
     return Finding(level="ok", subject=model, text=f"{until}; {'can' if info.batch else 'cannot'} be batched")
 
@@ -121,7 +121,7 @@ def _prices(settings: Settings, models: list[str], now: datetime) -> list[Findin
 
 
 def _price(model: str, now: datetime, table: PriceTable | None) -> Finding:
-    """On which tiers a model has a price, when it was read and where."""
+    """The tiers on which a model has a price, when it was read and where."""
     subject = f"prices of {model}"
     try:
         prices = unit_prices(model, Tier.STANDARD, now, table)
@@ -131,4 +131,4 @@ def _price(model: str, now: datetime, table: PriceTable | None) -> Finding:
     stale = price_notices([model], now, table)
     if stale:
         return Finding(level="warn", subject=subject, text=f"{tiers}. {stale[0]}")
-    return Finding(level="ok", subject=subject, text=f"{tiers}; read on {prices.as_of} (source: {prices.source})")
+    return Finding(level="ok", subject=subject, text=f"{tiers}; as of {prices.as_of} (source: {prices.source})")

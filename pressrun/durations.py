@@ -7,7 +7,7 @@ import humanize
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 from pytimeparse.timeparse import timeparse
 
-__all__ = ["Duration", "parse_duration", "say_duration"]
+__all__ = ["Duration", "parse_duration", "say_duration", "say_left"]
 
 WITH_UNIT = "P.|[0-9.][ _]*[A-Za-z:]"
 """What every duration contains; a Prefect server checks that much before a run exists."""
@@ -18,7 +18,7 @@ def parse_duration(value: Any) -> timedelta:
     """Read a positive duration; a bare number is refused because its unit would be a guess. Raises ValueError."""
     duration = value if isinstance(value, timedelta) else _read(value)
     if duration <= timedelta(0):
-        raise ValueError("a duration must be longer than nothing")
+        raise ValueError("a duration must be greater than 0")
     return duration
 
 
@@ -44,9 +44,15 @@ def say_duration(duration: timedelta) -> str:
     return humanize.precisedelta(duration, minimum_unit="seconds", format="%0.0f")
 
 
+def say_left(duration: timedelta) -> str:
+    """`24 h`, `35 min`; the time left, rounded."""
+    minutes = max(round(duration / timedelta(minutes=1)), 1)
+    return f"{minutes} min" if minutes < 60 else f"{round(minutes / 60)} h"
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": WITH_UNIT, "examples": ["6h", "90m", "PT6H", "6_hours"]}),
 ]
-"""A `timedelta` field that reads what people write, and is written as ISO 8601."""
+"""A `timedelta` field that parses what people write, and is serialised as ISO 8601."""

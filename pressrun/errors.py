@@ -1,21 +1,21 @@
-"""Every error that a user of Pressrun may meet.
+"""Every error that a user of Pressrun may see.
 
 PressrunError
-├── Refused            nothing was spent: the input, the plan or the provider is not fit to start
-│   ├── BadBrief         a brief or a strategy file has faults (all listed, each with its place)
-│   ├── UnknownPrice     a model has no price for the route it is to take
+├── Refused            nothing was spent: the input, the plan or the provider is not usable
+│   ├── BadBrief         a brief or a strategy file has faults (all listed, each with its location)
+│   ├── UnknownPrice     a model has no price for its route
 │   ├── OverBudget       the forecast is above the cap
 │   ├── ProviderUnfit    no key, a wrong key, no batch endpoint, a retired model
-│   └── DestinationUnfit what is made or paid for cannot be written where it is to be kept
-├── CallFailed         one request will not be answered, however often it is asked (400-class)
+│   └── DestinationUnfit bundles or results cannot be written to their destination
+├── CallFailed         one request will never be answered, however often it is sent (400-class)
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
-├── BatchLost          a batch that was submitted can no longer be watched
-├── Unreadable         the provider's answer is no JSON object; what it did is not known
-├── Stopped            a person decided that the run is to end
-├── StepFailed         what all else depends on (step 08) could not be made
-└── DeliveryFailed     the bundle was made, but could not be put where it is wanted
+├── BatchLost          a submitted batch can no longer be monitored
+├── Unreadable         the provider's response is not a JSON object; its effect is unknown
+├── Stopped            a person decided to stop the run
+├── StepFailed         a step that everything else depends on (step 08) failed
+└── DeliveryFailed     the bundle was built but could not be delivered
 
-Messages say what was wrong, what state was kept, and what to do next.
+Messages say what happened, what state was kept, and what to do next.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class PressrunError(Exception):
-    """Base of all our errors; its text is written for the person who runs Pressrun."""
+    """Base of all Pressrun errors; the text is written for the person who runs Pressrun."""
 
 
 class Refused(PressrunError):
@@ -49,7 +49,7 @@ class Refused(PressrunError):
 class BadBrief(Refused):
     """A brief or strategy file has faults.
 
-    `faults` holds one line a fault, each with its place (`file:line: field: what is wrong`).
+    `faults` has one line per fault, each with its location (`line 3: field: what is wrong`).
     """
 
     def __init__(self, source: str, faults: list[str]) -> None:
@@ -60,7 +60,7 @@ class BadBrief(Refused):
 
 
 class UnknownPrice(Refused):
-    """No price is known for a model on a route; an unknown price is never taken for 0."""
+    """No price is known for a model on a route; an unknown price is never treated as 0."""
 
 
 class OverBudget(Refused):
@@ -72,13 +72,13 @@ class ProviderUnfit(Refused):
 
 
 class DestinationUnfit(Refused):
-    """Bundles, or the results of paid work, cannot be written where they are to be kept: no driver, no right to."""
+    """Bundles, or the results of paid work, cannot be written to their destination: no driver, no permission."""
 
 
 class CallFailed(PressrunError):
-    """The provider refused one request for good.
+    """The provider refused one request permanently.
 
-    `code` is the provider's error code (or HTTP status as text) and is kept in the manifest.
+    `code` is the provider's error code (or the HTTP status as text), recorded in the manifest.
     """
 
     def __init__(self, message: str, code: str) -> None:
@@ -89,7 +89,7 @@ class CallFailed(PressrunError):
 class BatchRejected(PressrunError):
     """The provider's validation refused a batch. No line ran and none was billed.
 
-    `calls` are the ids of those that it named.
+    `calls` are the ids of the calls that it named.
     """
 
     def __init__(self, message: str, calls: Iterable[str] = ()) -> None:
@@ -98,20 +98,20 @@ class BatchRejected(PressrunError):
 
 
 class BatchLost(PressrunError):
-    """A batch cannot be watched any longer (key refused, gone, no answer); it may still run and be billed."""
+    """A batch can no longer be monitored (key refused, gone, no answer); it may still run and be billed."""
 
 
 class Unreadable(PressrunError):
-    """The provider's answer cannot be read, so whether it did what was asked is not known."""
+    """The provider's response cannot be read, so it is unknown whether the request took effect."""
 
 
 class Stopped(PressrunError):
-    """A person who was asked for approval decided that the run is to end."""
+    """A person who was asked for approval decided to stop the run."""
 
 
 class StepFailed(PressrunError):
-    """A step that everything else depends on gave no usable content."""
+    """A step that everything else depends on produced no usable content."""
 
 
 class DeliveryFailed(PressrunError):
-    """The bundle was made and could not be put where it is wanted; all that was paid for is kept."""
+    """The bundle was built but could not be delivered; everything paid for is kept."""

@@ -1,6 +1,6 @@
-"""What a fleet is told by: which sites need building, what became of each, and what it cost.
+"""The report of a fleet: which sites need building, the outcome of each, and the cost.
 
-Invariant: every site that was asked for is in the report once, with its outcome; sums are sums of ledger rows.
+Invariant: every requested site is in the report once, with its outcome; amounts are sums of ledger rows.
 """
 
 import json
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Outcome(StrEnum):
-    """What became of a site."""
+    """The outcome of a site."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
@@ -50,18 +50,18 @@ class SiteOutcome(Frozen):
     """One site of a fleet."""
 
     site: str
-    """Its slug; of a brief that could not be read, where it stands."""
+    """Its slug, or the location of a brief that could not be read."""
     outcome: Outcome
     message: str = ""
-    """Why, or where to find it."""
+    """The reason, or where to find the site."""
     forecast: Decimal | None = None
     """USD."""
 
 
 def made_from(plan: Plan, strategy: BatchStrategy, provider: str) -> str:
-    """What decides a site's content, as a hash: brief, provider, models, and the wishes of the strategy that change it.
+    """A hash of what determines a site's content: brief, provider, models, and the strategy options that affect it.
 
-    Which way the calls go does not: a bundle that was made in real time need not be made again by batch.
+    Routes do not affect it: a bundle that was built in real time need not be rebuilt by batch.
     """
     order = plan.order.model_dump_json(
         include={"brief", "text_model", "image_model", "image_quality", "asking"}, exclude={"brief": {"client"}}
@@ -71,7 +71,7 @@ def made_from(plan: Plan, strategy: BatchStrategy, provider: str) -> str:
 
 
 def is_up_to_date(out: str, slug: str, mark: str) -> bool:
-    """Whether a complete bundle is there that was made from the same; `out` is a folder or a URL."""
+    """Whether `out` (a folder or a URL) has a complete bundle built from the same input."""
     try:
         with fsspec.open(f"{out.rstrip('/')}/{slug}/manifest.json") as file:
             account = json.load(file)
@@ -81,10 +81,10 @@ def is_up_to_date(out: str, slug: str, mark: str) -> bool:
 
 
 class FleetReport(NamedTuple):
-    """What a fleet came to."""
+    """The outcome and cost of a fleet."""
 
     outcomes: list[SiteOutcome]
-    """One a site, by slug."""
+    """One per site, sorted by slug."""
     spent: Mapping[tuple[str, StepName], Sums]
     """What each site and step cost so far, whichever run paid."""
     batches: int
@@ -96,22 +96,22 @@ class FleetReport(NamedTuple):
         return together(self.spent.values())
 
     def of(self, site: str) -> Sums:
-        """What a site cost."""
+        """The cost of one site."""
         return together(sums for (name, _), sums in self.spent.items() if name == site)
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """How many sites came to what."""
+        """The number of sites by outcome."""
         return Counter(one.outcome for one in self.outcomes)
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is a complete bundle of every site, or it waits for a person."""
+        """Whether every site has a complete bundle or waits for approval."""
         return not self.counts.keys() & {Outcome.INCOMPLETE, Outcome.FAILED, Outcome.REFUSED}
 
 
 def spent_by_step(rows: Iterable[LedgerRow]) -> dict[tuple[str, StepName], Sums]:
-    """Ledger rows, added up by site and step as they come."""
+    """Ledger rows, summed by site and step as a stream."""
     spent: dict[tuple[str, StepName], Sums] = {}
     for row in rows:
         spent.setdefault((row.site, row.step), Sums()).add(row)
@@ -119,37 +119,37 @@ def spent_by_step(rows: Iterable[LedgerRow]) -> dict[tuple[str, StepName], Sums]
 
 
 def headline(report: FleetReport) -> str:
-    """One line: how many came to what, and what it cost."""
+    """One line: the number of sites by outcome, and the cost."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items())
     total = report.total
     saved = total.realtime_usd - total.usd
     return (
         f"{'SIMULATED: ' if report.simulated else ''}{len(report.outcomes)} sites: {counts}. Cost {usd(total.usd)}; "
-        f"{usd(saved)} ({percent(share(saved, total.realtime_usd))}) less than the same in real time"
+        f"{usd(saved)} ({percent(share(saved, total.realtime_usd))}) less than in real time"
     )
 
 
 def fleet_markdown(report: FleetReport) -> str:
-    """The report for a person: what wants attention first, then every site."""
+    """The report as Markdown: sites that need attention first, then every site."""
     wanting = [one for one in report.outcomes if one.outcome not in (Outcome.COMPLETE, Outcome.UNCHANGED)]
     parts = [
         "# Fleet",
         f"> **{SIMULATED}**" if report.simulated else "",
         as_markdown(headline(report)) + f". Merged batches: {report.batches}.",
-        *(["## What wants attention", *map(_say, wanting)] if wanting else []),
+        *(["## Needs attention", *map(_say, wanting)] if wanting else []),
         "## Sites",
         _table(
-            ["Site", "Outcome", "Forecast", "Cost", "In real time", "Saved"],
+            ["Site", "Outcome", "Forecast", "Cost", "Real-time cost", "Saved"],
             [*(_site(report, one) for one in report.outcomes), ["**Total**", "", "", *_money(report.total)]],
         ),
         "## Steps",
-        _table(["Step", "Calls", "Cost", "In real time", "Saved"], [_step(report, step) for step in _steps(report)]),
+        _table(["Step", "Calls", "Cost", "Real-time cost", "Saved"], [_step(report, step) for step in _steps(report)]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def fleet_rows(report: FleetReport) -> list[dict[str, Any]]:
-    """A row for each site and step, and one with the outcome for each site without cost; amounts with every digit."""
+    """A row for each site and step, and one with the outcome for each site without cost; amounts are unrounded."""
     outcomes = {one.site: one.outcome for one in report.outcomes}
     rows = [
         {

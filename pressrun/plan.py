@@ -1,7 +1,7 @@
 """`Plan`: everything that is decided about a run before its first request.
 
-Invariant: a plan that was made can be paid for: its models exist, every step has a route with a reason, and every
-model has a price on its route.
+Invariant: every plan can be priced: its models exist, every step has a route with a reason, and every model has a price
+on its route.
 """
 
 from collections import Counter
@@ -32,18 +32,18 @@ from pressrun.strategy import BatchStrategy, StepRoute
 __all__ = ["Plan", "make_plan", "model_warnings", "past_lessons"]
 
 MEMORY = timedelta(days=180)
-"""How far back past runs teach."""
+"""How far back past runs are considered."""
 
 
 class Plan(Frozen):
-    """The order, the route of every step with its reason, the forecast, and what to be warned of."""
+    """The order, the route of every step with its reason, the forecast, and warnings."""
 
     order: Order
     routes: dict[StepName, StepRoute]
     max_wait: timedelta
     forecast: Forecast
     lessons: Lessons
-    """Of past runs."""
+    """Learned from past runs."""
     price_table: PriceTable | None
     warnings: list[str]
     """Such as a model that shuts down within 90 days."""
@@ -52,7 +52,7 @@ class Plan(Frozen):
         return self.routes[step].route
 
     def realtime_route(self, step: StepName) -> Route:
-        """The route of a step's calls that are asked now, batched before or not: REALTIME or FLEX."""
+        """The route of a step's calls that are not, or no longer, batched: REALTIME or FLEX."""
         return self.routes[step].realtime
 
     @property
@@ -60,9 +60,9 @@ class Plan(Frozen):
         return any(route.route is Route.BATCH for route in self.routes.values())
 
     def expect(self, calls: Iterable[Call]) -> dict[str, CallEstimate]:
-        """What each call is expected to use and to cost, by id; nothing of a repair, which nobody foresees.
+        """The expected usage and cost of each call, by id; zero for a repair, which is never planned.
 
-        The costs of a step's calls are whole parts of its forecast, so what they add up to can be compared with it.
+        The costs of a step's calls are shares of its forecast, so their sum can be compared with it.
         """
         estimates: dict[str, CallEstimate] = {}
         numbers: Counter[StepName] = Counter()
@@ -87,7 +87,7 @@ class Plan(Frozen):
         if cap is not None and self.forecast.total > cap:
             raise OverBudget(
                 f"The forecast for {self.order.brief.slug} is {usd(self.forecast.total)}, above the cap of "
-                f"{usd(cap)}. Nothing was spent. Raise the cap, prefer cost, or order fewer images."
+                f"{usd(cap)}. Nothing was spent. Raise the cap, set the preference to cost, or order fewer images."
             )
 
 
@@ -98,9 +98,9 @@ def make_plan(
     now: datetime,
     lessons: Lessons = NO_LESSONS,
 ) -> Plan:
-    """Decide everything. Raises `ProviderUnfit` (retired model, batch impossible) or `UnknownPrice`; spends nothing.
+    """Make the plan. Raises `ProviderUnfit` (retired model, batch impossible) or `UnknownPrice`; spends nothing.
 
-    `lessons` are those of past runs.
+    `lessons` are learned from past runs.
     """
     order = Order(
         brief=brief,
@@ -113,7 +113,7 @@ def make_plan(
     warnings = model_warnings(order, now.astimezone(UTC).date())
     warnings += price_notices([order.text_model, order.image_model], now, table)
     batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
-    # Of our endpoints only Chat Completions has the tier.
+    # Of the endpoints used here, only Chat Completions offers flex.
     flexible = {Endpoint.CHAT: Tier.FLEX in known_tiers(order.text_model, now, table), Endpoint.IMAGES: False}
     routes = {}
     for step in [*PIPELINE, *([REVIEW] if strategy.review_images else [])]:
@@ -133,7 +133,7 @@ def make_plan(
 
 
 def past_lessons(settings: Settings, now: datetime, *, simulate: bool) -> Lessons:
-    """What the ledger teaches about the provider that the settings name, or about the built-in simulator."""
+    """The lessons from the ledger for the configured provider, or for the built-in simulator."""
     if not settings.ledger_file.exists():
         return NO_LESSONS
     identity = expected_identity(settings, simulate=simulate)
@@ -142,7 +142,7 @@ def past_lessons(settings: Settings, now: datetime, *, simulate: bool) -> Lesson
 
 
 def model_warnings(order: Order, today: date, told: Mapping[str, date] = MappingProxyType({})) -> list[str]:
-    """What to know of the models' shutdowns; `told` are dates that the provider itself lists.
+    """Warnings about the models' shutdowns; `told` has dates from the provider's own list.
 
     Raises `ProviderUnfit` for a model that no longer answers.
     """
@@ -154,7 +154,7 @@ def model_warnings(order: Order, today: date, told: Mapping[str, date] = Mapping
 
 
 def _batchable(model: str, now: datetime, table: PriceTable | None) -> bool:
-    """Whether a model can be asked by batch at a known price; of one that is not in our table only the price tells."""
+    """Whether a model can be batched at a known price; for a model that is not in our table, only the price counts."""
     info = model_info(model)
     return (info is None or info.batch) and Tier.BATCH in known_tiers(model, now, table)
 
@@ -162,7 +162,7 @@ def _batchable(model: str, now: datetime, table: PriceTable | None) -> bool:
 def _forecast_lines(
     order: Order, routes: dict[StepName, StepRoute], lessons: Lessons, review_images: int
 ) -> list[ForecastLine]:
-    """Real prompts, made from a configuration of the ordered size, with the steps' own expectation of the output."""
+    """Real prompts for a configuration of the ordered size, with each step's own estimate of the output."""
     config = specimen(order.brief)
     images = specimen_images(config, review_images)
     planned = order.model_copy(update={"config": config, "images": images})

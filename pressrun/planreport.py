@@ -1,6 +1,6 @@
-"""What a plan says to a person: each step under every route, the choice, what would save more, when it will be done.
+"""A plan as text: each step on every route, the chosen routes, what would save more, and when it will be done.
 
-Invariant: a figure is never alone: the forecast stands with its range and what it rests on, a saving with its baseline.
+Invariant: no figure stands alone: a forecast has its range and its basis, a saving has its baseline.
 """
 
 import csv
@@ -41,21 +41,21 @@ SAID = {Route.BATCH: "batch", Route.REALTIME: "real time", Route.FLEX: "flex"}
 """Routes as a person reads them."""
 WAYS = {Route.BATCH: "by batch", Route.REALTIME: "in real time", Route.FLEX: "at flex"}
 AT_ONCE = 8
-"""Real-time calls under way at a time."""
+"""Real-time calls in flight at a time."""
 WORTH_SAYING = Decimal("0.01")
-"""The part of a site's cost below which a saving is not named."""
+"""Savings below this share of a site's cost are not mentioned."""
 
 
 class Advice(NamedTuple):
     """Something that would make the plan cheaper."""
 
     saving: Decimal
-    """USD a site, against the plan as it is."""
+    """USD per site, compared with the current plan."""
     text: str
 
 
 def advice(plan: Plan) -> list[Advice]:
-    """What would save the most comes first; nothing below 1 % of the plan."""
+    """Largest saving first; nothing below 1 % of the plan."""
     found = [_by_batch_instead(plan, line) for line in plan.forecast.lines]
     worth = [one for one in found if one and one.saving >= WORTH_SAYING * plan.forecast.total]
     return sorted(worth, key=lambda one: one.saving, reverse=True)
@@ -65,22 +65,22 @@ def _by_batch_instead(plan: Plan, line: LineForecast) -> Advice | None:
     step, model = line.line.step, line.line.model
     if line.line.route is Route.BATCH:
         return None
-    # In quotes, with its word: "10 images" is a step's title, not their number.
+    # In quotes, after the word step: "10 images" is a step's title, not a number of images.
     title = f'Step "{STEPS[step].title}"'
     if Tier.BATCH not in line.usd_by_tier:
-        # Half of it is what a model with a batch price would save; it is not promised, so it is not summed.
-        return Advice(line.usd / 2, f"{title} cannot go by batch with {model}; a model that can costs half.")
+        # A model with a batch price would save half; this is only an estimate, so it is not added to a total.
+        return Advice(line.usd / 2, f"{title} cannot be batched with {model}; a model that can be costs half.")
     saving = line.usd - line.usd_by_tier[Tier.BATCH]
     part = percent(share(saving, plan.forecast.total))
     return Advice(
         saving,
-        f"{title} by batch would save {usd(saving)} a site ({part} of this plan): `{step}: always_batch` in the "
-        "strategy, or prefer cost.",
+        f"{title} by batch would save {usd(saving)} per site ({part} of this plan). Set `{step}: always_batch` in the "
+        "strategy, or set the preference to cost.",
     )
 
 
 def expected_duration(plan: Plan) -> timedelta | None:
-    """How long the run should take, as past runs did; None when one of its routes has none to learn from."""
+    """How long the run should take, based on past runs; None when one of its routes has no history."""
     lines = plan.forecast.lines
     known = {line.line.step: plan.lessons.seconds(line.line.step, line.line.route) for line in lines}
     seconds = {step: each for step, each in known.items() if each is not None}
@@ -92,7 +92,7 @@ def expected_duration(plan: Plan) -> timedelta | None:
 
 
 def _longest(lines: Sequence[LineForecast], seconds: Mapping[StepName, float]) -> float:
-    """Of steps that go side by side: the batch, or the real-time calls, whichever take longer."""
+    """For concurrent steps: the longer of the batch and the real-time calls."""
     batched = [line for line in lines if line.line.route is Route.BATCH]
     now = [line for line in lines if line.line.route is not Route.BATCH]
     waiting = max((seconds[line.line.step] for line in batched), default=0.0)
@@ -100,17 +100,17 @@ def _longest(lines: Sequence[LineForecast], seconds: Mapping[StepName, float]) -
 
 
 def say_finish(plan: Plan) -> str:
-    """When it will be done, for people."""
+    """When the run will be done, as a sentence."""
     waits = sum(1 for step in (True, False) if _waits(plan, is_config=step))
     latest = (
-        f"A batch may take {say_duration(plan.max_wait)}; what is not answered by then is done in real time."
+        f"The maximum wait for a batch is {say_duration(plan.max_wait)}; unanswered calls then fall back to real time."
         if waits
-        else "Nothing waits for a batch."
+        else "No step waits for a batch."
     )
     expected = expected_duration(plan)
     if expected is None:
-        return f"No past run tells how long it takes. {latest}"
-    return f"Expected to take about {say_duration(max(expected, timedelta(seconds=1)))}, as past runs did. {latest}"
+        return f"The duration is unknown, as there are no past runs. {latest}"
+    return f"Expected duration, based on past runs: {say_duration(max(expected, timedelta(seconds=1)))}. {latest}"
 
 
 def _waits(plan: Plan, *, is_config: bool) -> bool:
@@ -124,17 +124,17 @@ def say_range(forecast: Forecast) -> str:
 
 
 def say_basis(forecast: Forecast) -> str:
-    """What the figures rest on."""
+    """The basis of the figures."""
     if forecast.is_learned:
         runs = min(line.line.runs for line in forecast.lines)
-        return f"learned from {runs} past {'run' if runs == 1 else 'runs'}"
-    return "token counts are estimates; past runs will correct them"
+        return f"based on {runs} past {'run' if runs == 1 else 'runs'}"
+    return "token counts are estimates, as there are no past runs yet"
 
 
 def say_year(plans: Sequence[Plan], sites: int) -> str:
-    """What a year of such sites comes to."""
+    """The yearly projection for such sites."""
     total, saving = (_mean(plans, name) * sites for name in ("total", "saving"))
-    return f"{sites:,} such sites a year: {usd(total)}, saving {usd(saving)} against the same in real time."
+    return f"{sites:,} such sites a year: {usd(total)}, saving {usd(saving)} compared with real time."
 
 
 def _mean(plans: Sequence[Plan], name: str) -> Decimal:
@@ -143,17 +143,17 @@ def _mean(plans: Sequence[Plan], name: str) -> Decimal:
 
 
 def say_plan(plan: Plan) -> str:
-    """The plan in a line, for the log."""
+    """The plan in one line, for the log."""
     titles: dict[Route, list[str]] = {}
     for route in plan.routes.values():
         titles.setdefault(route.route, []).append(STEPS[route.step].title)
     ways = "; ".join(f"{WAYS[way]}: {', '.join(steps)}" for way, steps in titles.items())
     forecast = f"Forecast {usd(plan.forecast.total)}, {say_range(plan.forecast)}"
-    return f"{forecast}; {ways}. The reasons are in the artifact forecast-{plan.order.brief.slug}."
+    return f"{forecast}; {ways}. For the reasons, see the artifact forecast-{plan.order.brief.slug}."
 
 
 def describe_plan(plan: Plan) -> str:
-    """The plan as Markdown for a person: the route and reason of every step, what it should cost, what to know."""
+    """The plan as Markdown: the route and reason of every step, the forecast, and notes."""
     forecast = plan.forecast
     saved = f"saves {usd(forecast.saving)}, {percent(share(forecast.saving, forecast.realtime_total))}"
     lines = [
@@ -165,34 +165,37 @@ def describe_plan(plan: Plan) -> str:
         *(f"> **Note:** {warning}" for warning in plan.warnings),
         "\n".join(f"- {one.text}" for one in advice(plan)),
         _table(plan),
-        # Beside the figures the reasons would be a column a few words wide.
-        "## Why\n\n" + "\n".join(_reason(route) for route in plan.routes.values()),
+        # In the table, the reasons would be a column only a few words wide.
+        "## Reasons\n\n" + "\n".join(_reason(route) for route in plan.routes.values()),
     ]
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
 def describe_plans(plans: Sequence[Plan], sites_per_year: int) -> str:
-    """One or more plans as Markdown, with what a year of such sites comes to."""
+    """One or more plans as Markdown, with the yearly projection."""
     total = sum((plan.forecast.total for plan in plans), Decimal(0))
-    head = [f"# Plans for {len(plans)} sites", f"Forecast **{usd(total)}** in all."] if len(plans) > 1 else []
-    return "\n\n".join([*head, *map(describe_plan, plans), f"## A year\n\n{say_year(plans, sites_per_year)}"]) + "\n"
+    head = [f"# Plans for {len(plans)} sites", f"Forecast **{usd(total)}** in total."] if len(plans) > 1 else []
+    return (
+        "\n\n".join([*head, *map(describe_plan, plans), f"## Yearly projection\n\n{say_year(plans, sites_per_year)}"])
+        + "\n"
+    )
 
 
 def _flex_notes(forecast: Forecast) -> list[str]:
-    """What the plan comes to where flex lets it down."""
+    """The plan's cost when flex has no capacity."""
     flex = [line for line in forecast.lines if line.line.route is Route.FLEX]
     if not flex:
         return []
     dearer = sum((line.realtime_usd - line.usd for line in flex), Decimal(0))
     return [
-        "A flex request may take minutes; when flex has no capacity, the call is asked at the standard price, "
-        f"which would make the total {usd(forecast.total + dearer)} at most."
+        "A flex request may take minutes. When flex has no capacity, the call is sent at the standard price, "
+        f"for a total of at most {usd(forecast.total + dearer)}."
     ]
 
 
 def _table(plan: Plan) -> str:
-    """No column for the model: Prefect's page has room for seven."""
-    head = ["Step", "Calls", "Route", "Forecast", "In real time", "At flex", "By batch"]
+    """No column for the model: Prefect's UI has room for seven."""
+    head = ["Step", "Calls", "Route", "Forecast", "Real time", "Flex", "Batch"]
     marks = ["---", "--:", "---", "--:", "--:", "--:", "--:"]
     lines = plan.forecast.lines
     total = ["**Total**", sum(line.line.calls for line in lines), "", usd(plan.forecast.total), *_by_tier(lines)]
@@ -211,7 +214,7 @@ def say_calls(line: ForecastLine) -> str:
 
 
 def _by_tier(lines: Sequence[LineForecast]) -> list[str]:
-    """What all the lines would cost in real time, at flex and by batch, where all of them can go that way."""
+    """The cost of all the lines in real time, at flex and by batch, where all of them can take that route."""
     return [_all_at(lines, tier) for tier in (Tier.STANDARD, Tier.FLEX, Tier.BATCH)]
 
 
@@ -225,7 +228,7 @@ def _reason(route: StepRoute) -> str:
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """A row for each step with every digit, for tables, CSV and JSON; what a route does not offer is None."""
+    """An unrounded row for each step, for tables, CSV and JSON; None where a route is not offered."""
     return [
         {
             "site": plan.order.brief.slug,
@@ -255,7 +258,7 @@ def _exact(line: LineForecast, tier: Tier) -> str | None:
 
 
 def plans_csv(plans: Sequence[Plan]) -> str:
-    """One line a site and step."""
+    """One line per site and step."""
     rows = [row for plan in plans for row in plan_rows(plan)]
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
@@ -265,7 +268,7 @@ def plans_csv(plans: Sequence[Plan]) -> str:
 
 
 def plans_json(plans: Sequence[Plan], sites_per_year: int) -> str:
-    """Totals and steps of every plan; money is text with every digit."""
+    """Totals and steps of every plan; amounts are unrounded text."""
     data = {
         "currency": "USD",
         "baseline": "the same calls in real time, at the standard price",

@@ -1,6 +1,7 @@
-"""What the environment (and `.env`) decides: provider, key, models, pace.
+"""Settings from the environment (and `.env`): provider, key, models, rate limits.
 
-Invariant: the key is a `SecretStr` from here to the client's header; it is in no repr, log, parameter or result.
+Invariant: the key stays a `SecretStr` until it reaches the client's header; it appears in no repr, log, parameter or
+result.
 """
 
 import os
@@ -29,9 +30,9 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
 class Settings(BaseSettings):
-    """Read from `PRESSRUN_*` variables; the provider's key and address from OpenAI's own names.
+    """Read from `PRESSRUN_*` variables; the provider's key and URL from OpenAI's own variables.
 
-    Raises `Refused`, naming every variable that has a value it cannot have.
+    Raises `Refused`, naming every variable with an invalid value.
     """
 
     model_config = SettingsConfigDict(env_prefix="PRESSRUN_", env_file=".env", extra="ignore", env_ignore_empty=True)
@@ -47,47 +48,47 @@ class Settings(BaseSettings):
     image_model: str = "gpt-image-2.5-flare"
     image_quality: Literal["low", "medium", "high"] = "medium"
     realtime_timeout: PositiveInt = 600
-    """Seconds that one real-time request may take; threads cannot be interrupted, so the client must give up."""
+    """Timeout in seconds of one real-time request; threads cannot be interrupted, so the client must time out."""
     realtime_retries: NonNegativeInt = 4
-    """Times that a real-time request is asked again after 408, 409, 429, 5xx or a lost connection; never after a spent
-    quota, and Retry-After is honoured up to 10 minutes."""
+    """Retries of a real-time request after 408, 409, 429, 5xx or a lost connection; never after an exhausted quota.
+    Retry-After is honoured up to 10 minutes."""
     list_lag: NonNegativeFloat = 20
-    """Seconds by which the provider's list of batches may lag behind; how long an unheard creation is looked for."""
+    """Seconds by which the provider's list of batches may lag: how long to look for a batch whose creation response was
+    lost."""
     enqueued_tokens: dict[str, PositiveInt] = Field(default_factory=dict)
-    """Prompt tokens that may be enqueued in batches at a time, by model, as the organisation's limits page says; what
-    does not fit waits for earlier batches to end. A model that is not named has no limit here."""
+    """Prompt tokens that may be enqueued in batches at a time, by model, as on the organisation's limits page; more has
+    to wait for earlier batches to end. A model that is not listed has no limit here."""
     images_per_minute: PositiveInt | None = None
-    """Images that may be asked for in real time, by all runs together; None means no limit. `pressrun setup` puts it
-    into force."""
+    """Rate limit for real-time images across all runs; None means no limit. Run `pressrun setup` to apply a change."""
     batches_per_hour: PositiveInt | None = None
-    """Batches that may be created, by all runs together; as above."""
+    """Rate limit for created batches across all runs; applied in the same way."""
     notify_block: str | None = Field(None, pattern=r"^[^/\s]+/[^/\s]+$")
-    """The Prefect block that notifications are sent by, as `slack-webhook/agency`; None means that none are sent."""
+    """The Prefect block that sends notifications, such as `slack-webhook/agency`; None disables them."""
     long_wait_hours: PositiveFloat | None = None
-    """Hours after which a batch that has not ended is told of; None means half of its maximum wait."""
+    """Hours after which a notification is sent about an unfinished batch; None means half of its maximum wait."""
     longest_poll: PositiveFloat = 120
-    """Seconds between two looks at a batch that takes hours."""
+    """Longest poll interval in seconds, for a batch that takes hours."""
     prices_file: Path | None = None
-    """The user's own price table; it wins over every other source."""
+    """The user's own price table, which overrides every other source."""
     sites_per_year: PositiveInt = 100
-    """For the yearly figures of the report."""
+    """For the yearly projection in reports."""
     sites_url: AnyHttpUrl | None = None
-    """Under which address the output folder is served, for links from runs to what they delivered."""
+    """The URL at which the output folder is served, for links from runs to their sites."""
     state_dir: Path = Path(".pressrun")
-    """Where the ledger is, and where the built-in simulator keeps its files and batches."""
+    """The folder of the ledger, and of the built-in simulator's files and batches."""
     simulated_batch_seconds: float = 4.0
-    """Seconds that a batch takes on the built-in simulator."""
+    """Duration in seconds of a batch on the built-in simulator."""
 
     @property
     def ledger_file(self) -> Path:
-        """The ledger of this installation, absolute."""
+        """The absolute path of this installation's ledger."""
         return (self.state_dir / "ledger.sqlite").resolve()
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            # Not the values: one of them is the key.
+            # Without the values, because one of them is the key.
             faults = [f"{_variable(fault['loc'][0])}: {fault['msg']}" for fault in error.errors()]
             raise Refused(_say(faults)) from None
         except SettingsError as error:
@@ -95,9 +96,9 @@ class Settings(BaseSettings):
 
 
 def current_settings() -> Settings:
-    """The settings as the environment and `.env` are now, read anew when one of them has changed. Raises `Refused`.
+    """The current settings, read again only when the environment or `.env` has changed. Raises `Refused`.
 
-    For what asks thousands of times in a process: reading them takes milliseconds.
+    Reading them takes milliseconds, and some callers need them thousands of times in a process.
     """
     file = Path(".env").absolute()
     written = file.stat().st_mtime_ns if file.is_file() else 0
@@ -116,4 +117,4 @@ def _variable(name: object) -> str:
 
 def _say(faults: list[str]) -> str:
     listed = "".join(f"\n  {fault}" for fault in faults)
-    return f"The environment (or .env) has faulty settings; nothing was spent.{listed}"
+    return f"The environment (or .env) has invalid settings; nothing was spent.{listed}"

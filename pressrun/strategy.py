@@ -1,7 +1,7 @@
 """`BatchStrategy`: which step takes which route, and why.
 
-Invariant: policy comes before preference, and what the model can do comes before both; a route that is not what was
-asked for always carries the reason, and a policy that cannot be kept is refused rather than bent.
+Invariant: policy takes precedence over preference, and the model's capabilities over both; a route that differs from
+the request always has a reason, and a policy that cannot be followed is refused, never ignored.
 """
 
 from datetime import timedelta
@@ -21,7 +21,7 @@ __all__ = ["BatchStrategy", "Leftover", "Policy", "Preference", "RealtimeTier", 
 
 
 class Policy(StrEnum):
-    """What may be done with a step, whatever is preferred."""
+    """Whether a step may or must be batched, regardless of the preference."""
 
     ALWAYS_BATCH = "always_batch"
     USER_CHOICE = "user_choice"
@@ -29,7 +29,7 @@ class Policy(StrEnum):
 
 
 class Preference(StrEnum):
-    """What matters more, time or money; it decides where the policy leaves the choice."""
+    """Whether speed or cost matters more; it decides where the policy is user_choice."""
 
     SPEED = "speed"
     BALANCED = "balanced"
@@ -37,45 +37,45 @@ class Preference(StrEnum):
 
 
 class RealtimeTier(StrEnum):
-    """What is paid for a step that goes in real time."""
+    """The service tier of real-time calls."""
 
     STANDARD = "standard"
     FLEX = "flex"
 
 
 class Leftover(StrEnum):
-    """What becomes of calls that a batch left unanswered."""
+    """What happens to calls that a batch left unanswered."""
 
     REALTIME = "realtime"
-    """They are done in real time, at the real-time price."""
+    """They are sent in real time, at the real-time price."""
     RESUBMIT = "resubmit"
-    """They go into a batch of their own while the maximum wait lasts; after it, real time."""
+    """They go into another batch while the maximum wait lasts; after that, real time."""
     FAIL = "fail"
-    """They are missing from the delivery, with the reason; the next run submits them again."""
+    """They are reported as missing, with the reason; the next run submits them again."""
 
 
 BALANCED_TO_BATCH = frozenset({StepName.ARTICLES, StepName.DESCRIPTIONS, StepName.SEO})
-"""The brief's hybrid: people wait for the configuration and look at the images; the other text can wait."""
+"""People wait for the configuration and review the images; the other text can wait for a batch."""
 
 
-FOR_EXPERTS = "How each step is asked. What is left as it is follows the preference."
+FOR_EXPERTS = "Options for each step. Fields left at their defaults follow the preference."
 
 
 class StepRoute(Frozen):
-    """The route that one step takes, with the reason that a person reads in the run."""
+    """The route that one step takes, with the reason shown in the run."""
 
     step: StepName
     model: str
     route: Route
     reason: str
     realtime: Route = Route.REALTIME
-    """How those of its calls go that are not batched, or came back from a batch unanswered: REALTIME or FLEX."""
+    """The route of its calls that are not batched, or that a batch left unanswered: REALTIME or FLEX."""
 
 
 class BatchStrategy(BaseModel):
-    """Policies by step, a preference, and how long a batch may be waited for.
+    """Policies by step, a preference, and how long to wait for a batch.
 
-    The brief's own file, `{"batch_strategy": {...}}`, loads as it is; so do the bare fields.
+    The fields may be at the top level or inside `batch_strategy`, as in `examples/strategies/brief.json`.
     """
 
     model_config = ConfigDict(
@@ -85,104 +85,106 @@ class BatchStrategy(BaseModel):
     preference: Preference = Field(
         Preference.BALANCED,
         title="Preference",
-        description="speed: real time wherever allowed. balanced: text by batch, the configuration and the images in "
-        "real time. cost: by batch wherever allowed and possible.",
+        description="speed: real time wherever allowed. balanced: text by batch, configuration and images in real "
+        "time. cost: batch wherever allowed and possible.",
     )
     config: Policy = Field(
         Policy.USER_CHOICE,
         title="Step 08: configuration",
-        description="always_batch: at half the price, later. never_batch: at once. user_choice: as the preference "
-        "says. The same for the steps below.",
+        description="always_batch: half the price, but slower. never_batch: real time. user_choice: follow the "
+        "preference. The same values apply to the steps below.",
     )
     articles: Policy = Field(Policy.USER_CHOICE, title="Step 09: articles")
     images: Policy = Field(Policy.USER_CHOICE, title="Step 10: images")
     descriptions: Policy = Field(Policy.USER_CHOICE, title="Step 10: image descriptions")
     seo: Policy = Field(Policy.USER_CHOICE, title="Step 10: SEO meta tags")
     review: Policy = Field(
-        Policy.NEVER_BATCH, title="Visual feedback", description="Only with Images to look at, below."
+        Policy.NEVER_BATCH, title="Visual feedback", description="Applies only if images are reviewed (see below)."
     )
     realtime_tier: RealtimeTier = Field(
         RealtimeTier.STANDARD,
         title="Real-time tier",
-        description="What is paid for text that goes in real time. standard: answered at once. flex: at the flex price "
-        "(for OpenAI's models that of the batch), within minutes, and at the standard price when flex has no capacity.",
+        description="For text in real time. standard: answered at once. flex: cheaper (for OpenAI's models, the batch "
+        "price), answered within minutes, and at the standard price when flex has no capacity.",
     )
     max_wait_time: Duration = Field(
         timedelta(hours=24),
         title="Maximum wait",
-        description="How long a batch may take, counted from its creation, before the rest is done in real time: "
-        "6h, 90m, 6_hours or PT6H.",
+        description="How long to wait for a batch, from its creation, before falling back to real time: 6h, 90m, "
+        "6_hours or PT6H.",
         json_schema_extra=shown(default="24 hours"),
     )
     on_timeout: Leftover = Field(
         Leftover.REALTIME,
-        title="When time runs out",
-        description="What becomes of calls that a batch left undone because it expired or reached the maximum wait: "
-        "realtime, resubmit (only while the maximum wait lasts, then realtime) or fail (delivered incomplete).",
+        title="On timeout",
+        description="For calls left unanswered because a batch expired or reached the maximum wait: realtime, resubmit "
+        "(only while the maximum wait lasts, then realtime) or fail (the site is delivered incomplete).",
     )
     on_retryable: Leftover = Field(
         Leftover.REALTIME,
-        title="When lines fail",
-        description="The same for lines that failed but may succeed (429, 5xx, lost): realtime, resubmit or fail.",
+        title="On retryable errors",
+        description="For lines that failed but may succeed on retry (429, 5xx, lost): realtime, resubmit or fail.",
     )
     max_rounds: PositiveInt = Field(
-        3, title="Rounds", description="Batches that one call may be in before it is done in real time: 1 or more."
+        3,
+        title="Maximum rounds",
+        description="Batches to try for one call before falling back to real time, 1 or more.",
     )
     canary_above: PositiveInt = Field(
         1000,
-        title="Canary above",
-        description="A batch job of more requests than this sends one request of each model first, so that one bad "
+        title="Canary threshold",
+        description="A batch job with more requests than this first sends one request per model, so that one invalid "
         "parameter cannot fail all of them.",
     )
     pack_items: bool = Field(
         True,
         title="Pack small items",
-        description="Ask for all image descriptions, and for all pages' meta tags, in one request each: their context "
-        "is sent (and paid) once. Each item is still checked, and asked for again, on its own.",
+        description="Request all image descriptions, and all pages' meta tags, in one request each, so that their "
+        "context is sent and paid for once. Each item is still checked and retried separately.",
     )
     share_prefix: bool = Field(
         True,
         title="Cacheable prompts",
-        description="Put what all calls of a site have in common first, so that the provider's prompt cache can serve "
+        description="Put the text that all calls of a site share first, so that the provider's prompt cache can serve "
         "it at the cached price.",
     )
     fit_effort: bool = Field(
         True,
-        title="Effort and caps by step",
-        description="Give each step the reasoning effort and the output cap that fit it. Off: the model's default "
-        "effort, and a cap that no step reaches.",
+        title="Effort and limits by step",
+        description="Use a suitable reasoning effort and output limit for each step. Off: the model's default effort, "
+        "and a limit that no step reaches.",
     )
     refined_prompts: bool = Field(
         False,
         title="Refined image prompts",
-        description="Make the images from the better prompts that the image descriptions bring. The images wait for "
-        "the descriptions, so this adds a second wave.",
+        description="Generate the images from the improved prompts in the image descriptions. The images then wait for "
+        "the descriptions, which adds a second wave of calls.",
     )
     review_images: int = Field(
         0,
         ge=0,
         title="Images to look at",
-        description="How many finished images a model looks at and scores against the brand: the hero first, then in "
-        "the order of the plan. Every image looked at costs one call of the text model. 0: none.",
+        description="How many finished images a model reviews and scores against the brand: the hero first, then in "
+        "plan order. Each reviewed image costs one call of the text model. 0: none.",
     )
     regenerate_below: int | None = Field(
         None,
         ge=1,
         le=100,
-        title="Make again below",
-        description="Images that were looked at and scored less than this (1 to 100) are made once more, from the "
-        "better prompt that came with the score. Each costs an image more. Empty: none.",
+        title="Regenerate below",
+        description="Reviewed images with a score below this (1 to 100) are generated once more, from the improved "
+        "prompt that comes with the score. Each costs one more image. Empty: none.",
         json_schema_extra=empty_box(),
     )
     delete_files: bool = Field(
         False,
         title="Delete files",
-        description="Delete the batch's input and result files at the provider once its answers are kept here.",
+        description="Delete a batch's input and result files at the provider once its answers are stored here.",
     )
     output_expires_after: Duration | None = Field(
         None,
         title="Result files expire",
-        description="How long the provider keeps a batch's result files: 1h to 30 days. Empty: as the provider does.",
+        description="How long the provider keeps a batch's result files: 1h to 30 days. Empty: the provider's default.",
         json_schema_extra=empty_box(),
     )
 
@@ -190,7 +192,7 @@ class BatchStrategy(BaseModel):
     @classmethod
     def _within_bounds(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and not timedelta(hours=1) <= value <= timedelta(days=30):
-            raise ValueError("result files can be kept from 1 hour to 30 days")
+            raise ValueError("result files can be kept for 1 hour to 30 days")
         return value
 
     @model_validator(mode="before")
@@ -203,7 +205,7 @@ class BatchStrategy(BaseModel):
     @model_validator(mode="after")
     def _makes_again_what_was_looked_at(self) -> Self:
         if self.regenerate_below is not None and not self.review_images:
-            raise ValueError("regenerate_below needs scores: say with review_images how many images are looked at")
+            raise ValueError("regenerate_below needs scores: set review_images to the number of images to review")
         return self
 
     def policy(self, step: StepName) -> Policy:
@@ -211,21 +213,21 @@ class BatchStrategy(BaseModel):
         return policy
 
     def resolve(self, step: StepName, model: str, *, batchable: bool, flexible: bool = False) -> StepRoute:
-        """The route of one step that can (or cannot) be asked by batch, and at flex, with this model.
+        """The route of one step; `batchable` and `flexible` say whether the model can be batched, or served at flex.
 
-        Raises `ProviderUnfit` when the step must go by batch and the model cannot.
+        Raises `ProviderUnfit` when the step must be batched and the model cannot be.
         """
         policy = self.policy(step)
         if policy is Policy.ALWAYS_BATCH and not batchable:
             raise ProviderUnfit(
                 f"{step}: the strategy says always_batch, but {model} has no batch price or endpoint. Nothing was "
-                f"spent. Choose another model, or say user_choice or never_batch for {step}."
+                f"spent. Choose another model, or set {step} to user_choice or never_batch."
             )
         route, reason = self._choose(step, policy, model, batchable=batchable)
         wants_flex = self.realtime_tier is RealtimeTier.FLEX
         realtime = Route.FLEX if wants_flex and flexible else Route.REALTIME
         if route is Route.REALTIME and wants_flex:
-            reason += "; at flex: cheaper, slower" if flexible else f"; flex is not offered for {model} here"
+            reason += "; flex: cheaper, slower" if flexible else f"; flex is not offered for {model} here"
         return StepRoute(
             step=step,
             model=model,
@@ -248,12 +250,12 @@ class BatchStrategy(BaseModel):
             self.preference is Preference.BALANCED and step in BALANCED_TO_BATCH
         )
         if wants_batch and not batchable:
-            return Route.REALTIME, f"preference {self.preference} would batch it, but {model} cannot be batched"
+            return Route.REALTIME, f"preference {self.preference} would use batch, but {model} cannot be batched"
         if wants_batch:
-            return Route.BATCH, f"preference {self.preference}: half price, and it can wait"
+            return Route.BATCH, f"preference {self.preference}: half the price, not urgent"
         if self.preference is Preference.SPEED:
-            return Route.REALTIME, "preference speed: done at once"
-        return Route.REALTIME, "preference balanced: someone is waiting to see it"
+            return Route.REALTIME, "preference speed: answered at once"
+        return Route.REALTIME, "preference balanced: someone is waiting for it"
 
 
 def load_strategy(path: Path) -> BatchStrategy:

@@ -1,6 +1,6 @@
 """`pressrun up` and `pressrun down`: a Prefect server, a worker and the sites over HTTP, on this machine.
 
-Invariant: what runs already is left as it is, and ending it all takes away no data.
+Invariant: what is already running is left alone, and stopping everything deletes no data.
 """
 
 import os
@@ -38,28 +38,29 @@ POOL = "pressrun"
 """Name of the work pool."""
 SERVER_PORT, SITES_PORT = 4200, 4280
 SERVER, WORKER, SITES = "server", "worker", "sites"
-THERE = "there already"
+THERE, RUNNING = "unchanged", "already running"
 START_SECONDS = 300
-"""A first start makes the database: 9 to 12 seconds on an idle machine, more than 120 on a crowded one."""
+"""A first start creates the database: 9 to 12 seconds on an idle machine, more than 120 on a busy one."""
 QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"}
-"""What the command sets for its own screen; server and worker are to write their logs."""
+"""Set by the command for its own screen; server and worker must write their logs."""
 
 
 class Done(Frozen):
-    """One thing that was seen to."""
+    """One action and its result."""
 
     verb: str
-    """`made`, `there already`, `changed`, `removed`, `not wanted`, `missing`, `started`, `ended`, `not running`."""
+    """`created`, `unchanged`, `updated`, `removed`, `not set`, `missing`, `started`, `already running`, `stopped` or
+    `not running`."""
     what: str
 
     @property
     def is_change(self) -> bool:
-        return self.verb not in {THERE, "not wanted", "missing", "not running"}
+        return self.verb not in {THERE, RUNNING, "not set", "missing", "not running"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """Where the processes are started, and at which ports."""
+    """Where the processes run, and on which ports."""
 
     root: Path
     """The checkout."""
@@ -70,26 +71,26 @@ class House:
 
     @property
     def ui(self) -> str:
-        """Address of the Prefect UI."""
+        """URL of the Prefect UI."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def api(self) -> str:
-        """Address of its API."""
+        """URL of its API."""
         return f"{self.ui}/api"
 
     @property
     def sites_url(self) -> str:
-        """Where the finished sites can be looked at."""
+        """URL of the finished sites."""
         return f"http://127.0.0.1:{self.sites_port}"
 
 
 def project_root() -> Path:
-    """The checkout, which has the deployments. Raises `Refused` when there is none."""
+    """The checkout with the deployments. Raises `Refused` when there is none."""
     for folder in (Path.cwd(), Path(pressrun.__file__).parents[1]):
         if (folder / "prefect.yaml").is_file() and (folder / "flows" / "build_site.py").is_file():
             return folder
-    raise Refused("There is no prefect.yaml of Pressrun here. Run this in the checkout.")
+    raise Refused("Pressrun's prefect.yaml is not here. Run this command in the checkout.")
 
 
 def state_folder(settings: Settings) -> Path:
@@ -104,7 +105,7 @@ def running_api(settings: Settings) -> str | None:
 
 
 def house(settings: Settings, port: int | None, sites_port: int | None) -> House:
-    """The house as it runs already, or as it is to be. Raises `Refused` when it cannot be so."""
+    """The installation as it runs, or as it will be started. Raises `Refused` when that is impossible."""
     folder = state_folder(settings)
     server = running(folder, SERVER) or running(folder, WORKER)
     sites = running(folder, SITES)
@@ -115,18 +116,18 @@ def house(settings: Settings, port: int | None, sites_port: int | None) -> House
         sites_port=sites_port or (sites.port if sites else SITES_PORT),
     )
     if (server and server.port != chosen.port) or (sites and sites.port != chosen.sites_port):
-        raise Refused("This runs already, at other ports. Leave them out, or say `pressrun down` first.")
+        raise Refused("Already running on other ports. Omit the port options, or run `pressrun down` first.")
     other = os.environ.get("PREFECT_API_URL", chosen.api)
     if other.rstrip("/") != chosen.api:
         raise Refused(
-            f"PREFECT_API_URL is {other}, but `pressrun up` starts a server at {chosen.api}. Unset it to have that "
-            "one, or say `pressrun setup` to set up yours."
+            f"PREFECT_API_URL is {other}, but `pressrun up` starts a server at {chosen.api}. Unset it to start that "
+            "server, or run `pressrun setup` to set up your own."
         )
     return chosen
 
 
 def start_server(here: House) -> Done:
-    """A Prefect server, ready to be asked."""
+    """Start a Prefect server and wait until it answers."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "server", "start"]
     command += ["--host", "127.0.0.1", "--port", str(here.port)]
     verb = _start(here, SERVER, command, here.port, lambda: _answers(f"{here.api}/health"), serves="--port")
@@ -134,7 +135,7 @@ def start_server(here: House) -> Done:
 
 
 def start_sites(here: House) -> Done:
-    """A web server for finished sites, so that a run's links to its site open in a browser."""
+    """Start a web server for finished sites, so that a run's links open in a browser."""
     folder = here.root / "sites"
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "http.server", str(here.sites_port), "--bind", "127.0.0.1"]
@@ -144,25 +145,25 @@ def start_sites(here: House) -> Done:
 
 
 def start_worker(here: House) -> Done:
-    """A worker of the pool, which must be there."""
+    """Start a worker for the pool, which must exist."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", POOL]
-    return Done(verb=_start(here, WORKER, command, here.port, lambda: _works(here)), what=f"worker of the pool {POOL}")
+    return Done(verb=_start(here, WORKER, command, here.port, lambda: _works(here)), what=f"worker for pool {POOL}")
 
 
 def end_all(settings: Settings) -> Iterator[Done]:
-    """End what was started, the server last: runs that are ended tell it so."""
+    """Stop what was started, the server last, because runs that end report to it."""
     for name in (WORKER, SITES, SERVER):
-        yield Done(verb="ended" if end(state_folder(settings), name) else "not running", what=name)
+        yield Done(verb="stopped" if end(state_folder(settings), name) else "not running", what=name)
 
 
 def _start(
     here: House, name: str, command: list[str], port: int, is_ready: Callable[[], bool], *, serves: str | None = None
 ) -> str:
-    """What was done. `serves` is the option to choose another port by. Raises `Refused` when it does not start."""
+    """Start a process. `serves` is the option that sets its port. Raises `Refused` when it does not start."""
     if running(here.folder, name):
-        return THERE
+        return RUNNING
     if serves and _is_taken(port):
-        raise Refused(f"Port {port} is taken by another program. End that, or choose another with {serves}.")
+        raise Refused(f"Port {port} is in use by another program. Stop it, or choose another port with {serves}.")
     env = {name: value for name, value in os.environ.items() if name not in QUIET}
     env |= {"PREFECT_API_URL": here.api, "PRESSRUN_SITES_URL": here.sites_url}
     start(here.folder, name, command, cwd=here.root, env=env, port=port)
@@ -170,7 +171,7 @@ def _start(
     while not is_ready():
         if running(here.folder, name) is None or time.monotonic() > deadline:
             end(here.folder, name)
-            raise Refused(f"The {name} did not start. It said:\n{_last_lines(log_of(here.folder, name))}")
+            raise Refused(f"The {name} did not start. Its log ends with:\n{_last_lines(log_of(here.folder, name))}")
         time.sleep(0.2)
     return "started"
 
@@ -186,7 +187,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _get(url: str) -> httpx2.Response | None:
-    """A good answer, or none yet."""
+    """A successful response, or None."""
     try:
         reply = httpx2.get(url, timeout=5)
     except httpx2.HTTPError:

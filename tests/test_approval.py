@@ -21,7 +21,7 @@ def changed(**changes: object) -> SiteConfig:
 
 def test_everything_that_is_to_be_approved_is_shown() -> None:
     text = show_config(changed(site_name="Harbour Bakery", tagline="Bread by the quay"), 1)
-    assert "# Harbour Bakery: build it like this?\n" in text
+    assert "# Harbour Bakery: approve this configuration?\n" in text
     assert "**Bread by the quay**" in text
     assert text.count("\n- **") == len(CONFIG.pages)
     assert f"\n{len(CONFIG.articles)}. **" in text
@@ -69,7 +69,7 @@ def test_a_finished_site_is_shown_with_its_preview_its_parts_and_its_cost() -> N
     text = delivery()
     assert "/sites/.preview/1/bakery/preview/index.html" in text
     assert "| Articles |" in text
-    assert "**$0.50**. The same in real time: $0.80." in text
+    assert "**$0.50**. Real-time cost: $0.80." in text
     assert "## Missing\n\nNothing." in text
     assert "## Warnings\n\nNone." in text
     assert "SIMULATED" not in text
@@ -84,7 +84,7 @@ def test_what_a_finished_site_lacks_is_named_with_the_reason() -> None:
 
 def test_of_many_warnings_the_first_are_shown_and_the_others_counted() -> None:
     text = delivery(warnings=[f"warning {number}" for number in range(1, 26)])
-    assert "- warning 20\n- and 5 more, which the preview has" in text
+    assert "- warning 20\n- and 5 more, listed in the preview" in text
 
 
 def test_what_earlier_runs_paid_is_told_apart() -> None:

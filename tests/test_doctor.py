@@ -19,7 +19,7 @@ def test_without_a_key_it_asks_nobody_and_says_what_to_do() -> None:
     found = findings()
     assert found["key"].level == found["provider"].level == "warn"
     assert "--simulate" in found["key"].text
-    assert "was not asked" in found["provider"].text
+    assert "was not checked" in found["provider"].text
     assert found["prefect"].level == "ok"
 
 
@@ -52,11 +52,11 @@ def test_a_refused_key_is_bad_and_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("model", "level", "text"),
     [
-        ("gpt-6-luna", "ok", "no shutdown date announced, by our table of 2026-11-23; can be batched"),
-        ("gpt-5.1", "ok", "shuts down on 2027-04-01, by our table of 2026-11-23; can be batched"),
-        ("gpt-4o-mini", "warn", "in 52 days. Use gpt-6-luna instead. (By our table of 2026-11-23.)"),
-        ("dall-e-3", "bad", "Use gpt-image-2.5-flare instead. (By our table of 2026-11-23.)"),
-        ("qwen3-32b", "warn", "not in our table; whether it will shut down is not known"),
+        ("gpt-6-luna", "ok", "no shutdown date, according to our table of 2026-11-23; can be batched"),
+        ("gpt-5.1", "ok", "shuts down on 2027-04-01, according to our table of 2026-11-23; can be batched"),
+        ("gpt-4o-mini", "warn", "in 52 days. Use gpt-6-luna instead. (According to our table of 2026-11-23.)"),
+        ("dall-e-3", "bad", "Use gpt-image-2.5-flare instead. (According to our table of 2026-11-23.)"),
+        ("qwen3-32b", "warn", "not in our table; its shutdown date is unknown"),
         ("gpt-image-2.6-flare", "ok", "cannot be batched"),
     ],
 )
@@ -75,11 +75,21 @@ def with_a_list(models: list[dict[str, object]], **settings: object) -> dict[str
 @pytest.mark.parametrize(
     ("model", "day", "level", "text"),
     [
-        ("gpt-6-luna", "2028-01-01", "ok", "shuts down on 2028-01-01, by the provider's own list; can be batched"),
+        (
+            "gpt-6-luna",
+            "2028-01-01",
+            "ok",
+            "shuts down on 2028-01-01, according to the provider's own list; can be batched",
+        ),
         ("gpt-6-luna", "2026-12-24", "warn", "in 31 days, by the provider's own list. Choose a current model instead."),
         ("gpt-6-luna", "2026-11-23", "bad", "was shut down on 2026-11-23, by the provider's own list."),
-        ("qwen3-32b", "2028-01-01", "warn", "not in our table; shuts down on 2028-01-01, by the provider's own list"),
-        ("gpt-5.1", None, "ok", "shuts down on 2027-04-01, by our table of 2026-11-23"),
+        (
+            "qwen3-32b",
+            "2028-01-01",
+            "warn",
+            "not in our table; shuts down on 2028-01-01, according to the provider's own list",
+        ),
+        ("gpt-5.1", None, "ok", "shuts down on 2027-04-01, according to our table of 2026-11-23"),
     ],
 )
 def test_the_providers_own_dates_come_first(model: str, day: str | None, level: str, text: str) -> None:
@@ -103,8 +113,8 @@ def test_prices_are_shown_with_their_tiers_their_day_and_their_source() -> None:
     found = findings(image_model="gpt-image-2.6-flare")
     luna, flare = found["prices of gpt-6-luna"], found["prices of gpt-image-2.6-flare"]
     assert (luna.level, flare.level) == ("ok", "ok")
-    assert luna.text.startswith("standard, batch, flex, priority; read on 2026-10-14 (source: genai-prices ")
-    assert flare.text.startswith("standard; read on 2026-11-23 (source: Pressrun's own table ")
+    assert luna.text.startswith("standard, batch, flex, priority; as of 2026-10-14 (source: genai-prices ")
+    assert flare.text.startswith("standard; as of 2026-11-23 (source: Pressrun's own table ")
 
 
 def test_old_prices_are_a_warning_with_the_way_out() -> None:
@@ -126,7 +136,7 @@ def test_a_model_without_a_price_is_bad_until_the_users_table_gives_one(tmp_path
     )
     given = findings(text_model="qwen3-32b", prices_file=prices)["prices of qwen3-32b"]
     assert given.level == "ok"
-    assert given.text == f"standard; read on 2026-11-01 (source: {prices} (as of 2026-11-01: contract 17))"
+    assert given.text == f"standard; as of 2026-11-01 (source: {prices} (as of 2026-11-01: contract 17))"
 
 
 def test_a_faulty_price_table_is_bad_and_stops_nothing_else(tmp_path: Path) -> None:

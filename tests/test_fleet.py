@@ -90,7 +90,7 @@ def test_what_decides_the_content_decides_the_mark_and_the_way_of_the_calls_does
 def test_the_headline_counts_every_site_and_names_the_baseline() -> None:
     said = headline(a_report())
     assert said.startswith("3 sites: 1 complete, 1 incomplete, 1 unchanged. Cost $0.042;")
-    assert "(50.0%) less than the same in real time" in said
+    assert "(50.0%) less than in real time" in said
 
 
 def test_sums_by_site_and_step_are_the_sum_of_all_rows() -> None:
@@ -115,7 +115,7 @@ def test_a_fleet_is_complete_unless_a_site_lacks_something(outcome: Outcome, is_
 
 def test_the_report_says_first_what_wants_attention_and_shows_text_as_text() -> None:
     told = fleet_markdown(a_report())
-    assert told.index("What wants attention") < told.index("## Sites")
+    assert told.index("Needs attention") < told.index("## Sites")
     assert "- **south** (incomplete): images hero is missing &lt;b&gt;" in told
     assert "| west | unchanged |" in told
 

@@ -148,10 +148,10 @@ def test_by_flex_text_costs_half_at_once_and_images_stay_in_real_time_with_the_r
 def test_a_plan_with_flex_says_what_it_comes_to_without_it() -> None:
     plan = a_plan(preference=Preference.SPEED, realtime_tier="flex")
     text = describe_plan(plan)
-    assert f"which would make the total {usd(plan.forecast.realtime_total)} at most" in text
+    assert f"for a total of at most {usd(plan.forecast.realtime_total)}" in text
     line = next(line for line in plan.forecast.lines if line.line.step is StepName.ARTICLES)
     assert f"| flex | {usd(line.usd)} | {usd(line.realtime_usd)} |" in text
-    assert "- **09 articles**: flex, gpt-6-luna (preference speed: done at once; at flex: cheaper, slower)" in text
+    assert "- **09 articles**: flex, gpt-6-luna (preference speed: answered at once; flex: cheaper, slower)" in text
     assert "flex has no capacity" not in describe_plan(a_plan())
 
 
@@ -183,12 +183,12 @@ def test_a_flex_price_in_the_users_table_makes_a_model_flexible(tmp_path: Path) 
 def test_the_description_has_each_steps_route_and_reason_and_the_wait() -> None:
     plan = a_plan(articles=Policy.NEVER_BATCH, max_wait_time="6_hours")
     text = describe_plan(plan)
-    assert "- **08 configuration**: real time, gpt-6-luna (preference balanced: someone is waiting to see it)" in text
+    assert "- **08 configuration**: real time, gpt-6-luna (preference balanced: someone is waiting for it)" in text
     assert "- **09 articles**: real time, gpt-6-luna (policy never_batch)" in text
     assert "- **10 images**: real time, gpt-image-2.5-flare (" in text
-    assert "- **10 image descriptions**: batch, gpt-6-luna (preference balanced: half price, and it can wait)" in text
+    assert "- **10 image descriptions**: batch, gpt-6-luna (preference balanced: half the price, not urgent)" in text
     assert "- **10 SEO meta tags**: batch, gpt-6-luna (" in text
-    assert "A batch may take 6 hours;" in text
+    assert "The maximum wait for a batch is 6 hours;" in text
     table = [row for row in text.splitlines() if row.startswith("|")]
     assert len(table) == 2 + len(plan.routes) + 1
     assert all(row.count("|") == 8 for row in table)

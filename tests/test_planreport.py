@@ -51,23 +51,25 @@ def test_a_saving_of_less_than_a_hundredth_is_not_worth_saying() -> None:
 
 def test_of_images_that_cannot_be_batched_it_is_said_that_others_can() -> None:
     [first] = advice(a_plan(image_model="chatgpt-image-latest"))
-    assert "cannot go by batch with chatgpt-image-latest" in first.text
+    assert "cannot be batched with chatgpt-image-latest" in first.text
 
 
 def test_nobody_knows_how_long_a_first_run_takes() -> None:
     assert expected_duration(a_plan()) is None
-    assert say_finish(a_plan()).startswith("No past run tells how long it takes. A batch may take 1 day")
+    assert say_finish(a_plan()).startswith(
+        "The duration is unknown, as there are no past runs. The maximum wait for a batch is 1 day"
+    )
 
 
 def test_the_batch_and_the_real_time_calls_go_side_by_side_after_the_configuration() -> None:
     plan = a_plan(lessons=Lessons(by_route=SLOW))
     # The configuration, then thirteen images eight at a time, which take longer than the batch.
     assert expected_duration(plan).total_seconds() == 60 + 2 * 60
-    assert say_finish(plan).startswith("Expected to take about 3 minutes, as past runs did.")
+    assert say_finish(plan).startswith("Expected duration, based on past runs: 3 minutes.")
 
 
 def test_without_a_batch_nothing_waits_for_one() -> None:
-    assert say_finish(a_plan(preference=Preference.SPEED)).endswith("Nothing waits for a batch.")
+    assert say_finish(a_plan(preference=Preference.SPEED)).endswith("No step waits for a batch.")
 
 
 def test_figures_that_past_runs_taught_say_so() -> None:
@@ -79,7 +81,7 @@ def test_figures_that_past_runs_taught_say_so() -> None:
         for model in ("gpt-6-luna", "gpt-image-2.5-flare")
     ]
     plan = a_plan(lessons=learn(rows))
-    assert say_basis(plan.forecast) == "learned from 2 past runs"
+    assert say_basis(plan.forecast) == "based on 2 past runs"
     assert plan.forecast.low < plan.forecast.total < plan.forecast.high
     assert say_basis(a_plan().forecast).startswith("token counts are estimates")
 
@@ -88,7 +90,7 @@ def test_several_sites_are_described_with_their_sum_and_a_year_of_their_mean() -
     plans = [a_plan(), a_plan(slug="other")]
     text = describe_plans(plans, 40)
     total = sum((plan.forecast.total for plan in plans), Decimal(0))
-    assert f"Forecast **{usd(total)}** in all." in text
+    assert f"Forecast **{usd(total)}** in total." in text
     assert f"40 such sites a year: {usd(total * 20)}" in text
 
 

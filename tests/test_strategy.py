@@ -89,7 +89,7 @@ def test_visual_feedback_is_off_and_never_batched_unless_it_is_asked_for() -> No
         ({"review_images": -1}, "greater than or equal to 0"),
         ({"review_images": 3, "regenerate_below": 0}, "greater than or equal to 1"),
         ({"review_images": 3, "regenerate_below": 101}, "less than or equal to 100"),
-        ({"regenerate_below": 60}, "say with review_images how many images are looked at"),
+        ({"regenerate_below": 60}, "set review_images to the number of images to review"),
     ],
 )
 def test_images_that_nobody_looks_at_or_scores_that_nobody_gives_are_refused(
@@ -120,7 +120,7 @@ def test_flex_takes_the_steps_that_would_go_in_real_time_and_no_others() -> None
 @pytest.mark.parametrize(
     ("flexible", "route", "reason"),
     [
-        (True, Route.FLEX, "policy never_batch; at flex: cheaper, slower"),
+        (True, Route.FLEX, "policy never_batch; flex: cheaper, slower"),
         (False, Route.REALTIME, "policy never_batch; flex is not offered for gpt-4o-mini here"),
     ],
 )

@@ -22,7 +22,7 @@ def test_a_port_that_another_program_has_is_named_with_the_way_out(tmp_path: Pat
         port = server.base_url.split(":")[2].split("/")[0]
         refused = pressrun("up", "--port", port, PRESSRUN_STATE_DIR=str(tmp_path))
     assert refused.returncode == 2
-    assert f"Port {port} is taken by another program" in refused.stderr
+    assert f"Port {port} is in use by another program" in refused.stderr
     assert "--port" in refused.stderr
     assert "Traceback" not in refused.stderr
 

@@ -6,10 +6,10 @@ Invariant: a bundle is a function of the site, the extra files and `made_at`; no
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pressrun import __version__
 from pressrun.bundle.articles import article_file
 from pressrun.bundle.layout import Layout, lay_out
 from pressrun.bundle.pictures import image_records
@@ -58,7 +58,7 @@ def bundle_files(site: Site, *, made_at: datetime) -> dict[str, bytes]:
 def _site_record(layout: Layout, made_at: datetime) -> dict[str, Any]:
     site = layout.site
     return {
-        "generator": f"pressrun {version('pressrun')}",
+        "generator": f"pressrun {__version__}",
         "made_at": made_at.isoformat(timespec="seconds"),
         "simulated": site.simulated,
         "ai_disclosure": "generated",

@@ -12,16 +12,16 @@ __all__ = ["approve"]
 
 
 def approve(
-    run: Annotated[str, typer.Argument(help="Id of the run, or the site's slug.", metavar="RUN")],
+    run: Annotated[str, typer.Argument(help="Run id or site slug.", metavar="RUN")],
     again: Annotated[
-        str, typer.Option(help="Have another version of the configuration made, by these notes.", metavar="NOTES")
+        str, typer.Option(help="Request a new version of the configuration, with these notes.", metavar="NOTES")
     ] = "",
-    stop: Annotated[bool, typer.Option("--stop", help="End the run.")] = False,
-    by: Annotated[str, typer.Option(help="Your name, for the manifest.", metavar="NAME")] = "",
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the run.")] = False,
+    by: Annotated[str, typer.Option(help="Your name, recorded in the manifest.", metavar="NAME")] = "",
 ) -> None:
-    """Decide on the configuration or the finished site that a suspended run asks about; without an option: approve."""
+    """Decide on a configuration or finished site that waits for approval. Without an option, approve it."""
     if again and stop:
-        raise typer.BadParameter("either another version or an end", param_hint="--again, --stop")
+        raise typer.BadParameter("use one or the other, not both", param_hint="--again, --stop")
     with prefect_server(Settings()):
         from flows.approval import APPROVE, NEW_VERSION, STOP
         from flows.deciding import decide

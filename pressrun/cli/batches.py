@@ -1,6 +1,6 @@
 """`pressrun batches`: what this project has in flight or left behind at the provider.
 
-Invariant: nothing is cancelled or deleted before the person saw what, and what it costs, and said yes (or `--yes`).
+Invariant: nothing is cancelled or deleted before the user has seen what, and what it costs, and confirmed (or `--yes`).
 Exit codes: 0 ok, 1 something failed, 2 refused or bad input.
 """
 
@@ -31,27 +31,27 @@ from pressrun.settings import Settings
 __all__ = ["app"]
 
 RETRIES, TIMEOUT = 2, 60.0
-"""Of each look; a person is waiting."""
+"""Of each request; someone is waiting."""
 LOOK_BACK_TO_CLEAN = 10_000
-"""Batches; a file that an unseen batch may use is kept, so looking far back lets more go."""
+"""Batches. A file that an unlisted batch may use is kept, so looking further back allows more deletions."""
 
 app = typer.Typer(
-    help="What this project has in flight or left behind at the provider: list, show, cancel, clean.",
+    help="Manage this project's batches and files at the provider: list, show, cancel, clean, adopt.",
     no_args_is_help=True,
 )
 
 BatchId = Annotated[str, typer.Argument(metavar="ID")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 @contextmanager
 def _provider() -> Iterator[OpenAI]:
-    """A client for the project of the key; what goes wrong within becomes a message and an exit code."""
+    """A client for the key's project; errors inside the block become a message and an exit code."""
     try:
         settings = Settings()
         if settings.openai_api_key is None:
-            raise ProviderUnfit("OPENAI_API_KEY is not set. Set it to the key of the project to look at.")
+            raise ProviderUnfit("OPENAI_API_KEY is not set. Set it to the key of the project to inspect.")
         provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
         with open_client(provider, settings.openai_api_key, settings) as client:
             yield client.with_options(max_retries=RETRIES, timeout=TIMEOUT)
@@ -78,9 +78,9 @@ def _json(value: Any) -> None:
 
 @app.command("list")
 def list_(
-    site: Annotated[str | None, typer.Option(help="Only with work of this site.", metavar="SLUG")] = None,
-    run: Annotated[str | None, typer.Option(help="Only of this flow run; its beginning will do.", metavar="ID")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Only those that have not ended.")] = False,
+    site: Annotated[str | None, typer.Option(help="Only batches with this site.", metavar="SLUG")] = None,
+    run: Annotated[str | None, typer.Option(help="Only of this flow run (id or prefix).", metavar="ID")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Only batches that have not ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List Pressrun's batches, newest first."""
@@ -97,7 +97,7 @@ def list_(
 
 @app.command()
 def show(batch_id: BatchId, as_json: AsJson = False) -> None:
-    """Show all that is known of one batch."""
+    """Show the details of one batch."""
     with _provider() as client:
         batch = housekeeping.find_batch(client, batch_id)
         files = {what: housekeeping.find_file(client, file_id) for what, file_id in batch.files.items()}
@@ -112,15 +112,15 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
 def cancel(
     batch_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     yes: Yes = False,
-    foreign: Annotated[bool, typer.Option("--foreign", help="Also batches that are not Pressrun's.")] = False,
+    foreign: Annotated[bool, typer.Option("--foreign", help="Include batches that Pressrun did not create.")] = False,
 ) -> None:
-    """Stop batches. What they have answered is kept and charged."""
+    """Cancel batches. Finished answers are kept and billed."""
     with _provider() as client:
         batches = [housekeeping.find_batch(client, batch_id) for batch_id in dict.fromkeys(batch_ids)]
         strangers = [batch.id for batch in batches if not batch.is_ours]
         if strangers and not foreign:
             raise Refused(
-                f"{', '.join(strangers)}: not made by Pressrun. Nothing was cancelled. Say --foreign to do it."
+                f"{', '.join(strangers)}: not created by Pressrun. Nothing was cancelled. Add --foreign to cancel them."
             )
         live = [batch for batch in batches if batch.is_live]
         for batch in batches:
@@ -134,7 +134,7 @@ def cancel(
 
 
 def _cancel(client: OpenAI, batch: BatchRecord) -> bool:
-    """Whether it worked; when not, the others are still cancelled."""
+    """Whether it worked; if not, the others are still cancelled."""
     try:
         _say(screen.after_cancelling(housekeeping.cancel_batch(client, batch.id)))
     except PressrunError as error:
@@ -145,12 +145,12 @@ def _cancel(client: OpenAI, batch: BatchRecord) -> bool:
 
 @app.command()
 def clean(
-    older_than: Annotated[str, typer.Option(help="Leave what is younger alone: 1h, 2 days.")] = "1h",
-    answers: Annotated[bool, typer.Option("--answers", help="Also the answers of batches that ended.")] = False,
+    older_than: Annotated[str, typer.Option(help="Keep newer files: 1h, 2 days.")] = "1h",
+    answers: Annotated[bool, typer.Option("--answers", help="Also delete the answers of ended batches.")] = False,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
 ) -> None:
-    """Delete input files of Pressrun's that no live batch uses, such as a crash leaves behind."""
+    """Delete Pressrun's input files that no live batch uses, such as those left by a crash."""
     age = _age(older_than)
     with _provider() as client:
         plan = partial(_plan, client, older_than=age, answers=answers)
@@ -160,17 +160,17 @@ def clean(
         if dry_run or not cleaning.removals:
             return
         _confirm(f"Delete {counted(len(cleaning.removals), 'file', 'files')}?", yes=yes)
-        # A run may have taken up a file while the person was thinking.
+        # A run may have started to use a file in the meantime.
         still = {removal.file.id for removal in plan()[0].removals}
         agreed = [removal for removal in cleaning.removals if removal.file.id in still]
         is_whole = _delete(client, agreed)
         if len(agreed) < len(cleaning.removals):
-            _say("The others are gone already, or a batch uses them by now.")
+            _say("The others were already gone, or a batch now uses them.")
     raise typer.Exit(COMPLETE if is_whole else INCOMPLETE)
 
 
 def _plan(client: OpenAI, *, older_than: timedelta, answers: bool) -> tuple[Cleaning, BatchListing]:
-    """Files first: one that is uploaded in between is then not known, and stays."""
+    """Files first: one that is uploaded in between is then unknown, and stays."""
     files = housekeeping.read_files(client)
     listing = housekeeping.read_batches(client, LOOK_BACK_TO_CLEAN)
     now = datetime.now(UTC)
@@ -178,7 +178,7 @@ def _plan(client: OpenAI, *, older_than: timedelta, answers: bool) -> tuple[Clea
 
 
 def _delete(client: OpenAI, removals: list[Removal]) -> bool:
-    """Delete what was agreed on; whether all of it worked."""
+    """Delete the confirmed files; returns whether every deletion worked."""
     deleted, failures = [], 0
     for removal in removals:
         try:
@@ -199,21 +199,21 @@ def _age(text: str) -> timedelta:
 
 
 def _confirm(question: str, *, yes: bool) -> None:
-    """Raises `Refused` when the answer is no, or when nobody is there to answer."""
+    """Raises `Refused` when the answer is no, or when there is no answer."""
     if yes:
         return
     try:
         agreed = typer.confirm(question)
     except typer.Abort:
         typer.echo()
-        raise Refused("Nobody answered, so nothing was changed. Say --yes to go ahead without being asked.") from None
+        raise Refused("No confirmation was given, so nothing was changed. Use --yes to skip the question.") from None
     if not agreed:
         raise Refused("Nothing was changed.")
 
 
 @app.command()
 def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Take a batch that is at the provider into this installation: the next run of its brief pays nothing for it."""
+    """Import a batch from the provider into this installation, so that the next run of its brief does not pay again."""
     with prefect_server(Settings()):
         from flows.adopt_batch import adopt_batch
 

@@ -1,7 +1,6 @@
-"""How `pressrun batches` looks to a person.
+"""The terminal output of `pressrun batches`.
 
-Invariant: it draws what it is given and asks nobody; text of the provider reaches the terminal without its control
-characters.
+Invariant: it only renders what it is given; the provider's text reaches the terminal without control characters.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,24 +28,24 @@ __all__ = [
 ]
 
 FEW = 4
-"""Sites that are named where there is little room."""
+"""Sites that are named where space is limited."""
 CANCELLING = (
-    "Lines that are answered by then are kept and charged; the next run of the same brief collects them and asks only "
-    "for the rest. Cancelling can take ten minutes."
+    "Lines answered before the batch stops are kept and billed. The next run of the same brief collects them and "
+    "requests only the rest. Cancelling can take ten minutes."
 )
 
 
 def amount(files: Iterable[FileRecord]) -> str:
-    """`3 files, 1.2 MB`; sizes that the provider does not tell are left out, and that is said."""
+    """`3 files, 1.2 MB`; sizes that the provider does not report are left out, with a note."""
     sizes = [file.size for file in files]
     known = [size for size in sizes if size is not None]
     unknown = len(sizes) - len(known)
-    suffix = f" ({counted(unknown, 'size is', 'sizes are')} not known)" if unknown else ""
+    suffix = f" ({counted(unknown, 'size', 'sizes')} unknown)" if unknown else ""
     return f"{counted(len(sizes), 'file', 'files')}, {_size(sum(known))}{suffix}"
 
 
 def _size(size: int | None) -> str:
-    return "size not known" if size is None else humanize.naturalsize(size)
+    return "size unknown" if size is None else humanize.naturalsize(size)
 
 
 def _since(moment: datetime | None, now: datetime) -> str:
@@ -56,13 +55,13 @@ def _since(moment: datetime | None, now: datetime) -> str:
 def _when(moment: datetime | None, now: datetime) -> str:
     """`2026-11-25 07:10:00 UTC (3 hours ago)`."""
     if moment is None:
-        return "not told"
+        return "unknown"
     relation = "ago" if moment <= now else "from now"
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC ({humanize.naturaldelta(now - moment)} {relation})"
 
 
 def _sites(batch: BatchRecord, most: int | None = None) -> str:
-    """The slugs, `most` of them; where the provider's list was cut, its last one may be a fragment."""
+    """At most `most` slugs; where the provider's list was truncated, the last one may be a fragment."""
     whole = batch.sites[:-1] if batch.sites_cut else batch.sites
     shown = whole[:most]
     left = len(whole) - len(shown)
@@ -84,27 +83,27 @@ def batch_table(batches: Sequence[BatchRecord], now: datetime) -> Table:
 
 
 def about_the_list(listing: BatchListing, chosen: Sequence[BatchRecord], *, is_filtered: bool) -> str:
-    """How many there are, and what is not among them."""
+    """How many there are, and what is not shown."""
     live = sum(batch.is_live for batch in chosen)
     others = sum(not batch.is_ours for batch in listing.batches)
     said = [f"{counted(len(chosen), 'batch', 'batches')}, {live} live." if chosen else _none(is_filtered=is_filtered)]
     if others:
-        said.append(f"{counted(others, 'batch', 'batches')} not made by Pressrun not shown.")
+        said.append(f"Not shown: {counted(others, 'batch', 'batches')} not created by Pressrun.")
     return " ".join([*said, *_bound(listing)])
 
 
 def _none(*, is_filtered: bool) -> str:
-    return f"There is no batch of Pressrun's{' that fits' if is_filtered else ''} in this project."
+    return f"This project has no Pressrun batches{' that match' if is_filtered else ''}."
 
 
 def _bound(listing: BatchListing) -> list[str]:
     if listing.is_complete:
         return []
-    return [f"Only the newest {len(listing.batches):,} batches of the project were looked at; older ones may exist."]
+    return [f"Only the project's newest {len(listing.batches):,} batches were checked; older ones may exist."]
 
 
 def batch_sheet(batch: BatchRecord, files: Mapping[str, FileRecord | None], now: datetime) -> Table:
-    """All that is known of one batch, a line each."""
+    """The details of one batch, one per line."""
     sheet = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     sheet.add_column(style="bold", no_wrap=True)
     sheet.add_column(overflow="fold")
@@ -114,20 +113,20 @@ def batch_sheet(batch: BatchRecord, files: Mapping[str, FileRecord | None], now:
 
 
 def _facts(batch: BatchRecord, now: datetime) -> list[tuple[str, str]]:
-    end = ("ends at the latest", batch.expires_at) if batch.is_live else ("ended", batch.ended_at)
+    end = ("expires", batch.expires_at) if batch.is_live else ("ended", batch.ended_at)
     facts = [
         ("batch", batch.id),
         ("status", batch.status),
-        ("made by", "Pressrun" if batch.is_ours else "someone else: it has no pressrun_key"),
+        ("created by", "Pressrun" if batch.is_ours else "another program (no pressrun_key)"),
         ("created", _when(batch.created_at, now)),
         (end[0], _when(end[1], now)),
-        ("lines", f"{batch.completed} answered, {batch.failed} failed, {batch.total} in all"),
+        ("lines", f"{batch.completed} answered, {batch.failed} failed, {batch.total} in total"),
         ("endpoint", batch.endpoint),
         ("model", batch.model),
         ("sites", _sites(batch)),
         ("flow run", batch.run_id),
-        ("key of the work", batch.key),
-        ("does the rest of", batch.after),
+        ("work key", batch.key),
+        ("retries lines of", batch.after),
         *(("validation", problem) for problem in batch.problems),
     ]
     return [(name, value) for name, value in facts if value]
@@ -141,24 +140,24 @@ def _files(batch: BatchRecord, files: Mapping[str, FileRecord | None]) -> list[t
 
 
 def _next(batch: BatchRecord, files: Mapping[str, FileRecord | None]) -> str:
-    """What a person can do."""
+    """What can be done next."""
     results = [file for what, file in files.items() if what != "input"]
     if not batch.is_ours:
-        return "nothing that Pressrun would do"
+        return "nothing: Pressrun does not use it"
     if batch.is_live:
-        return f"the next run of the same brief waits for it; `pressrun batches cancel {batch.id}` stops it"
+        return f"the next run of the same brief waits for it; `pressrun batches cancel {batch.id}` cancels it"
     if batch.status == "failed" and not results:
-        return "none of it ran or was billed; the next run of the same brief sends it anew"
+        return "none of it ran or was billed; the next run of the same brief submits it again"
     if not results:
-        return "no result file is named; they may lag behind the status by minutes"
+        return "no result files yet; they may lag behind the status by minutes"
     if None not in results:
-        return "the next run of the same brief collects its answers, if none has yet"
-    return "not all of its answers are at the provider any more; what no run has collected would be paid again"
+        return "the next run of the same brief collects its answers, unless a run already has"
+    return "some of its answers are no longer at the provider; any that no run has collected would be paid for again"
 
 
 def before_cancelling(batch: BatchRecord) -> str:
     state = f"{batch.status}, {batch.completed + batch.failed} of {batch.total} lines done"
-    end = "" if batch.is_live else "; it has ended, so there is nothing to cancel"
+    end = "" if batch.is_live else "; it has already ended, so there is nothing to cancel"
     return plain(f"{batch.id}: {state}{end}.")
 
 
@@ -170,7 +169,7 @@ def removal_table(cleaning: Cleaning) -> Table | str:
     if not cleaning.removals:
         return "There is nothing to delete."
     table = Table(box=box.SIMPLE, padding=(0, 1))
-    for name in ("file", "name", "size", "why it may go"):
+    for name in ("file", "name", "size", "why it can be deleted"):
         table.add_column(name, overflow="fold", justify="right" if name == "size" else "left")
     for removal in cleaning.removals:
         cells = (removal.file.id, removal.file.name, _size(removal.file.size), removal.reason)
@@ -179,15 +178,16 @@ def removal_table(cleaning: Cleaning) -> Table | str:
 
 
 def about_the_cleaning(cleaning: Cleaning, listing: BatchListing) -> str:
-    """How much it is, what stays, and which answers would be lost."""
+    """How much would be deleted, what stays, and which answers would be lost."""
     files = [removal.file for removal in cleaning.removals]
     said = [f"To be deleted: {amount(files)}."] if files else []
     if cleaning.kept:
-        said.append(f"{counted(cleaning.kept, 'input file stays', 'input files stay')}: too new, or a batch needs it.")
+        kept = counted(cleaning.kept, "input file is", "input files are")
+        said.append(f"{kept} kept: too new, or needed by a batch.")
     said += _bound(listing)
     lines = [" ".join(said)] if said else []
     if cleaning.answers_of:
-        lines.append("ANSWERS that no run has collected yet would be lost, and paid again. They are those of:")
+        lines.append("WARNING: answers that no run has collected yet would be lost and paid for again:")
         lines += [
             f"  {batch.id}: {counted(batch.completed, 'answer', 'answers')}, {_sites(batch, FEW)}"
             for batch in cleaning.answers_of

@@ -1,4 +1,4 @@
-"""`pressrun build`: one site under a live screen, or several with one merged batch for all of them.
+"""`pressrun build`: one site with a live screen, or several with one merged batch for all of them.
 
 Invariant: exit codes are 0 complete, 1 delivered but incomplete (or failed after spending began), 2 refused before
 anything was spent.
@@ -39,43 +39,45 @@ from pressrun.strategy import BatchStrategy, Preference, load_strategy
 __all__ = ["build"]
 
 STOPPED_TEXT = (
-    "\nStopped. Every answer that was paid for is kept, and a batch goes on at the provider: "
-    "the same command takes up from here."
+    "\nStopped. Every answer already paid for is kept, and a submitted batch keeps running at the provider. "
+    "Run the same command to continue."
 )
 
 QUIET_SECONDS = 5
 """On a pipe: after so long without a line, one says where the run is."""
 
 Briefs = Annotated[
-    list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders of them.", metavar="BRIEF...")
+    list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders with briefs.", metavar="BRIEF...")
 ]
 StrategyFile = Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")]
-Prefer = Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")]
+Prefer = Annotated[Preference | None, typer.Option(help="Overrides the strategy's preference.")]
 MaxWait = Annotated[
-    str | None, typer.Option(help="How long a batch may take before the rest is done in real time: 6h.")
+    str | None, typer.Option(help="How long to wait for a batch before falling back to real time, such as 6h.")
 ]
 MaxCost = Annotated[
     str | None,
-    typer.Option(help="Cap for a site: refused if the forecast is above; no call that could break it.", metavar="USD"),
+    typer.Option(help="Cost cap per site: refuses a higher forecast and any call that could exceed it.", metavar="USD"),
 ]
 
 
 def build(
     briefs: Briefs,
     out: Annotated[
-        str, typer.Option(help="Where the bundles go, to OUT/<slug>/: a folder, or s3://, gs://, az://.", metavar="OUT")
+        str, typer.Option(help="Output location: a folder, or s3://, gs://, az://.", metavar="OUT")
     ] = "sites",
     strategy: StrategyFile = None,
     prefer: Prefer = None,
     max_wait: MaxWait = None,
     max_cost: MaxCost = None,
-    poll: Annotated[float | None, typer.Option(help="Seconds between the first looks at a batch.", min=0.01)] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator; no key, no cost.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Pay for everything again, site by site.")] = False,
+    poll: Annotated[float | None, typer.Option(help="First poll interval of a batch, in seconds.", min=0.01)] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator: no key, no cost.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ignore earlier results and pay for everything again, site by site.")
+    ] = False,
 ) -> None:
-    """Build one site for each brief; run it again to go on where it was stopped.
+    """Build one site per brief. Run it again to continue after an interruption.
 
-    Several sites share one merged batch, and those that have not changed since they were made are left as they are.
+    Several sites share one merged batch. Sites that have not changed since they were built are skipped.
     """
     sites = load_briefs(briefs)
     chosen = load_strategy(strategy) if strategy else BatchStrategy()
@@ -105,9 +107,9 @@ def _usd(text: str | None) -> Decimal | None:
     try:
         amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is not an amount such as 0.75", param_hint="--max-cost") from None
+        raise typer.BadParameter(f"{text!r} is not an amount, such as 0.75", param_hint="--max-cost") from None
     if not amount.is_finite() or amount <= 0:
-        raise typer.BadParameter("the cap must be above 0", param_hint="--max-cost")
+        raise typer.BadParameter("the cap must be greater than 0", param_hint="--max-cost")
     return amount
 
 

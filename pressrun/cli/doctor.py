@@ -14,7 +14,7 @@ __all__ = ["doctor"]
 
 
 def doctor() -> None:
-    """Check the key, the provider, Prefect, and how long each configured model will be there."""
+    """Check the key, the provider, Prefect, and how long each configured model will be available."""
     console = Console()
     findings = examine(Settings(), datetime.now(UTC).date())
     for finding in findings:

@@ -1,6 +1,6 @@
-"""`pressrun forecast`: what briefs would cost, under every route, before anything is spent.
+"""`pressrun forecast`: what briefs would cost, on every route, before anything is spent.
 
-Invariant: it asks nobody and spends nothing; the only file it writes is the one that was named.
+Invariant: it contacts no provider and spends nothing; it writes only the file that was named.
 """
 
 from datetime import UTC, datetime
@@ -23,15 +23,15 @@ __all__ = ["forecast"]
 
 
 def forecast(
-    briefs: Annotated[list[Path], typer.Argument(help="Brief files, or folders of them.", metavar="BRIEF...")],
+    briefs: Annotated[list[Path], typer.Argument(help="Brief files, or folders with briefs.", metavar="BRIEF...")],
     strategy: Annotated[Path | None, typer.Option("--strategy", help="Strategy file (YAML or JSON).")] = None,
-    prefer: Annotated[Preference | None, typer.Option(help="Wins over the strategy's own preference.")] = None,
-    sites: Annotated[int | None, typer.Option(help="Sites a year, for the yearly figure.", min=1)] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Learn from runs on the built-in simulator.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write every step with every digit.", metavar="FILE")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    prefer: Annotated[Preference | None, typer.Option(help="Overrides the strategy's preference.")] = None,
+    sites: Annotated[int | None, typer.Option(help="Sites per year, for the yearly projection.", min=1)] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Base the forecast on simulated runs.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write all steps to a CSV file, unrounded.", metavar="FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show each step under every route, the plan chosen and what it saves; spends nothing and needs no key."""
+    """Show the cost of each step on every route, the chosen plan and what it saves. Spends nothing, needs no key."""
     settings, now = Settings(), datetime.now(UTC)
     chosen = (load_strategy(strategy) if strategy else BatchStrategy()).with_choices(prefer, None)
     lessons = past_lessons(settings, now, simulate=simulate)
@@ -59,6 +59,6 @@ def _draw(plans: list[Plan], sites_per_year: int, console: Console) -> None:
     total = sum((plan.forecast.total for plan in plans), Decimal(0))
     saving = sum((plan.forecast.saving for plan in plans), Decimal(0))
     console.print(
-        f"Forecast {usd(total)}; saves {usd(saving)} against the same in real time. {say_year(plans, sites_per_year)}",
+        f"Forecast {usd(total)}; saves {usd(saving)} compared with real time. {say_year(plans, sites_per_year)}",
         highlight=False,
     )

@@ -1,6 +1,6 @@
-"""The command `pressrun`: thin, over the flows.
+"""The command `pressrun`: a thin layer over the flows.
 
-Invariants: a user's mistake gives a message and exit code 2, never a traceback; and a command imports only its own
+Invariants: a user error gives a message and exit code 2, never a traceback; and a command imports only its own
 module, so that `pressrun --help` imports neither pandas nor prefect nor openai.
 """
 
@@ -21,28 +21,22 @@ from pressrun.errors import PressrunError
 __all__ = ["COMMANDS", "application", "main"]
 
 COMMANDS = {
-    "build": ("build:build", "Build one site for each brief; run it again to go on where it was stopped."),
+    "build": ("build:build", "Build one site per brief. Run it again to continue after an interruption."),
     "forecast": (
         "forecast:forecast",
-        "Show each step under every route, the plan chosen and what it saves; spends nothing and needs no key.",
+        "Show the cost of each step on every route, the chosen plan and what it saves. Spends nothing, needs no key.",
     ),
     "costs": ("costs:costs", "Show what was spent across runs: by site, step, model and route, with the trend."),
-    "reconcile": (
-        "costs:reconcile",
-        "Compare the ledger with the provider's own export: matched, unmatched, difference.",
-    ),
-    "up": (
-        "service:up",
-        "Start a local Prefect server, set it up, and start a worker and the finished sites beside it.",
-    ),
-    "down": ("service:down", "End what `pressrun up` started; data and logs stay."),
+    "reconcile": ("costs:reconcile", "Compare the ledger with the provider's export: matched, unmatched, difference."),
+    "up": ("service:up", "Start a local Prefect server, set it up, start a worker, and serve the finished sites."),
+    "down": ("service:down", "Stop what `pressrun up` started. Data and logs are kept."),
     "setup": (
         "service:setup",
         "Set up the Prefect server that PREFECT_API_URL names: work pool, limits, deployments, notifications.",
     ),
     "approve": (
         "approve:approve",
-        "Decide on the configuration or the finished site that a suspended run asks about; without an option: approve.",
+        "Decide on a configuration or finished site that waits for approval. Without an option, approve it.",
     ),
     "params": (
         "params:params",
@@ -50,19 +44,19 @@ COMMANDS = {
     ),
     "batches": (
         "batches:app",
-        "What this project has in flight or left behind at the provider: list, show, cancel, clean.",
+        "Manage this project's batches and files at the provider: list, show, cancel, clean, adopt.",
     ),
     "webhooks": (
         "serving:webhooks",
-        "Receive OpenAI's webhooks, so that runs that wait look at their batch as soon as it ends.",
+        "Receive OpenAI's webhooks, so that waiting runs check their batch as soon as it ends.",
     ),
     "simulate": (
         "serving:simulate",
-        "Serve an OpenAI-compatible simulator to any OpenAI client: Files, Batches, Chat, Images, Models.",
+        "Run an OpenAI-compatible simulator for any OpenAI client: Files, Batches, Chat, Images, Models.",
     ),
     "doctor": (
         "doctor:doctor",
-        "Check the key, the provider, Prefect, and how long each configured model will be there.",
+        "Check the key, the provider, Prefect, and how long each configured model will be available.",
     ),
 }
 """By name: where in this package a command is (a function, or a `Typer` of several), and what it does."""
@@ -72,7 +66,7 @@ def application(chosen: str | None = None) -> typer.Typer:
     """The command, of which only `chosen` can be run; of the others it knows what `--help` lists."""
     app = typer.Typer(
         name="pressrun",
-        help="Content websites by language models: one merged batch, honest costs.",
+        help="Produce content websites with language models: one merged batch, honest costs.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -97,14 +91,14 @@ def _not_loaded() -> None:
     raise AssertionError("only the command that was chosen is run")
 
 
-def _version(show: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def _version(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if show:
         Console().print(f"pressrun {__version__}", highlight=False)
         raise typer.Exit
 
 
 def main() -> None:
-    """Entry point: our own errors become a message and exit code 2."""
+    """Entry point: Pressrun's own errors become a message and exit code 2."""
     quiet_environment()
     try:
         application(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
@@ -117,16 +111,16 @@ def main() -> None:
 
 
 def quiet_environment() -> None:
-    """Before prefect is imported: no telemetry unless someone asked for it, and our own screen instead of its log.
+    """Set before prefect is imported: no telemetry by default, and our own screen instead of Prefect's console log.
 
-    The log still goes to the Prefect API, so the run can be read in the UI.
+    The log still goes to the Prefect API, so it can be read in the UI.
     """
     for name, value in {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
-        # A temporary server makes its database at the first start; Prefect itself gives up after 20 seconds.
+        # A temporary server creates its database on first start; Prefect's default timeout is 20 seconds.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     }.items():
         os.environ.setdefault(name, value)

@@ -12,7 +12,7 @@ __all__ = ["plan_table"]
 
 
 def plan_table(plan: Plan) -> Table:
-    """The forecast of one site: each step's route, and what it costs there and on every other."""
+    """The forecast of one site: each step's route, and its cost on that and on every other route."""
     table = Table(
         title=plan.order.brief.slug,
         title_justify="left",

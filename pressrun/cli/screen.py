@@ -1,6 +1,6 @@
-"""The terminal's view of a run: one row a step, the batch, the time and the money so far.
+"""The terminal's view of a run: one row per step, the batch, the time and the cost so far.
 
-Invariant: the screen only draws what it was told; it asks nobody, so it can neither slow a run down nor fail it.
+Invariant: the screen only draws the events it receives; it makes no requests, so it can neither slow nor fail a run.
 """
 
 import threading
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pressrun.calls import Answer, Call, Route, StepName
 from pressrun.costs.money import usd
+from pressrun.durations import say_left
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
 from pressrun.steps import STEPS
@@ -40,12 +41,12 @@ class StepLine:
 
 @dataclass
 class Screen:
-    """Collects events (from any thread) and draws them; on a pipe it prints a line for what matters instead."""
+    """Collects events (from any thread) and draws them; on a pipe it prints lines for the important ones instead."""
 
     title: str
     console: Console
     cost: Callable[[Call, Answer], Decimal]
-    """USD that an answer costs."""
+    """The cost of an answer in USD."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     routes: dict[StepName, StepRoute] = field(default_factory=dict)
     steps: dict[StepName, StepLine] = field(default_factory=dict)
@@ -60,7 +61,7 @@ class Screen:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def see(self, event: Event) -> None:
-        """Take in one event."""
+        """Handle one event."""
         with self._lock:
             line = self._take(event)
         self._print(line)
@@ -88,7 +89,7 @@ class Screen:
         return f"{seconds // 60}:{seconds % 60:02d}"
 
     def _take(self, event: Event) -> str | None:
-        """Update the state; returns the line that a pipe is told, if any."""
+        """Update the state; returns the line to print on a pipe, if any."""
         match event:
             case RoutesChosen():
                 self.simulated = event.simulated
@@ -114,7 +115,7 @@ class Screen:
         line = self.steps.setdefault(event.call.step, StepLine())
         if event.answer.retryable:
             return None
-        # A repair is one more call for an item that was counted when its first reply came.
+        # A repair is another call for an item that was counted at its first reply.
         count = len(event.call.covers)
         line.done += count if event.call.repairs is None else 0
         line.reused += count if event.reused else 0
@@ -171,7 +172,7 @@ def _remark(line: StepLine) -> Text:
 
 
 def _seen(event: BatchSeen) -> tuple[str, int, int]:
-    """What is news when it changes; the expected finish moves with every look."""
+    """What is worth printing when it changes; the expected finish changes with every poll."""
     return event.status, event.completed, event.failed
 
 
@@ -179,27 +180,27 @@ def _say_batch(seen: BatchSeen) -> str:
     counts = f", {seen.completed + seen.failed} of {seen.total} done" if seen.total else ""
     failed = f", {seen.failed} failed" if seen.failed else ""
     now = datetime.now(UTC)
-    pace = f", about {humanize.naturaldelta(seen.expected - now)} more at this pace" if seen.expected else ""
+    pace = f", about {humanize.naturaldelta(seen.expected - now)} left at this pace" if seen.expected else ""
     left = seen.deadline - now
-    wait = f"; real time in {humanize.naturaldelta(left)} at the latest" if left.total_seconds() > 60 else ""
+    wait = f"; falls back to real time after {say_left(left)}" if left.total_seconds() > 60 else ""
     return f"{seen.status}{counts}{failed}{pace}{wait if seen.status in RUNNING else ''}"
 
 
 def summary(result: BuildResult) -> Text:
-    """The last words of a run: where to look, what it cost, what is missing."""
+    """The summary of a run: where to look, what it cost, what is missing."""
     saved = result.realtime_usd - result.cost_usd
     lines = [
         f"preview   {result.links.preview}",
         f"bundle    {result.bundle}",
         f"costs     {result.links.report}",
         f"spent     {_spent(result)}",
-        f"saved     {usd(saved)} against {usd(result.realtime_usd)} for the same in real time",
+        f"saved     {usd(saved)} compared with {usd(result.realtime_usd)} in real time",
     ]
     if result.warnings:
-        lines.append(f"to check  {_notes(result.warnings)} for the editor, at the end of the preview")
+        lines.append(f"to check  {_notes(result.warnings)} for the editor, in the preview")
     lines += [f"missing   {item.step} {item.item}: {item.reason}" for item in result.missing]
     if result.missing:
-        lines.append("          the same command asks again for what is missing, and for nothing else")
+        lines.append("          run the same command again to request only what is missing")
     word = "complete" if result.complete else "INCOMPLETE"
     mark = "SIMULATED  " if result.simulated else ""
     colour = "green" if result.complete else "red"
@@ -212,5 +213,6 @@ def _notes(count: int) -> str:
 
 def _spent(result: BuildResult) -> str:
     now = usd(result.cost_usd - result.reused_usd)
-    earlier = f", {usd(result.reused_usd)} by earlier runs" if result.reused_usd else ""
-    return f"nothing: SIMULATED; it would have been {now} now{earlier}" if result.simulated else f"{now} now{earlier}"
+    earlier = f", {usd(result.reused_usd)} in earlier runs" if result.reused_usd else ""
+    cost = f"{now} in this run{earlier}"
+    return f"nothing: SIMULATED; it would have been {cost}" if result.simulated else cost

@@ -1,6 +1,6 @@
-"""`pressrun up`, `pressrun down` and `pressrun setup`: everything that runs need, by one command.
+"""`pressrun up`, `pressrun down` and `pressrun setup`: everything that runs need, with one command.
 
-Invariant: each may be said again at any time; what is there already stays as it is, and is told.
+Invariant: each may be run again at any time; what exists stays unchanged and is reported as such.
 """
 
 import os
@@ -18,16 +18,16 @@ from pressrun.up import Done, House, end_all, house, project_root, start_server,
 
 __all__ = ["down", "setup", "up"]
 
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Of the Prefect server and its UI (4200).")]
-SitesPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Of the finished sites (4280).")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the Prefect server and UI (default 4200).")]
+SitesPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the finished sites (default 4280).")]
 EXAMPLE = "examples/harbour-bakery.yaml"
 
 
 def up(port: Port = None, sites_port: SitesPort = None) -> None:
-    """Start a local Prefect server, set it up, and start a worker and the finished sites beside it."""
+    """Start a local Prefect server, set it up, start a worker, and serve the finished sites."""
     settings = Settings()
     here = house(settings, port, sites_port)
-    # Prefect reads it when it is imported, which is when it is needed.
+    # Prefect reads it on import, so it must be set before tasks.setup is imported.
     os.environ["PREFECT_API_URL"] = here.api
     here.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(here.folder / "lock"):
@@ -37,18 +37,19 @@ def up(port: Port = None, sites_port: SitesPort = None) -> None:
         changes += _tell(set_up(settings, here.root))
         changes += _tell([start_sites(here)])
         changes += _tell([start_worker(here)])
-    _say("" if changes else "\nNothing was changed: all of it runs already.")
+    _say("" if changes else "\nNothing was changed: everything is already running.")
     _next_steps(here, settings)
 
 
 def down() -> None:
-    """End what `pressrun up` started; data and logs stay."""
+    """Stop what `pressrun up` started. Data and logs are kept."""
     settings = Settings()
     folder = state_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
         _tell(end_all(settings))
-    _say(f"\nData and logs stay (logs: {folder}). A batch that was under way goes on at the provider, and is taken up.")
+    _say(f"\nData and logs are kept (logs: {folder}).")
+    _say("A submitted batch keeps running at the provider; the next run of its brief collects it.")
 
 
 def setup() -> None:
@@ -60,26 +61,26 @@ def setup() -> None:
 
 
 def _tell(done: Iterable[Done]) -> int:
-    """Print what was done as it is done; returns the number of changes."""
+    """Print each action as it is done; returns the number of changes."""
     changes = 0
     for one in done:
-        _say(f"{one.verb:<14} {one.what}")
+        _say(f"{one.verb:<15} {one.what}")
         changes += one.is_change
     return changes
 
 
 def _next_steps(here: House, settings: Settings) -> None:
-    _say(f"The UI is at {here.ui}: Deployments, build-site, Run. From a terminal:")
+    _say(f"Open {here.ui} and choose Deployments, build-site, Run. Or from a terminal:")
     _say(f"  export PREFECT_API_URL={here.api}")
     brief = f'--params "$({_here("pressrun")} params {EXAMPLE})"'
     _say(f"  {_here('prefect')} deployment run build-site/on-demand --watch --param simulate=true {brief}")
     if not settings.openai_api_key:
-        _say("There is no OPENAI_API_KEY, so runs need `simulate`, or a Prefect Secret block named openai-api-key.")
-    _say("The worker keeps the settings it was started with: after a change, `pressrun down` and `pressrun up`.")
+        _say("OPENAI_API_KEY is not set: runs need `simulate`, or a Prefect Secret block named openai-api-key.")
+    _say("The worker keeps the settings it was started with. After a change, run `pressrun down` and `pressrun up`.")
 
 
 def _here(name: str) -> Path:
-    """A command of this environment, which need not be on the path."""
+    """A command of this environment, which may not be on the PATH."""
     command = Path(sys.executable).with_name(name)
     return command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
 

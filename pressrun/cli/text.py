@@ -8,7 +8,7 @@ from rich.console import Console
 __all__ = ["counted", "plain", "wide_console"]
 
 PIPE_WIDTH = 160
-"""Columns where there is no terminal: no id is broken in two there."""
+"""Columns without a terminal, so that no id is wrapped."""
 
 
 def wide_console() -> Console:
@@ -17,7 +17,7 @@ def wide_console() -> Console:
 
 
 def plain(text: str) -> str:
-    """Without what a terminal would obey."""
+    """The text without control characters."""
     return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
 
 

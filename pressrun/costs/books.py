@@ -1,7 +1,7 @@
-"""The books of one run: what it enters in the ledger, and what it may commit to under its cap.
+"""The accounts of one run: what it records in the ledger, and what it may commit under its cap.
 
-Invariant: a call is committed to, at the most that it can cost, before it is sent; the commitment ends when what it did
-cost is in the ledger. So billed and in flight together never exceed the cap, whatever is killed and restarted.
+Invariant: before a call is sent, its highest possible cost is committed; the commitment ends when its actual cost is in
+the ledger. So spent plus in-flight cost never exceeds the cap, whatever is killed and restarted.
 """
 
 import time
@@ -24,19 +24,19 @@ from pressrun.sharding import Shard
 __all__ = ["Books"]
 
 LOOK_AGAIN = 0.2
-"""Seconds between looks at whether a call that is under way has made room."""
+"""Seconds between checks whether a call in flight has freed part of the cap."""
 
 
 class Books(Frozen):
-    """Where one run of a site enters its calls, and the cap that they are held to."""
+    """Where one run of a site records its calls, and the cap that limits them."""
 
     path: Path
     """The ledger file."""
     budget: str
-    """What all spending on the same order counts against, whichever run does it."""
+    """What all spending on the same order counts against, whichever run spends it."""
     origin: Origin
     cap: Decimal | None = None
-    """USD; None means that there is none."""
+    """USD; None means no cap."""
     table: PriceTable | None = None
     """The user's own prices."""
 
@@ -49,7 +49,7 @@ class Books(Frozen):
         return _shard_file(self.path)
 
     def enter(self, call: Call, answer: Answer, estimate: CallEstimate, *, settles: str | None = None) -> LedgerRow:
-        """Enter one answer, which ends the commitment that it `settles`; entering it again changes nothing."""
+        """Record one answer, which ends the commitment that it `settles`; recording it again changes nothing."""
         row = self._row(call, answer, estimate)
         self.file.enter([row], budget=self.budget, settles=settles)
         return row
@@ -57,7 +57,7 @@ class Books(Frozen):
     def enter_all(
         self, calls: Mapping[str, Call], answers: Sequence[Answer], estimates: Mapping[str, CallEstimate]
     ) -> None:
-        """Enter the answers of a batch in one go."""
+        """Record the answers of a batch in one transaction."""
         rows = [self._row(calls[answer.call_id], answer, estimates[answer.call_id]) for answer in answers]
         self.file.enter(rows, budget=self.budget)
 
@@ -66,27 +66,27 @@ class Books(Frozen):
         return ledger_row(call, answer, valid=True, at=now, origin=self.origin, table=self.table, estimate=estimate)
 
     def rows(self, calls: Collection[str]) -> list[LedgerRow]:
-        """All payments for these calls, whichever run made them; of failures only this run's, as others were mended."""
+        """All payments for these calls, whichever run made them, and this run's failures; earlier ones were retried."""
         rows = self.file.rows(budget=self.budget, calls=calls, run_id=self.origin.run_id)
         return [row for row in rows if row.status is not CallStatus.FAILED or not row.reused]
 
     def answered(self, calls: Iterable[Call]) -> dict[str, str | None]:
-        """Of these calls those that have been paid for: by id, with the batch that answered (None: in real time)."""
+        """The paid calls among these, by id, with the batch that answered each (None: real time)."""
         return self.file.answered([call.id for call in calls], budget=self.budget)
 
     def admitted(self) -> frozenset[str]:
-        """The calls that were admitted to a batch, and so belong in that batch's company."""
+        """The calls that were admitted to a batch and must stay in it."""
         return self.file.admitted(budget=self.budget)
 
     def most_usd(self, call: Call, tier: Tier) -> Decimal:
-        """The most that one request can cost at a tier."""
+        """The highest possible cost of one request at a tier."""
         return price(most_usage(call), call.model, tier, datetime.now(UTC), self.table)
 
     def commit(self, call: Call, tier: Tier) -> str:
         """Commit to a real-time call; returns the commitment's name, to be settled or lost. Raises `OverCap`.
 
-        When there is no room, but calls of this process are under way that may turn out cheaper than they can be, it
-        waits for them first.
+        When the cap has no room but calls of this process are still in flight, it first waits for them, as they may
+        cost less than was committed.
         """
         commitment = Commitment(call_id=call.id, usd=self.most_usd(call, tier))
         while True:
@@ -102,26 +102,26 @@ class Books(Frozen):
             time.sleep(LOOK_AGAIN)
 
     def settle(self, name: str) -> None:
-        """End a commitment whose call is certain not to be billed."""
+        """End a commitment whose call will certainly not be billed."""
         self.file.settle(name)
         self.lose(name)
 
     def lose(self, name: str) -> None:
-        """Wait no longer for a call whose answer was lost on the way: it may be billed, so it stays committed to."""
+        """Stop waiting for a call whose answer was lost: it may be billed, so its commitment stays."""
         with _under_way_lock:
             _under_way[self.budget].discard(name)
 
     def admit(self, calls: Sequence[Call], *, after: str | None = None) -> frozenset[str]:
-        """Commit to batched calls as far as the cap allows; see `LedgerFile.admit`."""
+        """Commit to as many batched calls as the cap allows; see `LedgerFile.admit`."""
         wanted = [Commitment(call_id=call.id, usd=self.most_usd(call, Tier.BATCH)) for call in calls]
         return self.file.admit(wanted, budget=self.budget, cap=self.cap, after=after or "")
 
     def shards_of(self, calls: Iterable[Call], *, after: str | None = None) -> dict[str, Shard]:
-        """The shards that these calls are in already, by call id."""
+        """The shards that already contain these calls, by call id."""
         return self.shards.of([call.id for call in calls], budget=self.budget, after=after)
 
     def settle_batch(self, call_ids: Collection[str], *, after: str | None) -> None:
-        """End the commitments of a batch's calls: what was answered is entered, and the rest is not billed."""
+        """End the commitments of a batch's calls: the answered ones are recorded, and the rest are not billed."""
         self.file.settle_batch(call_ids, budget=self.budget, after=after or "")
 
 

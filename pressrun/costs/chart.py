@@ -1,7 +1,7 @@
 """The report's charts, each one SVG text.
 
-Invariant: a picture carries its own ground and its figures as text, so it reads the same on light and dark pages, and
-no figure stands where another one may, however small its amount beside the others.
+Invariant: a chart has its own background and shows its figures as text, so it reads the same on light and dark pages,
+and no two figures overlap, however small an amount is compared with the others.
 """
 
 import base64
@@ -19,13 +19,13 @@ ROOM_FOR_FIGURES = 92
 STACK, LINE, GAP = 22, 19, 16
 INK, GROUND = "#1b2430", "#fff"
 FIRST, SECOND = "#1f5fbf", "#a8b3c1"
-"""Blue and light grey: they differ in lightness, so they are told apart without colour vision too."""
+"""Blue and light grey: they differ in lightness, so they can be distinguished without colour vision."""
 PARTS = ["#1f5fbf", "#f2a922", "#0b7a5c", "#86c1f7", "#7d3c98"]
-"""Dark and light by turns, for the same reason."""
+"""Alternately dark and light, for the same reason."""
 
 
 def bar_chart(bars: Sequence[tuple[str, Decimal, Decimal]], *, title: str, first: str, second: str) -> str:
-    """For each (label, amount, amount to compare it with) two bars, in USD; `first` and `second` say what they are."""
+    """Two bars, in USD, for each (label, amount, amount to compare with); `first` and `second` name them in the key."""
     largest = max((max(pair) for _, *pair in bars), default=Decimal(0))
     key = _key(LEFT, "first", FIRST, first) + _key(LEFT + 100, "second", SECOND, second)
     rows = [_pair(TOP + ROW * place, *bar, largest) for place, bar in enumerate(bars)]
@@ -43,13 +43,13 @@ def _pair(y: int, label: str, amount: Decimal, other: Decimal, largest: Decimal)
 
 def _bar(y: int, amount: Decimal, largest: Decimal, name: str, colour: str) -> str:
     part = amount / largest if largest else Decimal(0)
-    # A cost that is there stays visible beside one that is a thousand times as high.
+    # A non-zero cost stays visible beside one that is a thousand times as high.
     width = max(round(part * (WIDTH - LEFT - ROOM_FOR_FIGURES)), 1 if amount else 0)
     return _rect(LEFT, y, width, BAR, name, colour) + _text(LEFT + width + 6, y + BAR - 2, usd(amount))
 
 
 def share_chart(groups: Sequence[tuple[str, Sequence[tuple[str, Decimal]]]], *, title: str) -> str:
-    """For each (name, its parts) one bar of the parts in proportion, and under it a line of figures for each part."""
+    """One stacked bar for each (name, parts), with a line of figures below it for each part."""
     body, y = "", EDGE
     for name, parts in groups:
         body += _text(EDGE, y + 11, name, weight="600") + _stack(y + LINE, parts) + _lines(y + LINE + STACK + 8, parts)
@@ -60,14 +60,14 @@ def share_chart(groups: Sequence[tuple[str, Sequence[tuple[str, Decimal]]]], *, 
 def _stack(y: int, parts: Sequence[tuple[str, Decimal]]) -> str:
     x, bars = EDGE, ""
     for place, width in enumerate(_widths([amount for _, amount in parts], WIDTH - 2 * EDGE)):
-        # The ground shows as a fine line between two parts.
+        # The background shows as a fine line between two parts.
         bars += _rect(x, y, max(width - 1, 0), STACK, *_shade(place))
         x += width
     return bars
 
 
 def _widths(amounts: Sequence[Decimal], room: int) -> list[int]:
-    """The room divided in proportion; a part that is there gets 3 at least, for which the largest makes room."""
+    """The width divided in proportion; a non-zero part gets at least 3, taken from the largest."""
     whole = sum(amounts, Decimal(0))
     widths = [max(round(amount / whole * room), 3) if amount else 0 for amount in amounts]
     largest = amounts.index(max(amounts))
@@ -100,7 +100,7 @@ def _picture(height: int, title: str, body: str) -> str:
 
 
 def _rect(x: int, y: int, width: int, height: int, name: str, colour: str) -> str:
-    """`name` is a class by which a page with a dark ground may give another colour."""
+    """`name` is a CSS class, so that a page with a dark background can set another colour."""
     return f'<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}" fill="{colour}"/>'
 
 
@@ -112,5 +112,5 @@ def _text(x: int, y: int, text: str, anchor: str = "start", weight: str = "400")
 
 
 def data_uri(svg: str) -> str:
-    """The picture as an address: Prefect's page shows images of Markdown, but no raw SVG."""
+    """The chart as a data URI: Prefect's UI shows Markdown images, but no raw SVG."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -1,7 +1,7 @@
 """The SQLite file of the ledger: how it is opened, and what it refuses.
 
-Invariant: what a transaction has written is on disk before anything is done because of it, and tables that are
-`append_only` refuse every change.
+Invariant: what a transaction has written is on disk before anything relies on it, and `append_only` tables refuse every
+change.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ PATIENCE = 60.0
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for the length of the block."""
+    """A connection that is closed at the end of the block."""
     with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as database:
         # Durable before the next request goes out, not merely consistent.
         database.execute("PRAGMA synchronous=FULL")
@@ -26,7 +26,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def transaction(path: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction that no other process writes beside; undone when the block raises."""
+    """A transaction that excludes other writers; rolled back when the block raises."""
     with opened(path) as database:
         database.execute("BEGIN IMMEDIATE")
         try:
@@ -38,7 +38,7 @@ def transaction(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def append_only(*tables: str) -> str:
-    """SQL by which the database itself refuses to change or delete a row of these tables."""
+    """SQL that makes the database itself refuse to change or delete rows of these tables."""
     return "".join(
         f"CREATE TRIGGER IF NOT EXISTS {table}_{verb.lower()} BEFORE {verb} ON {table} "
         "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;\n"

@@ -19,10 +19,10 @@ __all__ = ["to_csv", "to_json"]
 
 
 def to_csv(rows: Iterable[LedgerRow]) -> str:
-    """One line for each call, money with every digit.
+    """One line per call, with unrounded amounts.
 
-    The columns are `LedgerRow`'s; of its parts those of `usage` are `tokens_...`, of `rates` `usd_per_mtok_...`, and of
-    `estimate` `estimated_...`.
+    The columns are the fields of `LedgerRow`; those of `usage` become `tokens_...`, those of `rates`
+    `usd_per_mtok_...`, and those of `estimate` `estimated_...`.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, [name for _, names in COLUMNS for name in names], lineterminator="\n")
@@ -41,7 +41,7 @@ COLUMNS = [
     (name, [f"{PARTS[name][0]}{part}" for part in PARTS[name][1].model_fields] if name in PARTS else [name])
     for name in LedgerRow.model_fields
 ]
-"""The fields of a row with the columns that each fills."""
+"""The fields of a row, each with its columns."""
 
 
 def _flat(row: LedgerRow) -> dict[str, Any]:
@@ -54,14 +54,14 @@ def _flat(row: LedgerRow) -> dict[str, Any]:
 
 
 def _exact(value: Any) -> Any:
-    """Decimals as plain digits: `0.000000035`, never `3.5E-8`; times as ISO 8601."""
+    """Decimals in plain notation (`0.000000035`, never `3.5E-8`); times as ISO 8601."""
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def to_json(report: CostReport, rows: Sequence[LedgerRow]) -> str:
-    """Totals, steps, routes, models, forecast with causes, and every call; money is text with every digit."""
+    """Totals, steps, routes, models, the forecast with causes, and every call; amounts are unrounded text."""
     data = {
         "currency": "USD",
         "baseline": "the same usage at the standard real-time price",

@@ -1,6 +1,6 @@
 """The forecast: what a plan will cost, on the chosen routes and on every other tier, before anything is spent.
 
-Invariant: a forecast exists only when every step has a price on its own route; it is never made up of part of a plan.
+Invariant: a forecast exists only when every step has a price on its own route; it never covers only part of a plan.
 """
 
 from collections.abc import Iterable
@@ -29,23 +29,23 @@ class ForecastLine(Frozen):
     calls: NonNegativeInt
     """Requests."""
     items: NonNegativeInt = 0
-    """What they ask for; a packed request asks for several."""
+    """Items requested; a packed request asks for several."""
     input_tokens: NonNegativeInt
     cached_tokens: NonNegativeInt = 0
     """The part of `input_tokens` that the prompt cache is expected to serve."""
     output_tokens: NonNegativeInt
     """Reasoning and image tokens included."""
     image_output_tokens: NonNegativeInt = 0
-    """The part of `output_tokens` that is image."""
+    """The part of `output_tokens` that is image tokens."""
     low: Usage | None = None
-    """What it may come down to; None when no range is known."""
+    """The low end of the range; None when no range is known."""
     high: Usage | None = None
     runs: NonNegativeInt = 0
-    """Past runs that the figures were learned from; 0: they are estimates."""
+    """Past runs that the figures are based on; 0 means they are estimates."""
 
     @property
     def usage(self) -> Usage:
-        """What is expected, as one sum."""
+        """The expected usage of all calls together."""
         return Usage(
             input=self.input_tokens,
             cached=self.cached_tokens,
@@ -54,7 +54,7 @@ class ForecastLine(Frozen):
         )
 
     def share(self, number: int) -> Usage:
-        """What is expected of one call, the first being 0: whole tokens, which add up to the line."""
+        """The expected usage of one call, counted from 0: whole tokens, which add up to the line."""
         parts = dict(self.usage)
         count = self.calls
         return Usage(
@@ -69,7 +69,7 @@ class ForecastLine(Frozen):
 
 
 class LineForecast(Frozen):
-    """A line with its cost (USD) on its own route and on every tier that has a price for its model."""
+    """A line with its cost (USD) on its own route and on every tier that has a price for the model."""
 
     line: ForecastLine
     usd: Decimal
@@ -97,17 +97,17 @@ class Forecast(Frozen):
 
     @property
     def low(self) -> Decimal:
-        """What it may come down to."""
+        """The low end of the range."""
         return sum((line.low_usd for line in self.lines), Decimal(0))
 
     @property
     def high(self) -> Decimal:
-        """What it may come up to, all calls being served as planned."""
+        """The high end of the range, if all calls are served as planned."""
         return sum((line.high_usd for line in self.lines), Decimal(0))
 
     @property
     def is_learned(self) -> bool:
-        """Whether past runs have taught every line."""
+        """Whether every line is based on past runs."""
         return bool(self.lines) and all(line.line.runs for line in self.lines)
 
     def line(self, step: StepName) -> LineForecast:
@@ -121,7 +121,7 @@ class Forecast(Frozen):
 
     @property
     def saving(self) -> Decimal:
-        """Against asking the same in real time."""
+        """Compared with real time."""
         return self.realtime_total - self.total
 
     @property
@@ -154,7 +154,7 @@ def _forecast(line: ForecastLine, at: datetime, table: PriceTable | None) -> Lin
 
 
 def _try_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None) -> UnitPrices | None:
-    """A tier that was not chosen may be without a price: then it is left out of the comparison."""
+    """A tier that was not chosen may have no price; it is then left out of the comparison."""
     try:
         return unit_prices(model, tier, at, table)
     except UnknownPrice:
@@ -162,5 +162,5 @@ def _try_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None) 
 
 
 def _rates(line: ForecastLine, prices: UnitPrices) -> Rates:
-    """The calls are taken to be equally long, which is what decides on the rates for long prompts."""
+    """Rates for long prompts depend on the length of a call, so the calls are assumed to be equally long."""
     return prices.at_length(-(-line.input_tokens // max(line.calls, 1)))

@@ -20,7 +20,7 @@ from pressrun.pricetable import Rates
 __all__ = ["Asked", "CallEstimate", "CallStatus", "LedgerRow", "Origin", "ledger_row"]
 
 ECHOED_TIERS = {"flex": Tier.FLEX, "priority": Tier.PRIORITY, "fast": Tier.PRIORITY}
-"""`service_tier` of a real-time reply that is billed otherwise than standard (`fast` is an alias of priority)."""
+"""`service_tier` of a real-time reply that is not billed at the standard tier (`fast` is an alias of priority)."""
 
 
 class CallStatus(StrEnum):
@@ -28,16 +28,16 @@ class CallStatus(StrEnum):
 
     ANSWERED = "answered"
     INVALID = "invalid"
-    """There was a reply and it is billed, but it was not fit to use."""
+    """There was a reply, which is billed, but it was invalid."""
     FAILED = "failed"
     """There was no reply."""
 
 
 class Origin(Frozen):
-    """Whose books a call belongs in: what all rows of one site's run have in common."""
+    """What all rows of one site's run have in common."""
 
     run_id: str
-    """The flow run that enters it, and pays for what no earlier one did."""
+    """The flow run that records it, and pays for what no earlier run has paid for."""
     provider: str = ""
     """`Provider.identity`."""
     simulated: bool = False
@@ -46,49 +46,49 @@ class Origin(Frozen):
 
 
 class CallEstimate(Frozen):
-    """What one call was expected to use, by heuristic, and to cost on the route planned for it."""
+    """What one call was estimated to use, and to cost on the route planned for it."""
 
     input_tokens: NonNegativeInt = 0
     output_tokens: NonNegativeInt = 0
     tier: Tier | None = None
-    """What the plan meant it to be billed at; None for a call that nobody foresaw (a repair)."""
+    """The tier at which the plan expected it to be billed; None for an unplanned call (a repair)."""
     usd: Decimal = Decimal(0)
-    """Of the forecast, which may have learned from earlier runs; 0 for a call that nobody foresaw."""
+    """From the forecast, which may be based on earlier runs; 0 for an unplanned call."""
 
 
 class LedgerRow(Frozen):
-    """One call in the books."""
+    """One call in the ledger."""
 
     entry_id: str
-    """What tells this payment from every other, so that it is entered once however often it is seen."""
+    """Identifies this payment, so that it is recorded once however often it is seen."""
     provider: str
     simulated: bool
     language: str
     call_id: str
     repairs: str | None
-    """Id of the call whose unfit reply this one asked to put right."""
+    """Id of the call whose invalid reply this one asked to correct."""
     site: str
     step: StepName
     item: str
     items: PositiveInt
-    """How many items were asked for in the one request."""
+    """How many items the request asked for."""
     route: Route
     """The route that served it."""
     tier: Tier
-    """What it was billed at."""
+    """The tier at which it was billed."""
     model: str
     status: CallStatus
     usage: Usage
-    """Tokens; `cached` and the like are parts of `input`, `reasoning` and `output_image` of `output`."""
+    """Tokens; `cached` and similar fields are parts of `input`, `reasoning` and `output_image` parts of `output`."""
     rates: Rates
-    """USD per 1M tokens that it was billed at: `cost_usd` is `rates.cost(usage)`."""
+    """USD per 1M tokens, as billed: `cost_usd` is `rates.cost(usage)`."""
     price_source: str
     price_as_of: date
     """The day on which the prices were read there."""
     estimate: CallEstimate
     cost_usd: Decimal
     planned_usd: Decimal
-    """The same usage at the tier that was planned: what of the cost is not due to another route."""
+    """The same usage at the planned tier: the cost without the effect of a route change."""
     realtime_usd: Decimal
     """The baseline: the same usage at the standard tier."""
     run_id: str
@@ -102,7 +102,7 @@ class LedgerRow(Frozen):
 
 
 class Asked(Protocol):
-    """What the books need to know of a call: a `Call` serves, and so does a record of it without what was asked."""
+    """What the ledger needs to know about a call: a `Call`, or a record of it without the request."""
 
     @property
     def id(self) -> str: ...
@@ -130,12 +130,11 @@ def ledger_row(
     table: PriceTable | None = None,
     estimate: CallEstimate | None = None,
 ) -> LedgerRow:
-    """Enter one call and its answer, priced at the time it was answered (`at` when the answer does not say).
+    """The ledger row of one call and its answer, priced at the time of the answer (`at` when it does not say).
 
-    `valid` says whether the content of a reply was fit to use; an unfit reply is billed all the same. A failed call
-    costs nothing, because the provider bills answers only. The model is the one that was asked for: a reply names a
-    dated snapshot of it, which has no price of its own. Raises `UnknownPrice`, and `ValueError` when the answer
-    belongs to another call.
+    `valid` says whether the content of a reply was usable; an invalid reply is billed too. A failed call costs nothing,
+    because the provider bills answers only. The model is the requested one: a reply names a dated snapshot of it, which
+    has no price of its own. Raises `UnknownPrice`, and `ValueError` when the answer belongs to another call.
     """
     if answer.call_id != call.id:
         raise ValueError(f"the answer to {answer.call_id} was entered for {call.id}")
@@ -178,14 +177,14 @@ def ledger_row(
 
 
 def _entry_id(provider: str, answer: Answer, payer: str) -> str:
-    """A batch answers a call once, whenever it is read; in real time each answer is one of its own."""
+    """A batch answers a call once, however often it is read; in real time each answer is separate."""
     when = answer.batch_id or (answer.answered_at.isoformat() if answer.answered_at else payer)
     return sha256(f"{provider} {answer.call_id} {when}".encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=64)
 def _plain(rates: Rates) -> Rates:
-    """The rates alone, without the model and source that `UnitPrices` has beside them."""
+    """The rates alone, without the model and source that `UnitPrices` adds."""
     return Rates(**{name: getattr(rates, name) for name in Rates.model_fields})
 
 
@@ -198,7 +197,7 @@ def _status(answer: Answer, valid: bool) -> CallStatus:
 def _billed(
     model: str, answer: Answer, standard: UnitPrices, table: PriceTable | None, at: datetime
 ) -> tuple[UnitPrices, str]:
-    """The prices that an answer is billed at, with their source."""
+    """The prices at which an answer is billed, with their source."""
     if answer.route is Route.BATCH:
         prices = unit_prices(model, Tier.BATCH, at, table)
         return prices, prices.source
@@ -208,6 +207,6 @@ def _billed(
     try:
         prices = unit_prices(model, echoed, at, table)
     except UnknownPrice:
-        # The money is spent: a report with a marked price serves better than a run that ends without one.
-        return standard, f"{standard.source}; served at {echoed}, whose price is unknown: the standard price was taken"
+        # The money is spent: a report with a marked price is better than a run without a report.
+        return standard, f"{standard.source}; served at {echoed}, whose price is unknown: the standard price was used"
     return prices, prices.source

@@ -1,8 +1,8 @@
-"""The ledger on disk, and the commitments that a cap is held against.
+"""The ledger on disk, and the commitments that count against a cap.
 
 Invariant: nothing in it is ever changed or deleted (the database itself refuses), a payment is in it once however often
-it is entered, and what is spent or committed is decided in one transaction, whatever else runs on this machine. A
-process may be killed at any moment: what it had entered stays, what it had asked for stays committed.
+it is recorded, and what is spent or committed is decided in one transaction, whatever else runs on this machine. A
+process may be killed at any moment: what it had recorded stays, and what it had requested stays committed.
 """
 
 import sqlite3
@@ -33,24 +33,24 @@ CREATE TABLE IF NOT EXISTS commitments (
 CREATE INDEX IF NOT EXISTS commitments_by_budget ON commitments (budget, call_id);
 CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, withdrawn INTEGER NOT NULL, settled_at TEXT NOT NULL);
 """
-"""Amounts are text: SQLite's own numbers would round them. `row` is the `LedgerRow` as JSON."""
+"""Amounts are text, because SQLite's numbers would round them. `row` is the `LedgerRow` as JSON."""
 TABLES = ("entries", "unfit", "commitments", "settled")
 IS_OPEN = "id NOT IN (SELECT id FROM settled)"
 NOT_WITHDRAWN = "id NOT IN (SELECT id FROM settled WHERE withdrawn)"
 
 
 class OverCap(Exception):
-    """What was to be committed would break the cap. Never leaves the tasks; all amounts are USD."""
+    """The commitment would exceed the cap. Never leaves the tasks; all amounts are in USD."""
 
     def __init__(self, *, cap: Decimal, committed: Decimal, wanted: Decimal) -> None:
-        super().__init__(f"{committed} of {cap} USD are spent or committed, and this may cost {wanted}")
+        super().__init__(f"{committed} of {cap} USD is spent or committed, and this may cost {wanted}")
         self.cap = cap
         self.committed = committed
         self.wanted = wanted
 
 
 class Commitment(Frozen):
-    """The most that one call may cost, while it is not known what it does cost."""
+    """The highest possible cost of one call, until its actual cost is known."""
 
     call_id: str
     usd: Decimal
@@ -67,10 +67,10 @@ class LedgerFile:
             database.executescript(SCHEMA + append_only(*TABLES))
 
     def enter(self, rows: Iterable[LedgerRow], *, budget: str, settles: str | None = None) -> None:
-        """Enter payments; one that is in the ledger already is left as it is.
+        """Record payments; one that is already in the ledger is left unchanged.
 
-        `settles` names the commitment that they are for: it ends in the same transaction, so what was paid is never
-        counted twice, nor not at all, wherever the process is killed.
+        `settles` names their commitment: it ends in the same transaction, so a payment is never counted twice or
+        missed, wherever the process is killed.
         """
         now = _now()
         records = [
@@ -93,7 +93,7 @@ class LedgerFile:
                 _settle(database, [settles], withdrawn=False)
 
     def judge_unfit(self, entry_ids: Iterable[str]) -> None:
-        """Note that replies were paid for but could not be used."""
+        """Record that these replies were paid for but were invalid."""
         with transaction(self.path) as database:
             database.executemany(
                 "INSERT OR IGNORE INTO unfit VALUES (?, ?)", [(entry_id, _now()) for entry_id in entry_ids]
@@ -109,9 +109,9 @@ class LedgerFile:
         calls: Collection[str] | None = None,
         run_id: str | None = None,
     ) -> Iterator[LedgerRow]:
-        """Payments by time of answer, from `since` up to (not including) `until`; None does not narrow.
+        """Payments by time of answer, from `since` up to (not including) `until`; None means no filter.
 
-        `calls` are call ids. `run_id` is the run from whose point of view a row is `reused`.
+        `calls` are call ids. A row is `reused` when it was paid by a run other than `run_id`.
         """
         wheres, values = ["1"], []
         narrowed = {"answered_at >=": _utc(since), "answered_at <": _utc(until), "simulated =": simulated}
@@ -130,7 +130,7 @@ class LedgerFile:
                     yield _row(text, is_unfit=bool(is_unfit), run_id=run_id)
 
     def answered(self, call_ids: Iterable[str], *, budget: str) -> dict[str, str | None]:
-        """Of these calls those that have a paid reply, with the batch that it came in (None: in real time)."""
+        """The calls among these that have a paid reply, with its batch (None: real time)."""
         wanted = frozenset(call_ids)
         found: dict[str, str | None] = {}
         for row in self.rows(budget=budget, calls=wanted):
@@ -139,20 +139,20 @@ class LedgerFile:
         return found
 
     def latest_budget(self, work: str) -> str:
-        """The budget that was last committed to for a piece of work: its own, or that of a run that paid anew."""
-        # A range, not a comparison of beginnings, so that the index serves.
+        """The budget that was last used for a piece of work: its own, or that of a run that started fresh."""
+        # A range instead of a prefix comparison, so that the index is used.
         query = "SELECT budget FROM commitments WHERE budget BETWEEN ? AND ? ORDER BY rowid DESC LIMIT 1"
         with opened(self.path) as database:
             found = database.execute(query, (work, f"{work} ~")).fetchone()
         return str(found[0]) if found else work
 
     def committed(self, budget: str) -> Decimal:
-        """USD that are spent or may yet be billed for what is under way."""
+        """USD spent, plus what may still be billed for calls in flight."""
         with opened(self.path) as database:
             return _committed(database, budget)
 
     def commit(self, commitment: Commitment, *, budget: str, cap: Decimal | None) -> str:
-        """Commit to one real-time call before it is asked; returns the name to settle. Raises `OverCap`."""
+        """Commit to one real-time call before it is sent; returns the name to settle. Raises `OverCap`."""
         name = uuid4().hex
         with transaction(self.path) as database:
             committed = _committed(database, budget) if cap is not None else Decimal(0)
@@ -186,20 +186,20 @@ class LedgerFile:
         return frozenset(admitted)
 
     def admitted(self, *, budget: str) -> frozenset[str]:
-        """The calls that have been admitted to a batch, and may be at the provider."""
+        """The calls that were admitted to a batch and may be at the provider."""
         query = f"SELECT call_id FROM commitments WHERE budget = ? AND batch AND {NOT_WITHDRAWN}"
         with opened(self.path) as database:
             return frozenset(call_id for (call_id,) in database.execute(query, (budget,)))
 
     def settle(self, name: str) -> None:
-        """End a commitment whose call is certain not to be billed."""
+        """End a commitment whose call will certainly not be billed."""
         with transaction(self.path) as database:
             _settle(database, [name], withdrawn=False)
 
     def settle_batch(self, call_ids: Collection[str], *, budget: str, after: str = "", withdrawn: bool = False) -> None:
         """End the commitments of a batch's calls: it has ended and its answers are in the ledger.
 
-        `withdrawn`: it did not run at all, so another time its calls may be in other company.
+        `withdrawn`: it did not run at all, so its calls may later go into another batch.
         """
         wanted = frozenset(call_ids)
         query = f"SELECT id, call_id FROM commitments WHERE budget = ? AND batch AND after = ? AND {IS_OPEN}"
@@ -245,7 +245,7 @@ def _row(text: str, *, is_unfit: bool, run_id: str | None) -> LedgerRow:
 
 
 def _utc(moment: datetime | None) -> str | None:
-    """One form for all times, so that they can be compared as text."""
+    """One format for all times, so that they can be compared as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None
 
 

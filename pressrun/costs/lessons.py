@@ -1,7 +1,7 @@
-"""What past runs teach about the next: how many tokens calls really took, beside what was estimated, and how long.
+"""What past runs show about the next: actual tokens compared with the estimate, and how long calls took.
 
-Invariant: a lesson is a ratio of sums over whole runs of the same step and model, repairs included; whoever reads the
-ledger for it takes the rows of one provider, so a simulator teaches nothing about a model.
+Invariant: a lesson is a ratio of sums over whole runs of the same step and model, repairs included. It is learned from
+the rows of one provider, so that a simulator never influences a real model's forecast.
 """
 
 from collections import defaultdict
@@ -17,15 +17,15 @@ from pressrun.costs.ledger import CallStatus, LedgerRow
 __all__ = ["NO_LESSONS", "Lesson", "Lessons", "Spread", "learn"]
 
 RUNS = 20
-"""The latest runs that count: prompts and models change."""
+"""Only this many latest runs count, because prompts and models change."""
 ENOUGH = 3
-"""Runs from which on their own spread is believed."""
+"""Runs needed before their own spread is used."""
 DOUBT = 0.15
-"""What the range of fewer runs is widened by on either side."""
+"""How much the range is widened on either side when there are fewer."""
 
 
 class Spread(Frozen):
-    """A factor on an estimate: what is likely, and between what it lies."""
+    """A factor on an estimate: the expected value and its range."""
 
     expected: float
     low: float
@@ -33,10 +33,10 @@ class Spread(Frozen):
 
 
 class Lesson(Frozen):
-    """What to make of an estimate."""
+    """How to correct an estimate."""
 
     runs: NonNegativeInt
-    """Past runs that it was learned from; 0 when nobody has learned anything yet."""
+    """Past runs that it is based on; 0 when there are none yet."""
     input: Spread
     output: Spread
     cached_share: float = 0.0
@@ -46,7 +46,7 @@ class Lesson(Frozen):
         """The `expected`, `low` or `high` usage for an estimate."""
         into = round(estimate.input * getattr(self.input, which))
         out = round(estimate.output * getattr(self.output, which))
-        # At worst the cache serves nothing.
+        # In the worst case the cache serves nothing.
         cached = 0 if which == "high" else round(into * self.cached_share)
         return Usage(input=into, cached=cached, output=out, output_image=out if estimate.output_image else 0)
 
@@ -56,17 +56,17 @@ UNTAUGHT = Lesson(
     input=Spread(expected=1.0, low=0.8, high=1.25),
     output=Spread(expected=1.0, low=0.6, high=1.6),
 )
-"""For text: lengths that writers were asked for leave about this much room."""
+"""For text: the requested lengths allow about this much variation."""
 UNTAUGHT_IMAGES = Lesson(
     runs=0,
     input=Spread(expected=1.0, low=0.8, high=1.25),
     output=Spread(expected=1.0, low=0.66, high=1.1),
 )
-"""For images, estimated as if all were oblong: squares take two thirds of it."""
+"""For images, estimated as if all were oblong: a square image takes two thirds of the tokens."""
 
 
 def _key(step: StepName, model: str, language: str = "") -> str:
-    """One text, so that lessons can be kept as JSON; without a language: what was learned from all of them."""
+    """One string, so that lessons can be stored as JSON; without a language, the lesson covers all languages."""
     return f"{step} {model} {language}"
 
 
@@ -76,14 +76,14 @@ class Lessons(Frozen):
     by_key: dict[str, Lesson] = Field(default_factory=dict)
     """By step, model and language."""
     by_route: dict[str, float] = Field(default_factory=dict)
-    """Seconds that a call of a step took to be answered on a route, in the middle; for a batch, from its creation."""
+    """Median seconds until a call of a step was answered on a route; for a batch, from its creation."""
 
     def seconds(self, step: StepName, route: Route) -> float | None:
-        """How long a call took to be answered; None when none was."""
+        """Median time until a call was answered; None when there is no data."""
         return self.by_route.get(f"{step} {route}")
 
     def of(self, step: StepName, model: str, language: str) -> Lesson:
-        """The most fitting lesson: of the same language, of any, or what is believed without any."""
+        """The best matching lesson: for the same language, for any language, or the built-in default."""
         untaught = UNTAUGHT_IMAGES if step is StepName.IMAGES else UNTAUGHT
         found = self.by_key.get(_key(step, model, language)) or self.by_key.get(_key(step, model))
         return found or untaught
@@ -114,7 +114,7 @@ class RunSums:
 
 @dataclass
 class Seen:
-    """All that goes into the lessons."""
+    """The data that lessons are computed from."""
 
     runs: dict[str, dict[str, RunSums]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(RunSums)))
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -138,7 +138,7 @@ def learn(rows: Iterable[LedgerRow]) -> Lessons:
 
 
 def _lesson(runs: Mapping[str, RunSums]) -> Lesson | None:
-    """None when no run has an estimate to compare with (they were entered by an earlier version)."""
+    """None when no run has an estimate to compare with (rows written by an earlier version have none)."""
     known = [sums for sums in runs.values() if sums.estimated_input and sums.estimated_output]
     latest = sorted(known, key=lambda sums: sums.last)[-RUNS:]
     if not latest:

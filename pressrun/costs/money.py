@@ -1,6 +1,6 @@
-"""Money and shares as people read them.
+"""Formatting of amounts and percentages.
 
-Invariant: a sum that is not zero is never shown as zero, however small it is.
+Invariant: a non-zero amount is never shown as zero, however small it is.
 """
 
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ __all__ = ["all_places", "common_places", "percent", "share", "usd"]
 SIGNIFICANT_DIGITS = 3
 CENTS = 2
 MOST_PLACES = 6
-"""Of a column of sums: to the millionth of a dollar."""
+"""In a column of amounts: millionths of a dollar."""
 
 
 def usd(amount: Decimal, places: int | None = None) -> str:
     """`$1,234.50`, `$0.536`, `$0.00166`: cents from a dollar up, three significant digits below.
 
-    With `places` it has that many decimals, as the other sums of its column do; `<$0.01` when they show nothing of it.
+    With `places` it has that many decimals, like the other amounts in its column; `<$0.01` when they would show zero.
     """
     sign = "-" if amount < 0 else ""
     if places is not None:
@@ -31,13 +31,13 @@ def usd(amount: Decimal, places: int | None = None) -> str:
     places = SIGNIFICANT_DIGITS - 1 - size.adjusted()
     rounded = _rounded(size, places)
     whole, _, fraction = f"{rounded:f}".partition(".")
-    # Zeros that stand for nothing are dropped; those that a rounding left are digits like the others.
+    # Trailing zeros of an exact amount are dropped; those left by rounding are significant.
     fraction = fraction.rstrip("0") if rounded == size else fraction
     return f"{sign}${whole}.{fraction.ljust(2, '0')}"
 
 
 def common_places(amounts: Iterable[Decimal]) -> int:
-    """How many decimals let a column of sums stand point under point, the smallest with three digits: 2 to 6."""
+    """How many decimals (2 to 6) align a column of amounts and show three digits of the smallest."""
     there = [amount for amount in amounts if amount]
     if not there:
         return CENTS
@@ -46,7 +46,7 @@ def common_places(amounts: Iterable[Decimal]) -> int:
 
 
 def all_places(amounts: Iterable[Decimal]) -> int:
-    """How many decimals show every digit of a column of sums."""
+    """How many decimals show every digit of a column of amounts."""
     return max((-int(amount.normalize().as_tuple().exponent) for amount in amounts), default=0)
 
 
@@ -55,12 +55,12 @@ def _rounded(amount: Decimal, places: int) -> Decimal:
 
 
 def share(part: Decimal, whole: Decimal) -> Decimal | None:
-    """`part` in per cent of `whole`; None when there is no whole to be a part of."""
+    """`part` as a percentage of `whole`; None when `whole` is zero."""
     return part * 100 / whole if whole else None
 
 
 def percent(value: Decimal | None) -> str:
-    """`49.1%`; a share that is not zero is never shown as zero; `-` when there is none."""
+    """`49.1%`; a non-zero share is never shown as zero; `-` for None."""
     if value is None:
         return "-"
     if value and abs(value) < Decimal("0.05"):

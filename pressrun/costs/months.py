@@ -1,6 +1,6 @@
-"""The report of a calendar month (UTC), for whoever pays the bill: alone, and beside the month before.
+"""The report of a calendar month (UTC), for whoever pays the bill: on its own, and compared with the previous month.
 
-Invariant: two months are compared only when both have calls of the kind asked for, real or simulated.
+Invariant: two months are compared only when both have calls of the requested kind, real or simulated.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from pressrun.errors import Refused
 __all__ = ["MONTH", "beside_month_before", "month_before", "month_key", "month_report", "read_month", "say_month"]
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
-"""How a month is written: 2026-10."""
+"""Format of a month: 2026-10."""
 
 
 def read_month(text: str | None, today: date) -> date:
-    """The first day of a month; None means the one that has ended. Raises `Refused` for one that has not begun."""
+    """The first day of a month; None means the last complete one. Raises `Refused` for one that has not begun."""
     if text is None:
         return month_before(today)
     year, month = map(int, text.split("-"))
@@ -34,12 +34,12 @@ def read_month(text: str | None, today: date) -> date:
 
 
 def month_before(day: date) -> date:
-    """The first day of the month before the one of `day`."""
+    """The first day of the month before that of `day`."""
     return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def month_key(month: date, *, simulated: bool) -> str:
-    """The key of its artifact; each later report of the month is a newer version."""
+    """The key of the month's artifact; each later report of the month is a newer version."""
     return f"costs-{month:%Y-%m}{'-simulated' if simulated else ''}"
 
 
@@ -51,7 +51,7 @@ def month_report(ledger: LedgerFile, month: date, *, simulated: bool) -> PeriodR
 
 
 def beside_month_before(report: PeriodReport, ledger: LedgerFile, month: date, *, simulated: bool) -> str:
-    """The month and the one before as a section of Markdown; empty when one of them has no call."""
+    """A Markdown section that compares the month with the previous one; empty when one of them has no calls."""
     before = month_report(ledger, month_before(month), simulated=simulated)
     return _comparison(report, before) if report.calls and before.calls else ""
 
@@ -60,10 +60,10 @@ def say_month(report: PeriodReport, month: date, *, simulated: bool) -> str:
     """The month in a line."""
     kind = "simulated " if simulated else ""
     if not report.calls:
-        return f"{month:%B %Y}: no {kind}call."
+        return f"{month:%B %Y}: no {kind}calls."
     return (
         f"{month:%B %Y}: {usd(report.total)} spent{' (SIMULATED)' if simulated else ''}, {usd(report.saving)} saved "
-        f"against asking the same in real time; {say_calls(report.calls)} for {_sites(len(report.by_site))}."
+        f"compared with real time; {say_calls(report.calls)} for {_sites(len(report.by_site))}."
     )
 
 
@@ -74,9 +74,9 @@ def _sites(count: int) -> str:
 def _comparison(report: PeriodReport, before: PeriodReport) -> str:
     amounts = {
         "Spent": (report.total, before.total),
-        "In real time": (report.realtime_total, before.realtime_total),
+        "Real-time cost": (report.realtime_total, before.realtime_total),
         "Saved": (report.saving, before.saving),
-        "Spent for each site": (_each(report), _each(before)),
+        "Spent per site": (_each(report), _each(before)),
     }
     places = common_places(amount for pair in amounts.values() for amount in pair)
     counts = {
@@ -89,7 +89,7 @@ def _comparison(report: PeriodReport, before: PeriodReport) -> str:
     ]
     head = ["", f"{report.since:%B %Y}", f"{before.since:%B %Y}", "Change", "Change %"]
     rows = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
-    return "## Beside the month before\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return "## Compared with the previous month\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _each(report: PeriodReport) -> Decimal:

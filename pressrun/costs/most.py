@@ -1,7 +1,7 @@
-"""The most that one request can use, which is what a cap is held against while the request is under way.
+"""The most that one request can use, which counts against a cap while the request is in flight.
 
-Invariant: no reply uses more than this: a token is at least one byte of the request, and the output is capped by the
-request itself. For images, shown or made, the provider publishes no cap, so theirs is what was seen, with a margin.
+Invariant: no reply uses more than this: a token is at least one byte of the request, and the request itself limits the
+output. For images the provider publishes no limit, so the highest observed value plus a margin is used.
 """
 
 from pressrun.calls import Call, Endpoint, Usage
@@ -11,11 +11,11 @@ from pressrun.steps.vision import text_and_image_tokens
 __all__ = ["most_usage"]
 
 OVERHEAD = 100
-"""Input tokens that a provider adds around the messages."""
+"""Input tokens that a provider may add around the messages."""
 IMAGE_MARGIN = 1.1
-"""Images of one size and quality have always had the same number of tokens; a tenth more is allowed for."""
+"""Images of one size and quality have always had the same number of tokens; this allows 10 % more."""
 UNCAPPED = 128_000
-"""Output tokens of a request that names no cap: the most that any of the models writes."""
+"""Output tokens of a request without a limit: the most that any of the models writes."""
 
 
 def most_usage(call: Call) -> Usage:

@@ -1,7 +1,7 @@
-"""`costs.html`: the report as one page for someone without Prefect.
+"""`costs.html`: the report as one page that needs no Prefect.
 
-Invariant: the page asks for nothing but itself, no script, file or address, and its content policy forbids them;
-whatever a person or a model wrote reaches it only escaped (Jinja's autoescape).
+Invariant: the page loads nothing (no script, file or address), and its content security policy forbids it; text that a
+person or a model wrote is always escaped (Jinja's autoescape).
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ __all__ = ["to_html"]
 
 
 def to_html(report: CostReport, *, simulated: bool, title: str, made_at: datetime) -> str:
-    """What the Markdown says, as a page that also prints; `made_at` is aware and shown in UTC."""
+    """The content of the Markdown report as a printable page; `made_at` is timezone-aware and shown in UTC."""
     return (
         _environment()
         .get_template("page.html")
@@ -40,6 +40,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Our own charts; they escape their labels.
+    # Our own charts, which escape their labels.
     environment.filters["drawn"] = Markup
     return environment

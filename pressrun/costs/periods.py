@@ -1,7 +1,7 @@
-"""What was spent over a time, across runs: by site, by step, by model and route, with the trend.
+"""What was spent in a period, across runs: by site, by step, by model and route, with the trend.
 
-Invariant: every figure is a sum of ledger rows and equals them to the last digit; simulated rows and real ones are
-never in one sum; a row outside the time is in none.
+Invariant: every figure is an exact sum of ledger rows; simulated and real rows are never summed together; rows outside
+the period are not counted.
 """
 
 import json
@@ -24,16 +24,16 @@ from pressrun.plaintext import as_markdown
 
 __all__ = ["HEAD", "PeriodReport", "month_markdown", "period_json", "period_report", "remarks", "sections"]
 
-BASELINE = "against asking the same in real time"
+BASELINE = "compared with real time"
 COLUMNS = ["calls", "failed", "invalid", "input", "cached", "output", "usd", "realtime_usd", "invalid_usd"]
-HEAD = ("Calls", "Cost", "In real time", "Saved", "Saved %")
-"""What the cells of a section's line are, after its label."""
+HEAD = ("Calls", "Cost", "Real-time cost", "Saved", "Saved %")
+"""Headings of the cells of a section's line, after its label."""
 SHORT = ((timedelta(days=14), "day"), (timedelta(days=92), "week"))
-"""Up to which length the trend goes by what; beyond, by the month."""
+"""The trend's unit for periods up to each length; longer periods use months."""
 
 
 class Group(NamedTuple):
-    """What rows have in common that are added up before anything else."""
+    """What rows that are summed first have in common."""
 
     site: str
     step: StepName
@@ -44,20 +44,20 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodReport:
-    """What the calls of a time cost, in USD; either the real ones or the simulated ones."""
+    """What the calls of a period cost, in USD; either the real ones or the simulated ones."""
 
     since: datetime
     until: datetime
-    """Not itself in the time."""
+    """Exclusive."""
     by_site: pd.DataFrame
-    """The dearest first. Columns of this and the others: calls, failed, invalid (calls), input, cached, output
+    """Most expensive first. Columns of this and the others: calls, failed, invalid (calls), input, cached, output
     (tokens), usd, realtime_usd, invalid_usd, saving_usd, saving_percent (Decimal)."""
     by_step: pd.DataFrame
     """In the pipeline's order."""
     by_route: pd.DataFrame
-    """By model and how it was served, the dearest first; the index has both."""
+    """By model and route, most expensive first; the index has both."""
     trend: pd.DataFrame
-    """By the day (UTC) on which each part begins, without gaps."""
+    """By the first day (UTC) of each part, without gaps."""
     trend_unit: str
     """`day`, `week` or `month`."""
     calls: int
@@ -67,13 +67,13 @@ class PeriodReport:
     realtime_total: Decimal
     """The baseline: the same usage at the standard real-time price."""
     invalid: Decimal
-    """The part of `total` that was paid for replies not fit to use."""
+    """The part of `total` that was paid for invalid replies."""
     other_calls: int
-    """Calls of the time that were of the other kind (simulated or real): in no sum."""
+    """Calls in the period of the other kind (simulated or real), which no sum includes."""
 
     @property
     def saving(self) -> Decimal:
-        """Against asking the same in real time."""
+        """Compared with real time."""
         return self.realtime_total - self.total
 
     @property
@@ -88,7 +88,7 @@ class PeriodReport:
 def period_report(
     rows: Iterable[LedgerRow], *, since: datetime, until: datetime, simulated: bool = False
 ) -> PeriodReport:
-    """Sum the payments from `since` up to (not including) `until`, going through the rows once."""
+    """Sum the payments from `since` up to (not including) `until` in one pass."""
     groups: dict[Group, Sums] = {}
     other_calls = 0
     for row in rows:
@@ -143,11 +143,11 @@ def _in_order(parts: Parts) -> Parts:
 
 
 def _parts(groups: Mapping[Group, Sums], since: date) -> tuple[str, Parts]:
-    """The trend, from the first day with a call to the last; a part that began before `since` begins there."""
+    """The trend, from the first day with a call to the last; a part that would begin before `since` begins there."""
     days = sorted({group.day for group in groups}) or [since]
     span = days[-1] - days[0] + timedelta(days=1)
     unit = next((unit for length, unit in SHORT if span <= length), "month")
-    # Every day, so that a part without calls is there, with nothing in it.
+    # Every day, so that parts without calls appear as zero.
     every = (_part(days[0] + timedelta(days=number), unit, since) for number in range(span.days))
     nothing: Parts = {part: Sums() for part in every}
     return unit, nothing | _grouped(groups, lambda group: _part(group.day, unit, since)) if groups else {}
@@ -165,7 +165,7 @@ def _frame(parts: Parts, names: list[str]) -> pd.DataFrame:
 
 
 def sections(report: PeriodReport) -> list[tuple[str, str, list[list[str]]]]:
-    """Title, name of the first column, and lines of each table for people (label, then `HEAD`), a total last."""
+    """Title, name of the first column, and lines of each table (label, then `HEAD`), with the total last."""
     from_day = "Day" if report.trend_unit == "day" else f"{report.trend_unit} from".capitalize()
     frames = [
         ("By site", "Site", report.by_site),
@@ -177,7 +177,7 @@ def sections(report: PeriodReport) -> list[tuple[str, str, list[list[str]]]]:
 
 
 def _lines(frame: pd.DataFrame, report: PeriodReport) -> list[list[str]]:
-    """Each row of the frame, then the total; all amounts with as many decimals, so that points stand under points."""
+    """Each row of the frame, then the total; all amounts have the same number of decimals, so that they align."""
     keys = [", ".join(key) if isinstance(key, tuple) else str(key) for key in frame.index]
     figures = [
         *zip(keys, frame["calls"], frame["usd"], frame["realtime_usd"], strict=True),
@@ -193,29 +193,29 @@ def _money(spent: Decimal, realtime: Decimal, places: int) -> list[str]:
 
 
 def remarks(report: PeriodReport) -> list[str]:
-    """What the tables do not show."""
+    """Notes on what the tables do not show."""
     if not report.calls:
-        return ["There is no call in this time."]
-    said = [f"{say_calls(report.calls)} in all. Figures are rounded; `pressrun costs --json` has every digit."]
+        return ["There are no calls in this period."]
+    said = [f"{say_calls(report.calls)} in total. Figures are rounded; `pressrun costs --json` has every digit."]
     if report.invalid_calls:
-        unfit = f"{say_calls(report.invalid_calls)} came back unfit to use and had to be paid for"
+        unfit = f"{say_calls(report.invalid_calls)} returned invalid replies, which are billed"
         said.append(f"{unfit}: {usd(report.invalid)}.")
     if report.failed:
-        said.append(f"{say_calls(report.failed)} failed; the provider does not bill these.")
+        said.append(f"{say_calls(report.failed)} failed; the provider does not bill failed calls.")
     return said
 
 
 def month_markdown(report: PeriodReport, month: date, *, simulated: bool, compared: str = "") -> str:
-    """The report of a month (any day of it) for a person, as a Prefect artifact: three numbers first.
+    """The report of a month (any day of it) as Markdown for a Prefect artifact, three key figures first.
 
-    `compared` is a section of Markdown that comes after them.
+    `compared` is a Markdown section that follows them.
     """
     saved = f"**{usd(report.saving)}** ({percent(report.saving_percent)})"
     tables = [f"## {title}\n\n{_table(name, lines)}" for title, name, lines in sections(report) if report.calls]
     parts = [
         f"# Costs of {month:%B %Y}",
         f"> **{SIMULATED}** {SIMULATED_NOTE}" if simulated else "",
-        f"| Spent | Saved, {BASELINE} | The same in real time |\n| ---: | ---: | ---: |\n"
+        f"| Spent | Saved, {BASELINE} | Real-time cost |\n| ---: | ---: | ---: |\n"
         f"| **{usd(report.total)}** | {saved} | {usd(report.realtime_total)} |",
         compared,
         *tables,
@@ -225,13 +225,13 @@ def month_markdown(report: PeriodReport, month: date, *, simulated: bool, compar
 
 
 def _table(name: str, lines: list[list[str]]) -> str:
-    """A Markdown table; all but the first column are figures, to the right."""
+    """A Markdown table; all columns but the first are figures, right-aligned."""
     safe = [[as_markdown(label), *cells] for label, *cells in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in [[name, *HEAD], ["---", *["---:"] * len(HEAD)], *safe])
 
 
 def period_json(report: PeriodReport, *, simulated: bool) -> str:
-    """All of it for programs; money is text with every digit."""
+    """The whole report for programs; amounts are unrounded text."""
     frames = {"by_site": report.by_site, "by_step": report.by_step, "by_route": report.by_route, "trend": report.trend}
     data: dict[str, Any] = {
         "currency": "USD",

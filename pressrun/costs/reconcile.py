@@ -1,7 +1,7 @@
-"""The ledger beside what the provider counted itself.
+"""The ledger compared with the provider's own figures.
 
-Invariant: two figures match only when they are equal; what an export does not tell apart (models, batch or not) is not
-told apart in the ledger either.
+Invariant: two figures match only when they are equal; what an export does not distinguish (models, batch or not) is not
+distinguished in the ledger either.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ __all__ = ["SIMULATED", "Line", "Outcome", "Reconciliation", "reconcile"]
 
 SIMULATED = "simulated"
 FLOAT_NOISE = Decimal("1e-9")
-"""USD. The provider's own type for money is a float; one cached token of the cheapest batch is five times this."""
+"""USD. The provider reports amounts as floats; one cached token of the cheapest batch costs five times this."""
 
 
 class Outcome(StrEnum):
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """The two sides of one key; a side that has nothing of it is empty."""
+    """The two sides of one key; a side without figures is empty."""
 
     key: Key
     ledger: Figures
@@ -42,7 +42,7 @@ class Line:
 
     @property
     def off(self) -> Figures:
-        """By how much the ledger is above the export."""
+        """The ledger minus the export."""
         names = dict.fromkeys([*self.ledger, *self.export])
         return {name: self.ledger.get(name, Decimal(0)) - self.export.get(name, Decimal(0)) for name in names}
 
@@ -62,18 +62,18 @@ class Reconciliation:
     export: Export
     days: tuple[Line, ...]
     period: tuple[Line, ...]
-    """By model and route over the whole period. The verdict rests on these, because the provider counts a batch when it
-    ran, and the ledger when its answers were collected."""
+    """By model and route over the whole period. The verdict is based on these, because the provider counts a batch when
+    it ran, and the ledger when its answers were collected."""
     total: Line
     left_out: Mapping[str, int]
-    """Calls of the period that were not compared: `SIMULATED`, or by the address of another provider."""
+    """Calls in the period that were not compared: `SIMULATED`, or keyed by the address of another provider."""
 
     @property
     def agrees(self) -> bool:
         return all(line.outcome is Outcome.MATCHED for line in self.period)
 
     def evens_out(self, line: Line) -> bool:
-        """Whether a day's line does not match, but the period's line of the same model and route does."""
+        """Whether a day's line does not match, although the period's line for the same model and route does."""
         unsettled = {one.key for one in self.period if one.outcome is not Outcome.MATCHED}
         return line.outcome is not Outcome.MATCHED and line.key._replace(day=None) not in unsettled
 
@@ -111,7 +111,7 @@ def _payments(
 
 
 def _lines(ledger: Mapping[Key, Figures], export: Mapping[Key, Figures]) -> tuple[Line, ...]:
-    """Both sides of every key that is on either; a side with nothing but zeros has nothing."""
+    """Both sides of every key that occurs on either; a side with only zeros counts as empty."""
     ours, theirs = ({key: one for key, one in side.items() if any(one.values())} for side in (ledger, export))
     keys = sorted({*ours, *theirs}, key=lambda key: (str(key.day), key.model, bool(key.batch)))
     return tuple(Line(key=key, ledger=ours.get(key, {}), export=theirs.get(key, {})) for key in keys)

@@ -1,7 +1,7 @@
-"""The report as Markdown and as a table: Prefect's artifacts.
+"""The report as Markdown and as a table, for Prefect artifacts.
 
-Invariant: Markdown rounds for reading and says so, the table has every digit; whatever a person or a model wrote means
-nothing but itself.
+Invariant: Markdown rounds for readability and says so, the table has every digit; text that a person or a model wrote
+is always escaped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ __all__ = ["to_markdown", "to_table"]
 
 COUNTS = {"calls": "calls", "input": "tokens in", "cached": "cached", "output": "tokens out"}
 SUMS = {"usd": "cost USD", "realtime_usd": "in real time USD", "saving_usd": "saved USD"}
-"""Columns of the table with their heads."""
+"""Columns of the table with their headings."""
 FEWEST_PLACES = 6
 
 
 def to_markdown(report: CostReport, *, simulated: bool, title: str, where: str = "") -> str:
-    """The report for a person, as a Prefect artifact or a file: three numbers first, then where they come from.
+    """The report as Markdown, for a Prefect artifact or a file: three key figures first, then the breakdown.
 
-    `where` is Markdown that says where the site is.
+    `where` is Markdown with links to the site.
     """
     parts = [
         f"# {as_markdown(title)}",
@@ -63,16 +63,16 @@ def _table(table: Table) -> str:
 
 
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int) -> str:
-    """A Markdown table; its figures stand to the right."""
+    """A Markdown table with right-aligned figures."""
     marks = ["---" if place < words else "---:" for place in range(len(head))]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
 
 
 def to_table(report: CostReport) -> list[dict[str, str | int]]:
-    """Rows for a table artifact: one for each step, route and model that occur together, dearest first, then the total.
+    """Rows for a table artifact: one per combination of step, route and model, most expensive first, then the total.
 
-    Counts are numbers. Sums are text, since JSON's numbers are no decimals: with every digit, and of one width, so
-    that those above zero sort as numbers do.
+    Counts are numbers. Amounts are text, because JSON numbers are not decimals: unrounded, and padded to one width, so
+    that positive ones sort like numbers.
     """
     frame = report.by_line
     counts = {name: int(frame[name].sum()) for name in COUNTS}

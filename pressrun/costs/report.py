@@ -1,6 +1,6 @@
-"""The report: ledger rows summed by step, route and model, beside what was forecast.
+"""The report: ledger rows summed by step, route and model, compared with the forecast.
 
-Invariant: totals are sums of `Decimal` objects and equal the rows exactly; no float and no blended rate comes near.
+Invariant: totals are `Decimal` sums that equal the rows exactly; floats and blended rates are never used.
 """
 
 from collections import Counter, defaultdict
@@ -24,37 +24,37 @@ __all__ = ["LINE", "CostReport", "cost_report"]
 COLUMNS = ["calls", "failed", "invalid", "reused", "input", "cached", "output", "usd", "realtime_usd"]
 LINE = ["step", "route", "model"]
 Line = tuple[StepName, Tier, str]
-"""What is summed apart: a step by a route on a model."""
+"""What is summed separately: a step on a route with a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostReport:
     """What the calls of one or more sites cost, in USD.
 
-    The frames that break it up have the columns calls, failed, invalid, reused (calls), input, cached, output (tokens),
-    usd, realtime_usd, saving_usd, saving_percent (Decimal).
+    The breakdown frames have the columns calls, failed, invalid, reused (calls), input, cached, output (tokens), usd,
+    realtime_usd, saving_usd, saving_percent (Decimal).
     """
 
     by_step: pd.DataFrame
-    """A row for each step that made calls, in the pipeline's order; also served (text: by which routes)."""
+    """A row for each step that made calls, in the pipeline's order; also served (text: the routes)."""
     by_route: pd.DataFrame
     """A row for each route that served calls: batch, flex, real time, priority."""
     by_model: pd.DataFrame
-    """A row for each model, the dearest first."""
+    """A row for each model, most expensive first."""
     by_line: pd.DataFrame
-    """A row for each step, route and model that occur together, the dearest first."""
+    """A row for each combination of step, route and model, most expensive first."""
     variance: pd.DataFrame
-    """Forecast beside actual by step with the causes of the difference (see `variance_table`); empty without a
+    """Forecast and actual cost by step with the causes of the difference (see `variance_table`); empty without a
     forecast."""
     total: Decimal
     """What all calls cost, whichever run paid."""
     realtime_total: Decimal
     """The baseline: the same usage at the standard real-time price."""
     reused: Decimal
-    """The part of `total` that earlier runs paid, whose answers were reused."""
+    """The part of `total` that earlier runs paid for reused answers."""
     reused_calls: int
     invalid: Decimal
-    """The part of `total` that was paid for replies not fit to use."""
+    """The part of `total` that was paid for invalid replies."""
     sites: int
     sites_per_year: int
     price_sources: list[str]
@@ -66,7 +66,7 @@ class CostReport:
 
     @property
     def saving(self) -> Decimal:
-        """Against asking the same in real time."""
+        """Compared with real time."""
         return self.realtime_total - self.total
 
     @property
@@ -78,16 +78,16 @@ class CostReport:
         return _sum(self.variance["forecast_usd"]) if len(self.variance) else None
 
     def yearly(self, amount: Decimal) -> Decimal:
-        """What `amount`, which is for all sites of the report, comes to in a year of `sites_per_year` such sites."""
+        """`amount`, which covers all sites of the report, scaled to `sites_per_year` such sites."""
         return amount * self.sites_per_year / self.sites if self.sites else Decimal(0)
 
 
 def cost_report(
     rows: Iterable[LedgerRow], forecast: Forecast | None = None, *, sites_per_year: int = 100
 ) -> CostReport:
-    """Sum the ledger, going through it once: what is held is sums, so the rows may be a stream.
+    """Sum the ledger in one pass, holding only sums, so the rows may be a stream.
 
-    Rows that an earlier run paid for count in every figure and are told apart in `reused`.
+    Rows that an earlier run paid for count in every figure and are also summed in `reused`.
     """
     lines: dict[Line, Sums] = defaultdict(Sums)
     variances: dict[StepName, StepVariance] = defaultdict(StepVariance)

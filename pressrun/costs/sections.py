@@ -1,6 +1,6 @@
-"""What a cost report says: the words, tables and charts that its Markdown and its HTML have in common.
+"""The content of a cost report: the text, tables and charts that its Markdown and its HTML share.
 
-Invariant: every text here is plain, to be escaped by whoever renders it; a saving stands beside its baseline.
+Invariant: all text here is plain, and each renderer escapes it; a saving is always shown with its baseline.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ __all__ = ["SIMULATED", "SIMULATED_NOTE", "Figure", "Picture", "Section", "Table
 
 SIMULATED = "SIMULATED: no money was spent."
 SIMULATED_NOTE = "The figures are what the simulated usage would have cost."
-BASELINE = "the same in real time"
+BASELINE = "real-time cost"
 MONEY = ["usd", "realtime_usd", "saving_usd"]
-MONEY_HEAD = ["Cost", "In real time", "Saved", "Saved %"]
+MONEY_HEAD = ["Cost", "Real-time cost", "Saved", "Saved %"]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One of the numbers that a report leads with."""
+    """One of the key figures at the top of a report."""
 
     label: str
     amount: str
@@ -34,7 +34,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a head; all but the first `words` columns are figures, and the last row may be their total."""
+    """Rows under a heading; all but the first `words` columns are figures, and the last row may be their total."""
 
     head: list[str]
     rows: list[list[str]]
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart as SVG text, with what to say where it cannot be seen."""
+    """A chart as SVG text, with alternative text."""
 
     svg: str
     says: str
@@ -52,7 +52,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the report, shown in this order; the first has no title."""
+    """A part of the report; its parts are shown in this order, and the first section has no title."""
 
     title: str
     text: list[str] = field(default_factory=list)
@@ -62,16 +62,16 @@ class Section:
 
 
 def headline(report: CostReport) -> list[Figure]:
-    """Spent, saved, against what."""
+    """Spent, saved, and the baseline."""
     return [
         Figure("Spent", usd(report.total)),
-        Figure("Saved, against asking the same in real time", usd(report.saving), percent(report.saving_percent)),
-        Figure("The same in real time", usd(report.realtime_total)),
+        Figure("Saved, compared with real time", usd(report.saving), percent(report.saving_percent)),
+        Figure("Real-time cost", usd(report.realtime_total)),
     ]
 
 
 def sections(report: CostReport) -> list[Section]:
-    """All that there is to say, after the headline."""
+    """Everything after the headline."""
     return [
         Section(title="", text=_whose(report), pictures=_overview(report)),
         *_breakdowns(report),
@@ -85,8 +85,8 @@ def _whose(report: CostReport) -> list[str]:
     if not report.reused_calls:
         return []
     return [
-        f"This run paid {usd(report.paid_now)}. {usd(report.reused)} ({say_calls(report.reused_calls)}) was paid by "
-        "earlier runs, whose answers were reused and not paid for again."
+        f"This run paid {usd(report.paid_now)}. Earlier runs paid {usd(report.reused)} "
+        f"({say_calls(report.reused_calls)}); this run reused their answers without paying again."
     ]
 
 
@@ -95,9 +95,9 @@ def _overview(report: CostReport) -> list[Picture]:
         return []
     steps = report.by_step
     bars = list(zip(steps.index, steps["usd"], steps["realtime_usd"], strict=True))
-    cost = "Cost by step, spent and in real time"
+    cost = "Cost by step: spent and real-time cost"
     parts = [("By step", _amounts(steps)), ("By route", _amounts(report.by_route))]
-    shares = "Shares of the cost by step and by route"
+    shares = "Share of the cost by step and by route"
     return [
         Picture(bar_chart(bars, title=cost, first="spent", second=BASELINE), cost),
         Picture(share_chart(parts, title=shares), shares),
@@ -110,14 +110,14 @@ def _amounts(frame: pd.DataFrame) -> list[tuple[str, Decimal]]:
 
 def _breakdowns(report: CostReport) -> list[Section]:
     return [
-        Section(title="By step", tables=[_breakdown("Step", report.by_step, report, {"served": "Served"})]),
+        Section(title="By step", tables=[_breakdown("Step", report.by_step, report, {"served": "Route"})]),
         Section(title="By route", tables=[_breakdown("Route", report.by_route, report)]),
         Section(title="By model", tables=[_breakdown("Model", report.by_model, report), _tokens(report.by_model)]),
     ]
 
 
 def _breakdown(name: str, frame: pd.DataFrame, report: CostReport, words: dict[str, str] | None = None) -> Table:
-    """Calls and money of each row of the frame, and of all; `words` are columns of text with their heads."""
+    """Calls and amounts of each row of the frame, and the total; `words` are text columns with their headings."""
     words = words or {}
     totals = [report.total, report.realtime_total, report.saving]
     places = common_places([*totals, *frame[MONEY].to_numpy().flatten()])
@@ -138,7 +138,7 @@ def _breakdown(name: str, frame: pd.DataFrame, report: CostReport, words: dict[s
 
 
 def _tokens(frame: pd.DataFrame) -> Table:
-    columns = {"input": "Tokens in", "cached": "of them cached", "output": "Tokens out"}
+    columns = {"input": "Input tokens", "cached": "Of which cached", "output": "Output tokens"}
     rows = [[str(label), *(f"{row[column]:,}" for column in columns)] for label, row in frame.to_dict("index").items()]
     return Table(["Model", *columns.values()], rows, total=False)
 
@@ -148,11 +148,11 @@ def _forecast(report: CostReport) -> list[Section]:
         return []
     table = report.variance
     bars = list(zip(table.index, table["actual_usd"], table["forecast_usd"], strict=True))
-    says = "Cost by step, spent and forecast"
+    says = "Cost by step: spent and forecast"
     causes = {name: cause for name, cause in CAUSES.items() if any(table[name])}
     return [
         Section(
-            title="Forecast and actual",
+            title="Forecast and actual cost",
             text=explanation(table),
             pictures=[Picture(bar_chart(bars, title=says, first="spent", second="forecast"), says)],
             tables=[_off(table), *([_why(table, list(causes))] if causes else [])],
@@ -169,16 +169,16 @@ def _off(table: pd.DataFrame) -> Table:
         [step, usd(forecast, places), usd(actual, places), _signed(off, places), _signed_share(share(off, forecast))]
         for step, (forecast, actual, off) in rows
     ]
-    return Table(["Step", "Forecast", "Actual", "Off by", "Off by %"], lines)
+    return Table(["Step", "Forecast", "Actual", "Variance", "Variance %"], lines)
 
 
 def _why(table: pd.DataFrame, causes: Sequence[str]) -> Table:
-    """The causes that there are, beside the steps that they concern; each row adds up to its last column."""
+    """The causes that apply, by step; each row adds up to its last column."""
     concerned = table[[any(row) for row in table[list(causes)].to_numpy()]]
     rows = _with_total(concerned[[*causes, "variance_usd"]])
     places = common_places(amount for _, amounts in rows for amount in amounts)
     lines = [[step, *(_signed(amount, places) if amount else "-" for amount in amounts)] for step, amounts in rows]
-    return Table(["Why", *(CAUSES[cause].head for cause in causes), "Off by"], lines)
+    return Table(["Step", *(CAUSES[cause].head for cause in causes), "Variance"], lines)
 
 
 def _with_total(table: pd.DataFrame) -> list[tuple[str, list[Decimal]]]:
@@ -202,28 +202,28 @@ def _signed_share(value: Decimal | None) -> str:
 def _year(report: CostReport) -> list[Section]:
     if not report.sites:
         return []
-    like = "this one" if report.sites == 1 else f"the mean of these {report.sites}"
+    like = "this one" if report.sites == 1 else f"the average of these {report.sites}"
     spent, baseline, saving = (
         usd(report.yearly(amount)) for amount in (report.total, report.realtime_total, report.saving)
     )
     text = (
-        f"{report.sites_per_year:,} sites like {like} come to {spent}; in real time, to {baseline}. Saved, against "
-        f"asking the same in real time: {saving}."
+        f"{report.sites_per_year:,} sites like {like} cost {spent} a year, or {baseline} in real time. Saved, compared "
+        f"with real time: {saving}."
     )
-    return [Section(title="A year", text=[text])]
+    return [Section(title="Yearly projection", text=[text])]
 
 
 def _notes(report: CostReport) -> list[str]:
     table = report.by_step
     failed, invalid = int(table["failed"].sum()), int(table["invalid"].sum())
     notes = [
-        "Figures here are rounded for reading; the CSV and JSON files have every digit.",
-        "In real time: the same tokens at the provider's standard price. Input, cached input and output are priced "
-        "apart; reasoning and image tokens are within Tokens out.",
+        "Figures are rounded for readability; the CSV and JSON files have every digit.",
+        "Real-time cost: the same tokens at the provider's standard price. Input, cached input and output are priced "
+        "separately; output tokens include reasoning and image tokens.",
         *[f"Prices: {source}." for source in report.price_sources],
     ]
     if invalid:
-        notes.append(f"{say_calls(invalid)} came back unfit to use and had to be paid for: {usd(report.invalid)}.")
+        notes.append(f"{say_calls(invalid)} returned invalid replies, which are billed: {usd(report.invalid)}.")
     if failed:
-        notes.append(f"{say_calls(failed)} failed; the provider does not bill these.")
+        notes.append(f"{say_calls(failed)} failed; the provider does not bill failed calls.")
     return notes

@@ -1,7 +1,7 @@
-"""Which calls share a batch: a record of every shard, made before its batch may exist.
+"""Which calls share a batch: a record of every shard, written before its batch can exist.
 
-Invariant: a call that may be at the provider is in exactly one recorded shard of its budget, so whichever run orders it
-next, alone or in other company, takes up that batch instead of making another.
+Invariant: a call that may be at the provider is in exactly one recorded shard of its budget, so the next run that
+orders it, alone or together with other calls, uses that batch instead of creating another.
 """
 
 import sqlite3
@@ -29,18 +29,18 @@ IS_LIVE = "shard NOT IN (SELECT shard FROM dropped)"
 
 
 class ShardFile:
-    """The records of an installation, in the ledger's file; safe for many processes of one machine at once."""
+    """The records of an installation, in the ledger's file; safe for concurrent processes on one machine."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = path.parent / "shards"
-        """Where the input files are, for whichever run has to upload them."""
+        """Where the input files are, for the run that has to upload them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with opened(path) as database:
             database.executescript(SCHEMA + append_only(*TABLES))
 
     def of(self, call_ids: Iterable[str], *, budget: str, after: str | None = None) -> dict[str, Shard]:
-        """The shards that these calls are in, by call id; `after` is the batch that left the calls over."""
+        """The shards that contain these calls, by call id; `after` is the batch that left the calls unanswered."""
         wanted = frozenset(call_ids)
         query = f"SELECT call_id, shard FROM members WHERE budget = ? AND after = ? AND {IS_LIVE}"
         with opened(self.path) as database:
@@ -49,10 +49,10 @@ class ShardFile:
         return {call_id: shards[record] for call_id, record in found.items()}
 
     def record(self, shards: Sequence[Shard], budgets: Mapping[str, str]) -> list[Shard] | None:
-        """Record new shards, whose calls count against `budgets` (by call id), and take over their input files.
+        """Record new shards, whose calls count against `budgets` (by call id), and move their input files here.
 
-        Returns them with their records. None, and nothing is recorded, when another process has put one of the calls
-        into a shard meanwhile.
+        Returns them with their records. Returns None and records nothing when another process has meanwhile put one of
+        the calls into a shard.
         """
         recorded = [self._taken_over(shard) for shard in shards]
         members = [
@@ -71,7 +71,7 @@ class ShardFile:
         return recorded
 
     def drop(self, shard: Shard) -> dict[str, list[str]]:
-        """Forget a shard whose batch did not run and never will; returns the calls that are free, by budget."""
+        """Drop a shard whose batch did not run and never will; returns the released calls, by budget."""
         with transaction(self.path) as database:
             now = datetime.now(UTC).isoformat()
             database.execute("INSERT OR IGNORE INTO dropped VALUES (?, ?)", (shard.record, now))
@@ -83,7 +83,7 @@ class ShardFile:
             return self._members(database, shard)
 
     def forget_files(self, older_than: timedelta) -> None:
-        """Delete the input files of shards that are too old to be uploaded again."""
+        """Delete input files that are too old to be uploaded again."""
         oldest = (datetime.now(UTC) - older_than).timestamp()
         for file in self.folder.glob("*.jsonl"):
             if file.stat().st_mtime < oldest:
@@ -103,5 +103,5 @@ class ShardFile:
     def _read(self, database: sqlite3.Connection, record: str) -> Shard:
         (text,) = database.execute("SELECT shard FROM shards WHERE id = ?", (record,)).fetchone()
         shard = Shard.model_validate_json(text)
-        # The folder may have been moved since.
+        # The folder may have been moved.
         return shard.model_copy(update={"path": self.folder / shard.path.name})

@@ -1,6 +1,6 @@
-"""Ledger rows, added up, and tables of such sums.
+"""Sums of ledger rows, and tables of such sums.
 
-Invariant: a sum of sums is the sum of their rows, to the last digit.
+Invariant: a sum of sums equals the sum of their rows exactly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ __all__ = ["Sums", "frame", "together"]
 
 @dataclass
 class Sums:
-    """Some of the rows, added up; amounts in USD."""
+    """The sums of some rows; amounts in USD."""
 
     calls: int = 0
     failed: int = 0
@@ -32,7 +32,7 @@ class Sums:
     reused_usd: Decimal = Decimal(0)
     """The part of `usd` that earlier runs paid."""
     invalid_usd: Decimal = Decimal(0)
-    """The part of `usd` that was paid for replies not fit to use."""
+    """The part of `usd` that was paid for invalid replies."""
 
     def add(self, row: LedgerRow) -> None:
         self.calls += 1

@@ -1,16 +1,17 @@
-"""What OpenAI counted itself: its exports of usage and of costs, read.
+"""Reading OpenAI's own exports of usage and costs.
 
-Invariant: a file is read whole or refused whole, with every fault and its line; what an export does not tell apart
-(models, batch or not) stays one sum.
+Invariant: a file is read completely or refused completely, with every fault and its line; what an export does not
+distinguish (models, batch or not) stays one sum.
 
-The exports ("Export" on the usage page; up to 60 days, in UTC, possibly late, says OpenAI's help article 8554956) have
-the names of the Usage and Costs API (openai 3.54.0, `types/admin/organization/usage_*_response.py`). So do files in
-public repositories: `completions_usage_*.csv` and `cost_*.csv` of August 2026 in pmutua/afyaplus-multimodal-intake-
-assistant, of 2025 in xavierjflanagan/Guardian, and `cost_*.csv` in wanlonghenry/aiecon. They show that an empty bucket
-is a line of times alone, that counts are written `31422.0`, and that a time may lack its offset. GPT Image models are
-among the completions; the images export has pictures and no tokens, so nothing in it can be compared. A line item of
-the costs is `gpt-5.6-luna, cached input` or `gpt-image-2-2026-04-21 image, output`, with `batch api | ` before it for a
-batch, which is billed on the day on which it completes.
+The exports ("Export" on the usage page; up to 60 days, in UTC, possibly late, according to OpenAI's help article
+8554956) use the column names of the Usage and Costs API (openai 3.54.0,
+`types/admin/organization/usage_*_response.py`). So do files in public repositories: `completions_usage_*.csv` and
+`cost_*.csv` of August 2026 in pmutua/afyaplus-multimodal-intake-assistant, of 2025 in xavierjflanagan/Guardian, and
+`cost_*.csv` in wanlonghenry/aiecon. They show that an empty bucket is a line with only times, that counts are written
+`31422.0`, and that a time may lack its offset. GPT Image models are among the completions; the images export counts
+images and has no tokens, so nothing in it can be compared. A line item of the costs is `gpt-5.6-luna, cached input` or
+`gpt-image-2-2026-04-21 image, output`, with the prefix `batch api | ` for a batch, which is billed on the day it
+completes.
 """
 
 import csv
@@ -30,18 +31,18 @@ __all__ = ["Export", "Figures", "Key", "read_export", "summed"]
 Figures = Mapping[str, Decimal]
 """Amounts by measure: `requests`; `input`, `cached`, `output` (tokens, `cached` within `input`); `usd`."""
 UNTOLD: Mapping[str, Any] = {"model": "", "batch": None}
-"""Fields of a `Key` as they are where an export does not say."""
+"""Values of a `Key`'s fields where an export does not give them."""
 MEASURES = {"usage": ("requests", "input", "cached", "output"), "costs": ("usd",)}
 WANTED = {"usage": ("start", "requests", "input", "output"), "costs": ("start", "usd")}
 HINTS = {
-    "images": "The images export counts pictures; the tokens of GPT Image models are in the completions export.",
-    "end_time_iso": "Times alone are what OpenAI writes when nothing was used in the dates and the project chosen.",
+    "images": "The images export counts images; the tokens of GPT Image models are in the completions export.",
+    "end_time_iso": "An export with only times means that nothing was used in the chosen dates and project.",
 }
-"""What to say of a file without use that has this column."""
+"""Hints for an unusable file that has this column."""
 
 
 class Key(NamedTuple):
-    """What is compared with each other."""
+    """Identifies figures that are compared with each other."""
 
     day: date | None = None
     """In UTC; None for the whole period."""
@@ -53,19 +54,19 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What the provider counted."""
+    """The provider's figures."""
 
     since: datetime
     until: datetime
-    """The end of the last bucket: not itself in the period."""
+    """The end of the last bucket, exclusive."""
     measures: tuple[str, ...]
     blind: Mapping[str, Any]
-    """Fields of a `Key` that the export does not tell apart, with what stands there instead."""
+    """Fields of a `Key` that the export does not distinguish, with their placeholder values."""
     counted: Mapping[Key, Figures]
 
 
 def summed(counted: Iterable[tuple[Key, Figures]], blind: Mapping[str, Any]) -> Mapping[Key, Figures]:
-    """Added up without telling apart what `blind` names."""
+    """The sums over the fields that `blind` names."""
     sums: dict[Key, dict[str, Decimal]] = {}
     for key, figures in counted:
         into = sums.setdefault(key._replace(**blind), {})
@@ -96,25 +97,25 @@ def read_export(text: str, source: str) -> Export:
     except csv.Error as error:
         faults.append(f"line {lines.line_num}: {error}")
     if not faults and not buckets:
-        faults.append("line 1: names of columns, and no line after them")
+        faults.append("line 1: column names, but no data below them")
     if faults:
-        raise Refused("\n  ".join([f"{source} is faulty, so nothing was compared. Export it again.", *faults]))
+        raise Refused("\n  ".join([f"{source} has faults; nothing was compared. Export it again.", *faults]))
     blind = {name: none for name, none in UNTOLD.items() if any(getattr(key, name) == none for key, _ in entries)}
     since, until = min(start for start, _ in buckets), max(end for _, end in buckets)
     return Export(since=since, until=until, measures=measures, blind=blind, counted=summed(entries, blind))
 
 
 def _recognise(names: list[str], source: str) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Where our columns are, and what the file measures. Raises `Refused` when it is of no use."""
+    """Where our columns are, and what the file measures. Raises `Refused` when it cannot be used."""
     known = {ours: [names.index(name) for name in aliases if name in names] for ours, (aliases, _) in COLUMNS.items()}
     places = {ours: found[0] for ours, found in known.items() if found}
     kind = next((kind for kind, wanted in WANTED.items() if places.keys() >= set(wanted)), None)
     if kind:
         return places, tuple(name for name in MEASURES[kind] if name in places)
     hint = next((hint for name, hint in HINTS.items() if name in names), "")
-    wanted = [f"  wanted for {what}: {', '.join(COLUMNS[name][0][0] for name in WANTED[what])}" for what in WANTED]
+    wanted = [f"  required for {what}: {', '.join(COLUMNS[name][0][0] for name in WANTED[what])}" for what in WANTED]
     raise Refused(
-        f"{source}: not an export that can be compared, so nothing was.\n"
+        f"{source} is not an export that can be compared; nothing was compared.\n"
         f"  columns found: {', '.join(name[:40] for name in names[:40]) or 'none'}\n"
         + "\n".join([*wanted, f"Export the usage of completions, or the costs, as CSV from the usage page. {hint}"])
     )
@@ -123,9 +124,9 @@ def _recognise(names: list[str], source: str) -> tuple[dict[str, int], tuple[str
 def _values(
     cells: list[str], names: list[str], places: Mapping[str, int], measures: Iterable[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """What a line says, and what is wrong with it; of a bucket without figures only the times are read."""
+    """The values of a line and its faults; for a bucket without figures only the times are read."""
     if len(cells) != len(names):
-        return {}, [f"{len(cells)} cells, where the first line has {len(names)}"]
+        return {}, [f"{len(cells)} cells, but the first line has {len(names)}"]
     is_busy = any(cells[places[name]].strip() for name in measures)
     values: dict[str, Any] = {}
     wrong: list[str] = []
@@ -138,7 +139,7 @@ def _values(
     if "start" in values and not wrong:
         midnight = datetime.combine(values["start"].date() + timedelta(days=1), time(), UTC)
         if not values["start"] < values.setdefault("end", midnight) <= midnight:
-            wrong.append("a bucket that is not within one day (UTC)")
+            wrong.append("the bucket is not within one day (UTC)")
     return values, wrong
 
 
@@ -175,7 +176,7 @@ def _choice(choices: Mapping[str, Any], complaint: str) -> Callable[[str], Any]:
 
 
 def _line_item(text: str) -> tuple[str, bool | None]:
-    """Model and whether by batch; an item of another service of the provider keeps its name, so nothing matches it."""
+    """The model and whether it ran by batch; an item of another service keeps its name, so that nothing matches it."""
     service, _, item = text.rpartition(" | ")
     model = undated(re.sub(r" (text|image|audio)$", "", item.partition(",")[0].strip()))
     if service.lower() in ("", "batch api"):
@@ -193,7 +194,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "cached": (("input_cached_tokens", "cached_input_tokens", "cached_tokens"), lambda text: _count(text or "0")),
     "output": (("output_tokens", "completion_tokens"), _count),
     "usd": (("amount_value", "amount", "amount_usd", "cost_usd"), _amount),
-    "currency": (("amount_currency", "currency"), _choice({"usd": "usd", "": "usd"}, "is not USD, as the ledger is")),
+    "currency": (("amount_currency", "currency"), _choice({"usd": "usd", "": "usd"}, "is not USD, like the ledger")),
     "line_item": (("line_item",), _line_item),
 }
-"""Our columns: the names that they may have in a file (the first that is there counts), and how a cell is read."""
+"""Our columns: the names they may have in a file (the first match counts), and how a cell is read."""

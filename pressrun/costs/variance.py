@@ -1,6 +1,6 @@
-"""Why a step did not cost what was forecast, by the rows themselves.
+"""Why a step's cost differs from its forecast, computed from the rows.
 
-Invariant: the causes of a step add up to its actual cost less its forecast, to the last digit.
+Invariant: the causes of a step add up exactly to its actual cost minus its forecast.
 """
 
 from collections import Counter
@@ -21,28 +21,28 @@ __all__ = ["CAUSES", "EXACT", "SERVED", "StepVariance", "count_words", "variance
 
 CAUSES = ["unforeseen_usd", "usage_usd", "route_usd", "calls_usd"]
 EXACT = Context(prec=100)
-"""The causes must add up whatever estimates a ledger has, also ones with more digits than the usual context keeps."""
+"""The causes must add up whatever the estimates are, even with more digits than the default context keeps."""
 SERVED = {Tier.BATCH: "batch", Tier.FLEX: "flex", Tier.STANDARD: "real time", Tier.PRIORITY: "priority"}
-"""What can have served a call, as a person reads it and in the order of the report."""
+"""The routes that can have served a call, as shown to people and in the order of the report."""
 COUNTS = ["unforeseen_calls", "rerouted_calls", "unanswered_calls"]
 COLUMNS = ["forecast_usd", "actual_usd", "variance_usd", "variance_percent", *CAUSES, *COUNTS, "rerouted"]
 
 
 @dataclass
 class StepVariance:
-    """The rows of one step, added up by what explains their cost."""
+    """The rows of one step, summed by cause."""
 
     actual_usd: Decimal = Decimal(0)
     unforeseen_calls: int = 0
     unforeseen_usd: Decimal = Decimal(0)
     answered_calls: int = 0
-    """Calls that the plan foresaw and that were answered."""
+    """Planned calls that were answered."""
     expected_usd: Decimal = Decimal(0)
-    """What those calls were expected to cost."""
+    """The expected cost of those calls."""
     planned_usd: Decimal = Decimal(0)
     """What they would have cost on the route planned for them."""
     rerouted: Counter[Tier] = field(default_factory=Counter)
-    """Of those calls the ones that another tier served than was planned."""
+    """The calls among those that were served at another tier than planned."""
 
     def add(self, row: LedgerRow) -> None:
         self.actual_usd += row.cost_usd
@@ -64,10 +64,10 @@ def variance_table(sums: Mapping[StepName, StepVariance], forecast: Forecast | N
     """A row for each step that was forecast or made calls; a step missing on one side counts as 0 there.
 
     Columns: forecast_usd, actual_usd, variance_usd, variance_percent; the causes, which add up to variance_usd:
-    unforeseen_usd (calls that nobody foresaw, such as repairs), usage_usd (other usage than expected), route_usd
-    (other routes than planned), calls_usd (foreseen calls that were not answered, or were more, or were expected to
-    cost another sum when they were made than in the forecast); and how many calls are behind them: unforeseen_calls,
-    rerouted_calls with rerouted (text: by what), unanswered_calls.
+    unforeseen_usd (unplanned calls, such as repairs), usage_usd (token usage that differs from the estimate), route_usd
+    (routes that differ from the plan), calls_usd (planned calls that were not answered, additional calls, or calls
+    whose expected cost changed between the forecast and the request); and the number of calls behind them:
+    unforeseen_calls, rerouted_calls with rerouted (text: the routes), unanswered_calls.
     """
     if forecast is None:
         return pd.DataFrame(columns=COLUMNS)
@@ -103,7 +103,7 @@ def _row(sums: StepVariance, expected: Decimal, calls: int) -> dict[str, Any]:
 
 
 def count_words(counts: Counter[Tier]) -> str:
-    """`batch`, or `batch 9, real time 1` when there was more than one way."""
+    """`batch`, or `batch 9, real time 1` when there was more than one route."""
     if len(counts) == 1:
         return SERVED[next(iter(counts))]
     return ", ".join(f"{SERVED[tier]} {count}" for tier, count in counts.most_common())

@@ -184,7 +184,7 @@ def test_a_site_is_ordered_approved_watched_and_paid_for_in_the_browser(
     page.wait_for(is_state("Completed"), seconds=LONG)
     page.screenshot(pictures / "run.png", height=1100)
     open_artifact(page, installation, f"costs-{SLUG}")
-    page.wait_for_text("Saved, against asking the same in real time")
+    page.wait_for_text("Saved, compared with real time")
     page.wait_for("all('main img, img').every(one => one.complete)")
     page.screenshot(pictures / "cost-report.png", height=1100)
     preview = f"{sites_url}/{SLUG}/preview/index.html"

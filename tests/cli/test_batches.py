@@ -33,7 +33,7 @@ def slow(tmp_path: Path) -> Iterator[Project]:
 def test_an_empty_project_is_said_to_be_empty(quick: Project) -> None:
     ended = quick.run("list")
     assert ended.exit_code == 0
-    assert "There is no batch of Pressrun's in this project." in ended.output
+    assert "This project has no Pressrun batches." in ended.output
 
 
 def test_the_list_shows_ours_newest_first_and_counts_the_others(slow: Project) -> None:
@@ -43,7 +43,7 @@ def test_the_list_shows_ours_newest_first_and_counts_the_others(slow: Project) -
     assert said.index(second.id) < said.index(first.id)
     assert "florist" in said and "0f5e77aa" in said
     assert "2 batches, 2 live." in said
-    assert "1 batch not made by Pressrun not shown." in said
+    assert "Not shown: 1 batch not created by Pressrun." in said
 
 
 def test_the_list_can_be_narrowed_by_site_run_and_state(slow: Project) -> None:
@@ -51,7 +51,7 @@ def test_the_list_can_be_narrowed_by_site_run_and_state(slow: Project) -> None:
     assert florist.id not in slow.run("list", "--site", "bakery").output
     assert bakery.id not in slow.run("list", "--run", "run-2").output
     assert florist.id in slow.run("list", "--run", "run-2", "--live").output
-    assert "no batch of Pressrun's that fits" in slow.run("list", "--site", "winery").output
+    assert "no Pressrun batches that match" in slow.run("list", "--site", "winery").output
 
 
 def test_a_batch_of_many_sites_names_a_few_and_counts_the_rest(slow: Project) -> None:
@@ -77,7 +77,7 @@ def test_a_list_that_goes_on_beyond_the_bound_says_so() -> None:
     with serving(lambda _asked: Reply({"data": page, "has_more": True})) as server, at(server.base_url) as here:
         ended = here.run("list")
     assert ended.exit_code == 0
-    assert "were looked at; older ones may exist" in ended.output
+    assert "were checked; older ones may exist" in ended.output
 
 
 def test_one_batch_is_shown_with_its_files_and_its_end(quick: Project) -> None:
@@ -85,7 +85,7 @@ def test_one_batch_is_shown_with_its_files_and_its_end(quick: Project) -> None:
     quick.client.files.delete(made.input_file_id)
     said = quick.run("show", made.id).output
     assert "completed" in said and "Pressrun" in said and KEY in said and "run-1" in said
-    assert "1 answered, 0 failed, 1 in all" in said
+    assert "1 answered, 0 failed, 1 in total" in said
     assert f"{made.input_file_id}, gone" in said
     assert f"{made.output_file_id}, {made.id}_output.jsonl" in said
     assert "the next run of the same brief collects its answers" in said
@@ -119,7 +119,7 @@ def test_cancelling_says_what_it_costs_and_asks(slow: Project) -> None:
     made = slow.batch()
     declined = slow.run("cancel", made.id, answer="n\n")
     assert declined.exit_code == 2
-    assert "kept and charged" in declined.output and "the next run of the same brief collects them" in declined.output
+    assert "kept and billed" in declined.output and "The next run of the same brief collects them" in declined.output
     assert "Nothing was changed." in declined.stderr
     assert slow.client.batches.retrieve(made.id).cancelling_at is None
     agreed = slow.run("cancel", made.id, answer="y\n")

@@ -40,7 +40,7 @@ def test_what_a_crash_left_is_cleaned_and_nothing_else(slow: Project) -> None:
     ended = slow.run("clean", *SECOND, "--yes")
     assert ended.exit_code == 0
     assert "Deleted 2 files, " in ended.output and "Bytes" in ended.output
-    assert "1 input file stays" in ended.output
+    assert "1 input file is kept" in ended.output
     assert slow.files() == {other, in_use}
     assert left not in slow.files() and older not in slow.files()
 
@@ -75,12 +75,12 @@ def test_answers_are_deleted_only_when_asked_for_and_after_a_warning(quick: Proj
     assert quick.files() == kept
     ended = quick.run("clean", *SECOND, "--answers", "--yes")
     assert ended.exit_code == 0
-    assert "would be lost, and paid again" in ended.output
+    assert "would be lost and paid for again" in ended.output
     assert f"{ours.id}: 1 answer, bakery" in ended.output
     assert other.id not in ended.output
     assert quick.files() == {other.input_file_id, other.output_file_id}
     said = quick.run("show", ours.id).output
-    assert "would be paid again" in said
+    assert "would be paid for again" in said
 
 
 def test_a_file_that_a_batch_takes_up_while_the_person_thinks_is_left_alone() -> None:
@@ -100,7 +100,7 @@ def test_a_file_that_a_batch_takes_up_while_the_person_thinks_is_left_alone() ->
         ended = here.run("clean", "--yes")
     assert ended.exit_code == 0
     assert [asked.path for asked in server.asked if asked.method == "DELETE"] == ["/v1/files/file-2"]
-    assert "a batch uses them by now" in ended.output
+    assert "a batch now uses them" in ended.output
 
 
 def test_a_deletion_that_fails_is_told_and_the_rest_goes_on() -> None:

@@ -67,11 +67,11 @@ def test_costs_are_told_in_three_numbers_and_by_site_step_route_and_time(enter):
     enter(paid(2), paid(9, site="cafe-yuen"), paid(20, route=Route.REALTIME))
     ended = run(*NOVEMBER)
     assert ended.exit_code == 0
-    for said in ("Costs from 2026-11-01 to 2026-11-30 (UTC)", "Spent", "against asking the same in real time", "50.0%"):
+    for said in ("Costs from 2026-11-01 to 2026-11-30 (UTC)", "Spent", "compared with real time", "50.0%"):
         assert said in ended.output
     for said in ("By site", "cafe-yuen", "By step", "articles", "By model and route", "gpt-6-luna, batch", "By week"):
         assert said in ended.output
-    assert "3 calls in all." in ended.output
+    assert "3 calls in total." in ended.output
 
 
 def test_the_last_day_is_included_and_the_day_after_is_not(enter):
@@ -95,20 +95,24 @@ def test_without_options_it_is_the_last_thirty_days_until_now(enter):
 def test_simulated_calls_are_in_no_sum_of_real_ones(enter):
     enter(paid(2), paid(3, simulated=True, cost_usd=Decimal(7)), paid(4, simulated=True, cost_usd=Decimal(7)))
     real = run(*NOVEMBER)
-    assert "2 simulated calls of this time, in no sum here: `pressrun costs --simulated` shows them." in real.output
+    assert (
+        "Not included: 2 simulated calls in this period. To show them, run `pressrun costs --simulated`." in real.output
+    )
     assert "$7" not in real.output and "$14" not in real.output
     simulated = run(*NOVEMBER, "--simulated")
     assert "SIMULATED: no money was spent." in simulated.output
     assert "$14.00" in simulated.output
-    assert "1 real call of this time, in no sum here: `pressrun costs` shows them." in simulated.output
+    assert "Not included: 1 real call in this period. To show them, run `pressrun costs`." in simulated.output
 
 
 def test_where_all_is_simulated_this_is_said_and_how_to_see_it(enter):
     enter(paid(3, simulated=True))
     ended = run(*NOVEMBER)
     assert ended.exit_code == 0
-    assert "The ledger has no real call from 2026-11-01 to 2026-11-30 (UTC)." in ended.output
-    assert "1 simulated call of this time, in no sum here: `pressrun costs --simulated` shows them." in ended.output
+    assert "The ledger has no real calls from 2026-11-01 to 2026-11-30 (UTC)." in ended.output
+    assert (
+        "Not included: 1 simulated call in this period. To show them, run `pressrun costs --simulated`." in ended.output
+    )
 
 
 def test_the_csv_has_the_very_calls_that_were_summed_with_every_digit(enter, tmp_path):
@@ -134,13 +138,13 @@ def test_a_csv_that_cannot_be_written_is_refused(enter, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--since", "soon"), "a duration such as 30d"),
-        (("--since", "30"), "a duration such as 30d"),
-        (("--until", "12h"), "a date such as"),
-        (("--since", "2026-11-20", "--until", "2026-11-10"), "no time"),
-        (("--since", "2026-02-30"), "a date such as"),
-        (("--until", "9999-12-31"), "beyond the calendar"),
-        (("--until", "0001-01-02"), "beyond the calendar"),
+        (("--since", "soon"), "a duration, such as 30d"),
+        (("--since", "30"), "a duration, such as 30d"),
+        (("--until", "12h"), "a date, such as"),
+        (("--since", "2026-11-20", "--until", "2026-11-10"), "the period is empty"),
+        (("--since", "2026-02-30"), "a date, such as"),
+        (("--until", "9999-12-31"), "out of range"),
+        (("--until", "0001-01-02"), "out of range"),
     ],
 )
 def test_a_time_that_makes_no_sense_is_a_message_and_exit_code_2(enter, options, said):
@@ -167,11 +171,11 @@ def test_both_sides_agree(enter):
     ended = reconciled(export(empty(19), used(20)))
     assert ended.exit_code == 0
     assert (
-        "The ledger and the export agree over the whole period, 2026-11-19 to 2026-11-20 (UTC): 2 calls, 4,000 "
-        "tokens in, 2,000 cached tokens, 4,000 tokens out.\n"
+        "The ledger and the export match over the whole period, 2026-11-19 to 2026-11-20 (UTC): 2 calls, 4,000 "
+        "input tokens, 2,000 cached tokens, 4,000 output tokens.\n"
     ) in ended.output
     assert "Not compared: 1 call (simulated)." in ended.output
-    assert "Not compared: 1 call (made to http://localhost:1/v1; OPENAI_BASE_URL is https://api.openai.com/v1)." in (
+    assert "Not compared: 1 call (sent to http://localhost:1/v1; OPENAI_BASE_URL is https://api.openai.com/v1)." in (
         ended.output
     )
 
@@ -188,19 +192,19 @@ def test_a_difference_is_shown_by_amount_and_ends_with_code_1(enter):
     enter(paid(20), paid(20), paid(20), paid(20, model="gpt-6-sol"))
     ended = reconciled(export(used(20), used(20, model="gpt-4o-mini-2024-07-18", batch="False")))
     assert ended.exit_code == 1
-    assert "do not agree" in ended.output
-    assert "1 with a difference, 1 only in the ledger, 1 only in the export" in ended.output
+    assert "do not match" in ended.output
+    assert "1 different, 1 only in the ledger, 1 only in the export" in ended.output
     shown = [line.split() for line in ended.output.splitlines()]
-    assert ["off", "+1", "+2,000", "+1,000", "+2,000"] in shown
-    assert "Only in the export: calls of another program" in ended.output
-    assert "Only in the ledger: the export is of another project" in ended.output
+    assert ["diff", "+1", "+2,000", "+1,000", "+2,000"] in shown
+    assert "Only in the export: calls from another program" in ended.output
+    assert "Only in the ledger: the export is from another project" in ended.output
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (3, "in all, the ledger has 1 call, 2,000 tokens in, 1,000 cached tokens, 2,000 tokens out more"),
-        (1, "in all, the ledger has 1 call, 2,000 tokens in, 1,000 cached tokens, 2,000 tokens out less"),
+        (3, "in total, the ledger has 1 call, 2,000 input tokens, 1,000 cached tokens, 2,000 output tokens more"),
+        (1, "in total, the ledger has 1 call, 2,000 input tokens, 1,000 cached tokens, 2,000 output tokens less"),
     ],
 )
 def test_the_verdict_says_by_how_much_and_to_which_side(enter, rows, said):
@@ -213,7 +217,7 @@ def test_costs_that_agree_by_the_day_are_shown_as_money(enter):
     ended = reconciled(export(billed(20, "0.00111"), head=COSTS_HEAD))
     assert ended.exit_code == 0
     assert "$0.00111" in ended.output
-    assert "not told apart by line item" in ended.output
+    assert "not grouped by line item" in ended.output
 
 
 def test_costs_that_differ_come_with_what_only_the_provider_knows(enter):
@@ -228,7 +232,7 @@ def test_a_period_in_which_neither_side_has_anything_agrees(enter):
     enter(paid(2))
     ended = reconciled(export(empty(19), empty(20)))
     assert ended.exit_code == 0
-    assert "neither has anything" in ended.output
+    assert "neither has any figures" in ended.output
 
 
 def test_a_provider_of_one_s_own_is_the_one_that_is_compared(enter, monkeypatch):

@@ -81,7 +81,7 @@ def test_a_pipe_is_told_each_thing_once_and_in_order() -> None:
     lines = told(*story).splitlines()
     assert lines[0].startswith("SIMULATED: config realtime, articles batch, images realtime")
     assert lines[1] == "09 articles: 3 items"
-    assert lines[2].startswith("batch batch_1: in_progress, 0 of 3 done; real time in ")
+    assert lines[2].startswith("batch batch_1: in_progress, 0 of 3 done; falls back to real time after ")
     assert lines[3:] == ["batch batch_1: completed, 2 of 3 done", "09 articles: 3 of 3 done", "All is well"]
 
 
@@ -115,8 +115,8 @@ def test_a_pipe_is_told_each_phase_and_in_quiet_times_where_the_run_is() -> None
 
 def test_the_table_has_each_step_with_route_count_and_reason() -> None:
     text = drawn(CHOSEN, STARTED, done(CALLS[0]))
-    assert row(text, "09 articles") == "09 articles batch 1/3 preference balanced: half price, and it can wait"
-    assert row(text, "10 images ") == "10 images realtime - preference balanced: someone is waiting to see it"
+    assert row(text, "09 articles") == "09 articles batch 1/3 preference balanced: half the price, not urgent"
+    assert row(text, "10 images ") == "10 images realtime - preference balanced: someone is waiting for it"
     assert "SIMULATED" in text.splitlines()[0]
 
 
@@ -225,8 +225,8 @@ def test_the_last_words_say_where_and_how_much() -> None:
     text = last_words()
     assert "harbour-bakery is complete" in text
     assert "/sites/harbour-bakery/preview/index.html" in text
-    assert "$0.30 now" in text
-    assert "$0.20 against $0.50 for the same in real time" in text
+    assert "$0.30 in this run" in text
+    assert "$0.20 compared with $0.50 in real time" in text
     assert "missing" not in text
 
 
@@ -244,14 +244,14 @@ def test_the_last_words_name_what_is_missing_and_what_to_do() -> None:
     text = last_words(complete=False, missing=[item])
     assert "harbour-bakery is INCOMPLETE" in text
     assert "images image-02: the provider refused [it]" in text
-    assert "asks again for what is missing" in text
+    assert "to request only what is missing" in text
 
 
 def test_what_earlier_runs_paid_for_is_told_apart_and_a_simulation_has_spent_nothing() -> None:
-    assert "$0.20 now, $0.10 by earlier runs" in last_words(reused_usd=Decimal("0.10"))
+    assert "$0.20 in this run, $0.10 in earlier runs" in last_words(reused_usd=Decimal("0.10"))
     text = last_words(simulated=True)
     assert "SIMULATED" in text
-    assert "nothing: SIMULATED; it would have been $0.30 now" in text
+    assert "nothing: SIMULATED; it would have been $0.30 in this run" in text
 
 
 def test_a_batch_shows_how_long_it_should_take_at_its_pace_and_at_the_latest() -> None:
@@ -259,7 +259,7 @@ def test_a_batch_shows_how_long_it_should_take_at_its_pace_and_at_the_latest() -
     seen = {"batch_id": "batch_1", "completed": 5, "failed": 0, "total": 20}
     deadline, expected = now + timedelta(hours=3, minutes=1), now + timedelta(minutes=30, seconds=30)
     text = told(BatchSeen(**seen, status="in_progress", deadline=deadline, expected=expected))
-    assert "in_progress, 5 of 20 done, about 30 minutes more at this pace; real time in 3 hours at the latest" in text
+    assert "in_progress, 5 of 20 done, about 30 minutes left at this pace; falls back to real time after 3 h" in text
 
 
 def test_a_pipe_is_told_of_a_batch_only_when_something_has_changed() -> None:

@@ -61,7 +61,7 @@ def test_a_month_has_its_own_days_and_its_own_kind_of_calls(ledger: LedgerFile) 
 def test_the_months_stand_beside_each_other_point_under_point(ledger: LedgerFile) -> None:
     report = month_report(ledger, OCTOBER, simulated=False)
     said = beside_month_before(report, ledger, OCTOBER, simulated=False)
-    assert said.startswith("## Beside the month before\n")
+    assert said.startswith("## Compared with the previous month\n")
     assert "|  | October 2026 | September 2026 | Change | Change % |" in said
     assert "| Sites | 2 | 1 | +1 | +100.0% |" in said
     assert "| Spent | $0.30 | $0.10 | +$0.20 | +200.0% |" in said
@@ -78,10 +78,10 @@ def test_a_month_without_one_before_it_stands_alone(ledger: LedgerFile) -> None:
 def test_a_month_is_told_in_a_line(ledger: LedgerFile) -> None:
     report = month_report(ledger, OCTOBER, simulated=False)
     assert say_month(report, OCTOBER, simulated=False) == (
-        "October 2026: $0.30 spent, $0.30 saved against asking the same in real time; 2 calls for 2 sites."
+        "October 2026: $0.30 spent, $0.30 saved compared with real time; 2 calls for 2 sites."
     )
     nothing = month_report(ledger, date(2026, 1, 1), simulated=False)
-    assert say_month(nothing, date(2026, 1, 1), simulated=False) == "January 2026: no call."
+    assert say_month(nothing, date(2026, 1, 1), simulated=False) == "January 2026: no calls."
 
 
 def test_the_real_and_the_simulated_report_of_a_month_have_keys_of_their_own() -> None:

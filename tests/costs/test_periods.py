@@ -131,7 +131,7 @@ def test_nothing_is_a_report_too():
     assert (report.total, report.saving_percent, report.calls) == (Decimal(0), None, 0)
     assert all(getattr(report, name).empty for name in FRAMES)
     assert json.loads(period_json(report, simulated=False))["by_route"] == []
-    assert "There is no call in this time" in month_markdown(report, date(2026, 11, 1), simulated=False)
+    assert "There are no calls in this period" in month_markdown(report, date(2026, 11, 1), simulated=False)
 
 
 def test_tables_for_people_end_with_the_total():
@@ -153,7 +153,7 @@ def test_the_month_leads_with_what_was_spent_what_was_saved_and_against_what():
     text = month_markdown(november(on(2), on(9)), date(2026, 11, 1), simulated=False)
     head = text.split("## By site")[0]
     assert head.startswith("# Costs of November 2026\n")
-    assert "Saved, against asking the same in real time" in head
+    assert "Saved, compared with real time" in head
     assert "| **$0.00111** | **$0.00111** (50.0%) | $0.00222 |" in head
     assert "SIMULATED" not in text
 
@@ -173,8 +173,8 @@ def test_a_simulated_month_says_so_above_all_figures():
 def test_what_could_not_be_used_and_what_failed_is_told():
     failed = on(4, status=CallStatus.FAILED, usage=Usage(), cost_usd=Decimal(0), realtime_usd=Decimal(0))
     text = month_markdown(november(on(2), on(3, status=CallStatus.INVALID), failed), date(2026, 11, 1), simulated=False)
-    assert "1 call came back unfit to use and had to be paid for: $0.000555." in text
-    assert "1 call failed; the provider does not bill these." in text
+    assert "1 call returned invalid replies, which are billed: $0.000555." in text
+    assert "1 call failed; the provider does not bill failed calls." in text
 
 
 def test_a_person_s_text_means_nothing_but_itself():

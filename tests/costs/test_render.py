@@ -45,7 +45,7 @@ def test_the_report_leads_with_what_was_spent_what_was_saved_and_against_what():
     text = markdown(a_row(), IMAGE)
     head = text.split("![")[0]
     assert "| **$0.0166** | **$0.0166** (50.0%) | **$0.0333** |" in head
-    assert "Saved, against asking the same in real time" in head
+    assert "Saved, compared with real time" in head
 
 
 def test_a_simulated_report_says_at_once_that_no_money_was_spent():
@@ -71,7 +71,7 @@ def test_each_route_and_each_model_has_a_line_and_a_model_its_tokens():
 
 def test_what_was_reused_is_told_apart_from_what_this_run_paid():
     text = markdown(a_row(), a_row(reused=True, run_id="run-0", cost_usd=Decimal("0.25")))
-    assert "This run paid $0.000555. $0.25 (1 call) was paid by earlier runs" in text
+    assert "This run paid $0.000555. Earlier runs paid $0.25 (1 call);" in text
     assert "earlier runs" not in markdown(a_row())
 
 
@@ -89,8 +89,8 @@ def test_the_difference_is_explained_by_the_causes_that_there_are_and_by_a_sente
     [line] = forecast_costs([a_forecast_line(calls=2)], NOW).lines
     forecast = Forecast(lines=[line.model_copy(update={"usd": Decimal("0.02")})])
     text = markdown(a_row(**planned), a_row(**fallen), forecast=forecast)
-    assert "Articles came to 50.0% more than forecast, because 1 call fell back to real time." in text
-    assert "| Why | Other route | Off by |" in text
+    assert "Articles cost 50.0% more than forecast, because 1 call fell back to real time." in text
+    assert "| Step | Route change | Variance |" in text
     assert "| articles | +$0.01 | +$0.01 |" in text
     as_planned = markdown(a_row(**planned), a_row(**planned), forecast=forecast)
     assert "| **Total** | **$0.02** | **$0.02** | **$0.00** | **0.0%** |" in as_planned
@@ -100,14 +100,14 @@ def test_the_difference_is_explained_by_the_causes_that_there_are_and_by_a_sente
 def test_failed_and_invalid_calls_are_mentioned_with_what_they_cost():
     failed = a_row(status=CallStatus.FAILED, usage=Usage(), cost_usd=Decimal(0), realtime_usd=Decimal(0))
     text = markdown(a_row(), failed, a_row(status=CallStatus.INVALID))
-    assert "1 call came back unfit to use and had to be paid for: $0.000555." in text
-    assert "1 call failed; the provider does not bill these." in text
+    assert "1 call returned invalid replies, which are billed: $0.000555." in text
+    assert "1 call failed; the provider does not bill failed calls." in text
 
 
 def test_a_year_names_its_number_of_sites_and_its_saving():
     text = to_markdown(cost_report([IMAGE], sites_per_year=1200), simulated=False, title="t")
-    assert "1,200 sites like this one come to $19.31; in real time, to $38.62." in text
-    assert "Saved, against asking the same in real time: $19.31." in text
+    assert "1,200 sites like this one cost $19.31 a year, or $38.62 in real time." in text
+    assert "Saved, compared with real time: $19.31." in text
 
 
 def test_the_prices_source_is_named():
@@ -125,9 +125,9 @@ def test_its_charts_are_pictures_in_data_addresses_that_hold_the_figures():
     text = markdown(a_row(), IMAGE, forecast=forecast_costs([a_forecast_line()], NOW))
     pictures = [base64.b64decode(data).decode() for data in re.findall(r"\(data:image/svg\+xml;base64,([^)]+)\)", text)]
     assert [text_of(picture)[0] for picture in pictures] == [
-        "Cost by step, spent and in real time",
-        "Shares of the cost by step and by route",
-        "Cost by step, spent and forecast",
+        "Cost by step: spent and real-time cost",
+        "Share of the cost by step and by route",
+        "Cost by step: spent and forecast",
     ]
     assert {"articles", "images", "$0.000555", "$0.00111", "$0.0161", "$0.0322"} <= set(text_of(pictures[0]))
     assert {"batch", "$0.0166", "100.0%", "96.7%", "3.3%"} <= set(text_of(pictures[1]))

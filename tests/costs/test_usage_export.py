@@ -19,8 +19,8 @@ def refused(text: str) -> str:
 def test_a_file_without_use_is_refused_with_what_was_found_and_what_is_wanted():
     text = refused("name,colour\nbread,brown\n")
     assert "columns found: name, colour" in text
-    assert "wanted for usage: start_time, num_model_requests, input_tokens, output_tokens" in text
-    assert "wanted for costs: start_time, amount_value" in text
+    assert "required for usage: start_time, num_model_requests, input_tokens, output_tokens" in text
+    assert "required for costs: start_time, amount_value" in text
     assert "nothing was" in text
 
 
@@ -51,15 +51,15 @@ def test_all_faulty_lines_are_told_at_once_with_their_numbers():
         )
     )
     assert text.splitlines() == [
-        "export.csv is faulty, so nothing was compared. Export it again.",
+        "export.csv has faults; nothing was compared. Export it again.",
         "  line 3: batch 'perhaps' is neither true nor false",
         "  line 3: num_model_requests 'two' is not a number",
         "  line 4: input_tokens '-5' is not a count (0, 1, 2 ...)",
         "  line 4: output_tokens '1.5' is not a count (0, 1, 2 ...)",
         "  line 5: start_time 'yesterday' is not a time (seconds since 1970, or 2026-11-23T00:00:00)",
         "  line 6: input_tokens '' is not a number",
-        "  line 7: 3 cells, where the first line has 16",
-        "  line 8: a bucket that is not within one day (UTC)",
+        "  line 7: 3 cells, but the first line has 16",
+        "  line 8: the bucket is not within one day (UTC)",
     ]
 
 

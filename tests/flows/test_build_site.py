@@ -219,7 +219,7 @@ def test_a_run_leaves_forecast_report_and_table_as_artifacts(tmp_path: Path, ser
         assert artifact is not None, key
     report = Artifact.get("costs-artifact-bakery")
     assert "SIMULATED" in report.data
-    assert "against asking the same in real time" in report.data
+    assert "compared with real time" in report.data
 
 
 def test_a_run_is_tagged_with_its_site_and_preference(tmp_path: Path, server: Server) -> None:

@@ -37,7 +37,7 @@ def test_three_runs_teach_a_forecast_that_is_within_a_fifth_of_what_the_fourth_c
     for brief in taught:
         assert build_site(brief=brief, out=str(tmp_path), poll_seconds=0.1, return_state=True).is_completed()
     [forecast] = json.loads(forecast_cost(briefs=[fourth], return_state=True).result())["sites"]
-    assert forecast["basis"] == "learned from 3 past runs"
+    assert forecast["basis"] == "based on 3 past runs"
     result = build_site(brief=fourth, out=str(tmp_path), poll_seconds=0.1)
     report = json.loads((tmp_path / "site-3" / "costs.json").read_text())
     actual = {step: float(sums["usd"]) for step, sums in report["by_step"].items()}

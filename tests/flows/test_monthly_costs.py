@@ -46,7 +46,7 @@ def test_a_month_of_one_s_choice_stands_alone_when_there_is_none_before(ledger: 
     enter(ledger, date(2025, 3, 1))
     state: Any = monthly_costs(month="2025-03", return_state=True)
     assert state.is_completed()
-    assert "Beside the month before" not in report(date(2025, 3, 1))
+    assert "Compared with the previous month" not in report(date(2025, 3, 1))
 
 
 def test_without_a_ledger_it_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def check_that_it_said_what_it_keeps(installation: Installation, slug: str) -> N
     until(lambda: f"Cancelled batch {batch['id']}" in log_of(installation, run))  # Logs come late.
     told = log_of(installation, run)
     assert told.count("Cancelled batch") == 1
-    assert f"{DONE} of {LINES} answers were done. They are kept and charged" in told
+    assert f"{DONE} of {LINES} answers were finished. They are kept and billed" in told
 
 
 def check_that_the_next_run_pays_for_the_rest_only(installation: Installation, slug: str) -> None:

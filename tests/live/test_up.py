@@ -103,8 +103,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def test_a_fresh_machine_without_a_key_is_up_and_knows_what_is_missing(house: House) -> None:
     said = house.up()
-    assert "made           deployment build-site/on-demand" in said
-    assert "missing        notifications: there is no block custom-webhook/agency" in said
+    assert "created         deployment build-site/on-demand" in said
+    assert "missing         notifications: there is no block custom-webhook/agency" in said
     assert f"The UI is at http://127.0.0.1:{house.port}" in said
     assert "runs need `simulate`" in said
     assert httpx2.get(f"http://127.0.0.1:{house.port}/").is_success
@@ -115,7 +115,7 @@ def test_up_again_changes_nothing_and_finds_its_ports_itself(house: House) -> No
     before = house.started()
     said = house.pressrun("up")
     assert "Nothing was changed" in said
-    assert f"there already  Prefect server at http://127.0.0.1:{house.port}" in said
+    assert f"already running Prefect server at http://127.0.0.1:{house.port}" in said
     assert house.started() == before
 
 
@@ -126,7 +126,7 @@ def test_a_site_delivered_incomplete_is_told_of_at_the_webhook(house: House, web
         )
         block.save("agency")
     said = house.pressrun("setup", PREFECT_API_URL=house.api)
-    assert said.count("made           automation") == 4
+    assert said.count("created         automation") == 4
 
     code = house.run("short-of-money", "--watch", preference="cost", max_cost_usd=0.0536)
     assert (code, house.state_of("short-of-money")) == (1, "Incomplete")

@@ -40,21 +40,21 @@ def automations(client: SyncPrefectClient) -> dict[str, Automation]:
 def test_the_first_time_makes_everything_and_the_second_time_nothing() -> None:
     first, second = verbs(set_up(Settings(), ROOT)), verbs(set_up(Settings(), ROOT))
     for what in ("work pool pressrun (process)", "deployment build-site/on-demand"):
-        assert (first[what], second[what]) == ("made", "there already")
-    assert set(second.values()) == {"there already", "not wanted"}
+        assert (first[what], second[what]) == ("created", "unchanged")
+    assert set(second.values()) == {"unchanged", "not set"}
 
 
 def test_a_limit_is_made_changed_and_removed_as_the_settings_say(client: SyncPrefectClient) -> None:
     def told(**settings: int) -> dict[str, str]:
         return verbs(set_limits(client, Settings(**settings)))
 
-    assert told(images_per_minute=6)[f"limit {IMAGES}: 6"] == "made"
+    assert told(images_per_minute=6)[f"limit {IMAGES}: 6"] == "created"
     made = client.read_global_concurrency_limit_by_name(IMAGES)
     assert (made.limit, made.slot_decay_per_second, made.active) == (1, 0.1, True)
-    assert told(images_per_minute=6)[f"limit {IMAGES}: 6"] == "there already"
-    assert told(images_per_minute=20)[f"limit {IMAGES}: 20"] == "changed"
+    assert told(images_per_minute=6)[f"limit {IMAGES}: 6"] == "unchanged"
+    assert told(images_per_minute=20)[f"limit {IMAGES}: 20"] == "updated"
     assert told()[f"limit {IMAGES} (PRESSRUN_IMAGES_PER_MINUTE is not set)"] == "removed"
-    assert told()[f"limit {IMAGES} (PRESSRUN_IMAGES_PER_MINUTE is not set)"] == "not wanted"
+    assert told()[f"limit {IMAGES} (PRESSRUN_IMAGES_PER_MINUTE is not set)"] == "not set"
 
 
 @pytest.fixture
@@ -70,13 +70,13 @@ def notify_by(client: SyncPrefectClient, block: str | None) -> dict[str, str]:
 
 
 def test_notifications_go_by_the_block_that_the_settings_name(client: SyncPrefectClient, blocks: None) -> None:
-    assert list(notify_by(client, "custom-webhook/agency").values()) == ["made"] * 4
+    assert list(notify_by(client, "custom-webhook/agency").values()) == ["created"] * 4
     assert len(automations(client)) == 4
-    assert list(notify_by(client, "custom-webhook/agency").values()) == ["there already"] * 4
-    assert list(notify_by(client, "custom-webhook/office").values()) == ["changed"] * 4
+    assert list(notify_by(client, "custom-webhook/agency").values()) == ["unchanged"] * 4
+    assert list(notify_by(client, "custom-webhook/office").values()) == ["updated"] * 4
     assert list(notify_by(client, None).values()) == ["removed"] * 4
     assert automations(client) == {}
-    assert list(notify_by(client, None).values()) == ["not wanted"]
+    assert list(notify_by(client, None).values()) == ["not set"]
 
 
 def test_an_automation_that_a_person_has_disabled_stays_so(client: SyncPrefectClient, blocks: None) -> None:
@@ -91,8 +91,8 @@ def test_an_automation_that_a_person_has_disabled_stays_so(client: SyncPrefectCl
 @pytest.mark.parametrize(
     ("block", "advice"),
     [
-        ("slack-webhook/nobody", "there is no block slack-webhook/nobody. Make it in the UI"),
-        ("secret/plain", "secret/plain cannot send any"),
+        ("slack-webhook/nobody", "there is no block slack-webhook/nobody. Create it in the UI"),
+        ("secret/plain", "secret/plain cannot send notifications"),
     ],
 )
 def test_a_block_that_cannot_be_used_is_told_with_what_to_do(
