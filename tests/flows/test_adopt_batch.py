@@ -21,7 +21,7 @@ def test_the_next_run_uses_an_adopted_batch_even_when_the_provider_has_forgotten
         view = until_ended(client, ticket)
         state = adopt_batch(ticket.batch_id, return_state=True)
         assert state.is_completed(), state.message
-        assert "4 answers are kept here, 0 of 4" in state.message
+        assert "4 answers are stored here, 0 of 4" in state.message
         for file_id in [*view.result_files, view.input_file_id]:
             client.files.delete(str(file_id))
     outcome = through_batch(server, calls)

@@ -108,7 +108,7 @@ def test_a_site_whose_configuration_fails_does_not_hold_up_the_others(tmp_path: 
     assert sorted(outcomes(state).values()) == ["complete", "complete", "failed"]
     [batch] = server.list_batches()
     assert batch["request_counts"]["total"] == 2 * TEXT
-    assert "could not be made" in str(Artifact.get("fleet").data)  # type: ignore[union-attr]
+    assert "could not be generated" in str(Artifact.get("fleet").data)  # type: ignore[union-attr]
 
 
 def test_a_site_whose_line_is_refused_is_left_out_of_the_merged_batch(tmp_path: Path, server: Server) -> None:
