@@ -55,7 +55,7 @@ def one_without_input(client: openai.OpenAI) -> str:
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [(a_foreign_batch, "Line 1 of the input .* is not one of Pressrun's"), (one_without_input, "is gone")],
+    [(a_foreign_batch, "Line 1 of the input .* is not Pressrun's"), (one_without_input, "is gone")],
 )
 def test_what_is_not_ours_is_refused(server: Server, make: Callable[[openai.OpenAI], str], said: str) -> None:
     with connect(server.base_url) as client:

@@ -129,7 +129,7 @@ def test_a_batch_that_is_deaf_to_cancelling_is_left_with_a_warning(
     outcome = through_batch(server, some_calls("deaf"), max_wait_time=timedelta(seconds=1))
     check(outcome)
     assert outcome.answered == 4
-    assert any("may yet be billed" in note for note in outcome.notes)
+    assert any("may still be billed" in note for note in outcome.notes)
 
 
 def test_files_that_come_after_the_end_are_waited_for(server: Server) -> None:
@@ -137,13 +137,13 @@ def test_files_that_come_after_the_end_are_waited_for(server: Server) -> None:
     outcome = through_batch(server, some_calls("late-output"))
     check(outcome)
     assert outcome.routes == {"batch": 4}
-    assert any("its files are awaited" in note for note in outcome.notes)
+    assert any("waiting for its files" in note for note in outcome.notes)
 
 
 def test_a_batch_that_vanishes_is_reported_and_not_replaced(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pressrun.routes.batch.watch.LOST_AFTER", timedelta(seconds=0.5))
     server.faults({"batches": [{"vanish": 0.0}]})
-    with pytest.raises(BatchLost, match="Nothing was submitted in its place"):
+    with pytest.raises(BatchLost, match="Nothing was submitted instead"):
         through_batch(server, some_calls("vanished"))
     assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
 
@@ -179,7 +179,7 @@ def test_a_batch_whose_counts_do_not_add_up_says_so(server: Server) -> None:
     outcome = through_batch(server, some_calls("miscounted"))
     check(outcome)
     assert outcome.routes == {"batch": 4}
-    assert outcome.batches[0].discrepancies == ["answered lines: 6 by the batch's own count, 4 by its lines"]
+    assert outcome.batches[0].discrepancies == ["answered lines: 6 according to the batch, 4 according to its lines"]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_briefs_of_a_folder_that_are_faulty_are_named_and_the_others_built(tmp_p
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     state = build_fleet(briefs=str(tmp_path), return_state=True)
     assert state.name == "Refused"
-    assert "has no brief in it" in str(state.message)
+    assert "contains no briefs" in str(state.message)
 
 
 def test_the_runs_of_the_sites_carry_the_tag_of_their_fleet(tmp_path: Path, server: Server) -> None:
