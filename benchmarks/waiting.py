@@ -67,7 +67,7 @@ def measured(mode: str, database: str, runs: int, batch_seconds: float) -> list[
         with installation.worker("again"):
             until(lambda: set(installation.states().values()) == {"Completed"}, **PATIENCE)
         say(f"{database}, {mode}: all {runs} completed after {time.monotonic() - began:.0f} s")
-        faults = [] if under_way == runs else [f"only {under_way} batches were under way: give them more seconds"]
+        faults = [] if under_way == runs else [f"only {under_way} batches were in progress; give them more seconds"]
         return [f"{database}, {mode}: {fault}" for fault in faults + bought_otherwise(installation, runs)]
 
 
@@ -115,7 +115,7 @@ def megabytes(pids: Iterable[int]) -> float:
 
 
 def kill_all(installation: Installation) -> None:
-    """Kill the worker, and whatever flow it has under way: the collector, and runs that poll."""
+    """Kill the worker and all its flow processes: the collector, and polling runs."""
     for pid in installation.workers("first"):
         os.kill(pid, signal.SIGKILL)
     installation.end_flows()

@@ -1,4 +1,4 @@
-"""`adopt-batch`: take a batch that exists at the provider into this installation, so that no run pays for it again."""
+"""`adopt-batch`: import a batch from the provider into this installation, so that no run pays for it again."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +19,10 @@ __all__ = ["adopt_batch"]
 
 @flow(name="adopt-batch", flow_run_name="adopt-batch / {batch_id}")
 def adopt_batch(batch_id: str) -> State[Any]:
-    """Use a batch that is at the provider for the next run of the same brief.
+    """Use an existing batch at the provider for the next run of the same brief.
 
     Args:
-        batch_id: Id of the batch, as `pressrun batches list` shows it. Its input file must still be there.
+        batch_id: Batch id as shown by `pressrun batches list`. Its input file must still exist.
     """
     try:
         return Completed(message=_adopt(batch_id))
@@ -38,17 +38,15 @@ def _adopt(batch_id: str) -> str:
     ):
         view = look(client, batch_id)
         if view.is_refused:
-            raise Refused(
-                f"Batch {batch_id} was refused by the provider; nothing of it ran, so there is nothing to adopt."
-            )
+            raise Refused(f"The provider refused batch {batch_id}; none of it ran, so there is nothing to adopt.")
         shard = shard_of(client, view, Path(folder))
         ticket = record_ticket(shard, provider, ticket_of(view, shard))
         if not view.is_terminal:
-            return f"{batch_id} is {view.status}; the next run of its brief waits for it and submits nothing."
+            return f"{batch_id} is {view.status}; the next run of its brief waits for it instead of submitting again."
         under_way = UnderWay(shard=shard, ticket=ticket, deadline=view.created_at + timedelta(days=30))
         [ended] = wait_for_batches([under_way], provider, 1.0)
         account = collect_answers(ended, ticket, shard, provider).account
     return (
-        f"{batch_id} is adopted: {account.answered} answers are kept here, {account.unanswered} of {account.submitted} "
-        "calls are unanswered. The next run of its brief uses them."
+        f"Adopted {batch_id}: {account.answered} answers are stored here, {account.unanswered} of {account.submitted} "
+        "calls are unanswered. The next run of its brief uses the answers."
     )

@@ -1,7 +1,6 @@
-"""From calls to content: each call by its route, each reply checked, each invalid one sent back once.
+"""From calls to content: each call on its route, each reply checked, each invalid one sent back once.
 
-Invariant: every call that goes in comes out in the ledger, and every item that was ordered comes out as content or as
-missing with the reason.
+Invariant: every call ends up in the ledger, and every ordered item ends as content or as missing with the reason.
 """
 
 from collections import Counter
@@ -30,9 +29,9 @@ Faults = dict[str, list[str]]
 
 
 def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
-    """Have calls answered and made into content, with one repair for each invalid reply; all of it goes into `work`.
+    """Get calls answered and parsed into content in `work`, with one repair for each invalid reply.
 
-    A repair that an earlier run paid for and that is invalid too is itself sent back, so each run tries once anew.
+    An invalid repair that an earlier run paid for is itself sent back, so each run makes one new attempt.
     """
     answers = answer_all(calls, desk, work)
     invalid = _keep(order, calls, answers, desk, work)
@@ -55,7 +54,7 @@ def _missing(call: Call, faults: Faults, why: str = "") -> list[MissingItem]:
 
 
 def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
-    """Invalid replies to batched calls are lines that may succeed, and go the way that the strategy has for those."""
+    """Repairs of batched calls count as retryable lines and follow the strategy's policy for those."""
     work.expect(repairs, desk.plan)
     resubmit = desk.strategy.on_retryable is Leftover.RESUBMIT
     batched = [call for call in repairs if resubmit and desk.is_batched(call)]
@@ -65,7 +64,7 @@ def _answer_repairs(repairs: list[Call], desk: Desk, work: Work) -> dict[str, An
 
 
 def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
-    """One answer a call, by id: the merged batch, with the real-time calls under way beside it."""
+    """One answer per call, by id: from the merged batch and, concurrently, from real-time calls."""
     work.expect(calls, desk.plan)
     for step, count in Counter(call.step for call in calls for _ in call.covers).items():
         tell(StepStarted(step=step, items=count))
@@ -77,29 +76,29 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     answers |= answer_by_batch(batched, desk, work, before_suspending=lambda: _settle(under_way))
     leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
     if leftovers:
-        say(f"{len(leftovers)} of {len(batched)} batched calls came back unanswered: now in real time")
+        say(f"{len(leftovers)} of {len(batched)} batched calls were not answered: falling back to real time")
     answers |= _settle(under_way)
     answers |= _answer_now(leftovers, desk, work)
-    # What a batch might have cost has become what it did cost, which may have made room.
+    # The batch's commitments have become actual costs, which may have made room under the cap.
     turned_away = [call for call in asked_now if answers[call.id].code == OVER_CAP and batched]
     answers |= _answer_now(turned_away, desk, work)
     return answers
 
 
 def ask_ahead(calls: list[Call], desk: Desk, work: Work) -> list[PrefectFuture[Answer]]:
-    """Start those of the calls that go in real time; a later `produce` finds them answered."""
+    """Start the real-time calls among these; a later `produce` finds them answered."""
     work.expect(calls, desk.plan)
     return [future for _, future in _in_real_time([call for call in calls if not desk.is_batched(call)], desk, work)]
 
 
 def _answer_now(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
-    """One answer a call, by id, without a batch: what one has brought before is not bought again."""
+    """One answer per call, by id, without a batch; answers from earlier batches are not paid for again."""
     paid = _paid_by_batch(calls, desk)
     return paid | _settle(_in_real_time((call for call in calls if call.id not in paid), desk, work))
 
 
 def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
-    """Of calls that are to be asked in real time, the answers that a batch has brought before."""
+    """The answers to real-time calls that an earlier batch has already provided."""
     batch_of = {call_id: batch_id for call_id, batch_id in desk.books.answered(calls).items() if batch_id}
     kept: dict[str, Answer] = {}
     for batch_id in set(batch_of.values()):
@@ -112,9 +111,9 @@ def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
 
 
 def to_be_batched(calls: list[Call], desk: Desk) -> list[Call]:
-    """The calls that go by batch, without those that were answered in real time before.
+    """The calls that go by batch, without those that were already answered in real time.
 
-    Those that were admitted to a batch stay in its company, whatever became of it: only the same calls find it again.
+    Calls that were admitted to a batch stay together, whatever happened to it: only the same calls find it again.
     """
     batched = [call for call in calls if desk.is_batched(call)]
     admitted, answered = desk.books.admitted(), desk.books.answered(batched)
@@ -158,7 +157,7 @@ def _tell_reused(call: Call, answer: Answer) -> None:
 def _keep(
     order: Order, calls: list[Call], answers: dict[str, Answer], desk: Desk, work: Work
 ) -> list[tuple[Call, Faults]]:
-    """Put what is fit into `work.content`; returns the calls that are to be sent back, each with its items' faults."""
+    """Put valid content into `work.content`; returns the calls to send back, each with its items' faults."""
     faults = {call.id: _read(order, call, answers[call.id], desk, work) for call in calls}
     _take_out_clashes(calls, faults, work)
     _enter(calls, answers, desk, work)
@@ -166,7 +165,7 @@ def _keep(
 
 
 def _read(order: Order, call: Call, answer: Answer, desk: Desk, work: Work) -> Faults:
-    """Take in one answer; returns the items that are to be sent back. What never came or was declined is missing."""
+    """Parse one answer; returns the items to send back. Unanswered and declined items become missing."""
     if answer.error is not None:
         work.missing += _missing(call, {item: [answer.error] for item in call.covers})
         return {}
@@ -185,7 +184,7 @@ def _read(order: Order, call: Call, answer: Answer, desk: Desk, work: Work) -> F
 
 
 def _take_out_clashes(calls: list[Call], faults: dict[str, Faults], work: Work) -> None:
-    """Faults that show only side by side (equal titles); what clashes is taken out of the content again."""
+    """Add faults that show only in comparison (equal titles); the items concerned are removed from the content."""
     call_of = {(call.step, item): call.id for call in calls for item in call.covers}
     for step in {call.step for call in calls}:
         for item, found in STEPS[step].check_together(work.content[step]).items():
@@ -195,7 +194,7 @@ def _take_out_clashes(calls: list[Call], faults: dict[str, Faults], work: Work) 
 
 
 def _enter(calls: list[Call], answers: dict[str, Answer], desk: Desk, work: Work) -> None:
-    """See to it that every answer is in the ledger, with the verdict on those that could not be used."""
+    """Record every answer in the ledger, and mark the invalid ones."""
     made = [call for call in calls if answers[call.id].code != OVER_CAP]
     rows = [desk.books.enter(call, answers[call.id], work.estimates[call.id]) for call in made]
     unused = [

@@ -1,7 +1,7 @@
-"""Approval by a person: the run is suspended with a form, and goes on with what was decided.
+"""Approval by a person: the run is suspended with a form, and continues with the decision.
 
-Invariant: each version is put to a person once; a run that goes on later finds the decision that was made, and the time
-at which it was first seen.
+Invariant: a person is asked about each version once; a run that continues later finds the decision and the time at
+which it was first seen.
 """
 
 from datetime import UTC, datetime
@@ -35,22 +35,23 @@ __all__ = [
 
 APPROVE, NEW_VERSION, STOP = "approve", "new version", "stop"
 FIELDS = {"site_name": "site_name", "tagline": "tagline", "site_description": "description", "voice": "voice"}
-"""The form's fields with what they change; Prefect has `description` for the text above the form."""
+"""The form's fields and what they change; Prefect uses `description` for the text above the form."""
 
 
 class ConfigDecision(RunInput):
-    """The form. What is left as it is stays as it is, but a decision is to be chosen: nobody approves by mistake."""
+    """The form. Unedited fields change nothing, but a decision is required, so that nobody approves by mistake."""
 
     decision: Literal["approve", "new version", "stop"] = Field(
         title="Decision",
-        description="approve: go on, with the changes below. new version: write it again, by your notes. stop: end.",
+        description="approve: continue with the edits below. new version: write it again using your notes. stop: stop "
+        "the run.",
     )
-    notes: str = Field("", title="Notes", description="For a new version: what should be different.")
-    by: str = Field("", title="Your name", description="It goes into the site's manifest.")
+    notes: str = Field("", title="Notes", description="For a new version: what to change.")
+    by: str = Field("", title="Your name", description="Recorded in the site's manifest.")
     site_name: str = Field("", title="Site name")
     tagline: str = Field("", title="Tagline")
     site_description: str = Field("", title="Description")
-    voice: str = Field("", title="Voice", description="Guidance that all writers of the site are given.")
+    voice: str = Field("", title="Voice", description="Style guidance for all text of the site.")
 
 
 class DeliveryDecision(RunInput):
@@ -58,25 +59,25 @@ class DeliveryDecision(RunInput):
 
     decision: Literal["approve", "stop"] = Field(
         title="Decision",
-        description="approve: deliver it as it is in the preview. stop: end; nothing is delivered, the preview stays.",
+        description="approve: deliver the site as shown in the preview. stop: deliver nothing; the preview is kept.",
     )
-    notes: str = Field("", title="Notes", description="They go into the site's manifest.")
-    by: str = Field("", title="Your name", description="It goes into the site's manifest.")
+    notes: str = Field("", title="Notes", description="Recorded in the site's manifest.")
+    by: str = Field("", title="Your name", description="Recorded in the site's manifest.")
 
 
 def require_approval_possible() -> None:
-    """Raise `Refused` when this run cannot be suspended for a person."""
+    """Raise `Refused` when this run cannot be suspended for approval."""
     if flow_run.parent_flow_run_id or not deployment.id:
         raise Refused(
-            "The site is to be approved by a person, which only a run of a deployment can wait for. Nothing "
-            "was spent. Start it with `prefect deployment run build-site/on-demand` or in the Prefect UI."
+            "Only a deployed run can wait for approval. Nothing was spent. Start it with `prefect deployment run "
+            "build-site/on-demand` or in the Prefect UI."
         )
 
 
 def ask_for_config(config: SiteConfig, version: int, options: Options) -> tuple[Decision, SiteConfig]:
     """Suspend the run until a person has decided; returns the decision and the configuration as edited.
 
-    Raises `Stopped` when that is what was decided.
+    Raises `Stopped` when the decision is to stop.
     """
     shown = {field: _filled_in(ConfigDecision, field, getattr(config, name)) for field, name in FIELDS.items()}
     form = ConfigDecision.with_initial_data(description=show_config(config, version), **shown)
@@ -87,22 +88,22 @@ def ask_for_config(config: SiteConfig, version: int, options: Options) -> tuple[
     decision = _record(question, told, names)
     if told.decision == STOP:
         raise Stopped(
-            f"{told.by or 'Somebody'} stopped the run when its configuration was to be approved. What was paid for "
-            "is kept; nothing else was started. Start the brief again to be asked anew."
+            f"{told.by or 'Someone'} stopped the run at the approval of its configuration. Everything paid for is "
+            "kept; nothing else was started. Start the brief again to be asked again."
         )
     return decision, approved if told.decision == APPROVE else config
 
 
 def _filled_in(form: type[RunInput], field: str, text: str) -> Any:
-    """A field of the form with a text in it, and its title and help, which Prefect's own way of doing this drops."""
+    """A prefilled form field with its title and help, which Prefect's own prefilling drops."""
     described = form.model_fields[field]
     return Field(text, title=described.title, description=described.description)
 
 
 def ask_for_delivery(shown: str, attempt: int, options: Options, preview: str) -> Decision:
-    """Suspend the run until a person has looked at the finished site; `shown` is what the form says, as Markdown.
+    """Suspend the run until a person has reviewed the finished site; `shown` is the form's text, as Markdown.
 
-    Raises `Stopped`, which says where the `preview` stays, when that is what was decided.
+    Raises `Stopped`, with the location of the `preview`, when the decision is to stop.
     """
     form = DeliveryDecision.with_initial_data(description=shown)
     question = Question(gate=Gate.DELIVERY, number=attempt, on_timeout=options.on_approval_timeout)
@@ -110,8 +111,8 @@ def ask_for_delivery(shown: str, attempt: int, options: Options, preview: str) -
     decision = _record(question, told, [])
     if told.decision == STOP:
         raise Stopped(
-            f"{told.by or 'Somebody'} stopped the run when the site was to be delivered. Nothing was delivered; the "
-            f"preview stays in {preview}. What was paid for is kept: the same brief, started again, pays only for what "
+            f"{told.by or 'Someone'} stopped the run at the approval of its delivery. Nothing was delivered; the "
+            f"preview is kept in {preview}. Everything paid for is kept: running the brief again pays only for what "
             "has changed."
         )
     return decision

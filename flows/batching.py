@@ -1,8 +1,8 @@
-"""The merged batch, from calls to answers: submit what fits, wait, harvest, send what is left over, until nothing is.
+"""The merged batch, from calls to answers: submit what fits, wait, harvest, resubmit what is left, until nothing is.
 
-Invariant: every call ends as exactly one answer, and each decision follows from what the provider and Prefect have
-kept (times of creation and end, harvested answers), so a run that is started again decides the same and finds its
-batches instead of making new ones.
+Invariant: every call ends as exactly one answer, and each decision follows from data stored by the provider and Prefect
+(times of creation and end, harvested answers), so a restarted run decides the same and finds its batches instead of
+creating new ones.
 """
 
 import time
@@ -40,16 +40,16 @@ from tasks.waiting import suspend
 __all__ = ["answer_by_batch", "limits", "run_jobs"]
 
 QUEUE_PAUSE = 6
-"""First pause after the provider's queue was full, in first pauses between polls: 30 s where those are 5 s."""
+"""First pause after the provider's queue was full, as a multiple of the first poll interval: 30 s for 5 s."""
 
 
 def answer_by_batch(
     calls: list[Call], desk: Desk, work: Work, before_suspending: Callable[[], object] = lambda: None
 ) -> dict[str, Answer]:
-    """One answer a call, by id. Those that are `retryable` are for real time; see `BatchStrategy` for the policies.
+    """One answer per call, by id. `retryable` ones fall back to real time; see `BatchStrategy` for the policies.
 
-    `before_suspending` is to wait for all that is under way beside the batch: a suspended run would do it twice.
-    Raises `BatchRejected` when validation refuses a batch or a canary fails, `BatchLost` when one cannot be watched.
+    `before_suspending` must wait for everything in flight besides the batch, which a suspended run would do twice.
+    Raises `BatchRejected` when validation refuses a batch or a canary fails, `BatchLost` when one cannot be monitored.
     """
     if not calls:
         return {}
@@ -70,7 +70,7 @@ def limits() -> Limits:
 
 
 def _canaries(calls: list[Call], above: int) -> list[Call]:
-    """The first call of each endpoint and model, when there are so many that a common fault would be dear."""
+    """The first call of each endpoint and model, when there are so many that a common fault would be expensive."""
     if len(calls) <= above:
         return []
     ordered = sorted(calls, key=lambda call: (call.endpoint, call.model, call.id))
@@ -81,8 +81,8 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
     for answer in answers:
         if answer.error is not None and not answer.retryable and answer.code != OVER_CAP:
             raise BatchRejected(
-                f"The first of {total} requests was refused ({answer.code}): {answer.error} The others were not sent "
-                f"({answer.call_id}). Mend what is wrong and run again, or raise canary_above in the strategy."
+                f"The first of {total} requests ({answer.call_id}) was refused ({answer.code}): {answer.error} The "
+                "others were not sent. Fix the request and run again, or raise canary_above in the strategy."
             )
 
 
@@ -92,16 +92,16 @@ def _run(calls: list[Call], own: Own, batch: MergedBatch) -> None:
 
 
 def _cut(calls: list[Call], own: Own, batch: MergedBatch, after: str | None = None) -> list[Shard]:
-    """The shards of these calls; those that the cap has no room for are answered with the reason."""
+    """The shards of these calls; calls that do not fit under the cap are answered with the reason."""
     made = cut(lambda: [(own.books, calls)], batch.limits, after)
     if made.left_out:
-        say(f"{len(made.left_out)} of {len(calls)} calls do not fit under the cap and are not submitted")
+        say(f"{len(made.left_out)} of {len(calls)} calls do not fit under the cap and were not submitted")
     batch.answers |= {call.id: over_cap(books, call) for books, call in made.left_out}
     return made.shards
 
 
 def run_jobs(batch: MergedBatch) -> None:
-    """Submit what waits, as it fits, and see every job through to its end."""
+    """Submit waiting jobs as they fit, until every job is finished."""
     while batch.waiting or batch.under_way:
         _submit(batch)
         if batch.under_way:
@@ -124,12 +124,12 @@ def _ended(batch: MergedBatch) -> list[BatchView]:
             return ended
         batch.before_suspending()
         suspend(waiting, number)
-    # What is past its deadline is cancelled, and that takes minutes at the most.
+    # A batch past its deadline is cancelled, which takes a few minutes at most.
     return wait_for_batches(quoted(under_way), sending.provider, sending.first_poll)
 
 
 def _submit(batch: MergedBatch) -> None:
-    """Submit everything that fits, so that batches run side by side; give up what has waited too long for its turn."""
+    """Submit everything that fits, so that batches run concurrently; give up jobs that have waited too long."""
     now = datetime.now(UTC)
     ready = [job for job in batch.waiting if job.not_before is None or job.not_before <= now]
     under_way = [job.shard for job in batch.under_way.values()]
@@ -147,20 +147,20 @@ def _submit(batch: MergedBatch) -> None:
 
 
 def _began(batch: MergedBatch) -> datetime | None:
-    """When this run's first batch was created, for those that wait for their turn behind it."""
+    """When this run's first batch was created, for jobs that wait behind it."""
     tickets = [job.ticket for job in batch.under_way.values() if job.ticket]
     return min((ticket.created_at for ticket in tickets if ticket.run_id == paying_run()), default=None)
 
 
 def _submit_one(job: Job, sending: Sending) -> BatchTicket:
-    """A refused batch ran nothing, and its ticket must not be taken from the cache."""
+    """After a refusal, submit again instead of using the cached ticket: a refused batch ran nothing."""
     anew = (sending.fresh and not sending.replay) or job.refusals > 0
     retention = Retention(output_expires_after=sending.strategy.output_expires_after)
     return submit_batch.with_options(refresh_cache=anew)(quoted(job.shard), sending.provider, sending.fresh, retention)
 
 
 def _adopt(job: Job, sending: Sending) -> BatchTicket | None:
-    """Past the maximum wait nothing new is submitted, but what an earlier attempt did submit is not lost."""
+    """After the maximum wait nothing new is submitted, but a batch from an earlier attempt is still used."""
     return adopt_batch(quoted(job.shard), sending.provider)
 
 
@@ -171,7 +171,7 @@ def _under_way(job: Job, sending: Sending) -> UnderWay:
 
 
 def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
-    """Take in one batch that has ended: its answers, and what becomes of those that did not come."""
+    """Process one ended batch: its answers, and the calls that it left unanswered."""
     assert job.ticket is not None
     if view.is_refused and _may_go_again(job, view, batch):
         return
@@ -184,7 +184,7 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
 
 
 def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
-    """Put a refused batch back: when an earlier attempt saw it refused, at once; when the queue was full, later."""
+    """Requeue a refused batch: at once if an earlier attempt saw the refusal, later if the queue was full."""
     assert job.ticket is not None
     assert job.since is not None
     is_another = job.ticket.run_id != paying_run()
@@ -200,15 +200,16 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
         _give_up(job, batch)
         return True
     say(
-        f"The provider's queue is full ({view.problems[0].message}): {job.shard.title} go again at {again:%H:%M:%S} UTC"
+        f"The provider's queue is full ({view.problems[0].message}): resubmitting {job.shard.title} at "
+        f"{again:%H:%M:%S} UTC"
     )
     batch.waiting.append(replace(job, ticket=None, refusals=job.refusals + 1, not_before=again))
     return True
 
 
 def _give_up(job: Job, batch: MergedBatch) -> None:
-    """The maximum wait was over before these calls could be submitted."""
-    error = "the maximum wait was over before the provider's queue had room for this"
+    """The maximum wait ended before these calls could be submitted."""
+    error = "the maximum wait ended before the provider's queue had room for this"
     say(f"{job.shard.title}: {error}")
     withdraw(job.shard)
     fails = batch.sending.strategy.on_timeout is Leftover.FAIL
@@ -226,7 +227,7 @@ def _give_up(job: Job, batch: MergedBatch) -> None:
 
 
 def _take(job: Job, view: BatchView, harvested: Harvested, own: Own, batch: MergedBatch) -> None:
-    """Keep the answers to the own calls; what is left over goes by policy."""
+    """Keep the answers to the run's own calls, and apply the policy to the rest."""
     again: list[Call] = []
     for answer in harvested.answers:
         call = own.calls.get(answer.call_id)
@@ -241,7 +242,7 @@ def _take(job: Job, view: BatchView, harvested: Harvested, own: Own, batch: Merg
         if not batch.sending.asks_again(kept):
             tell(CallDone(call=call, answer=kept, reused=kept.run_id != paying_run()))
     if again:
-        say(f"{len(again)} of {job.shard.title} came back unanswered from {view.batch_id}: submitting them again")
+        say(f"{view.batch_id} left {len(again)} of {job.shard.title} unanswered: resubmitting them")
         since = None if batch.sending.strategy.on_timeout is Leftover.FAIL else job.since
         batch.waiting += [
             Job(shard=shard, round=job.round + 1, since=since) for shard in _cut(again, own, batch, after=view.batch_id)

@@ -61,14 +61,14 @@ ENDED_AS = {"Completed": Outcome.COMPLETE, "Incomplete": Outcome.INCOMPLETE, "Re
 
 @dataclass(frozen=True, kw_only=True)
 class FleetOptions:
-    """How a fleet was asked for, beside its briefs."""
+    """The options of a fleet, besides its briefs."""
 
     strategy: BatchStrategy
     cap: Decimal | None
     """USD, for each site."""
     simulate: bool
     rebuild: bool
-    """Whether to build what has not changed too."""
+    """Whether to build unchanged sites too."""
     out: str
     approve_config: bool
     wait: Wait
@@ -77,7 +77,7 @@ class FleetOptions:
 
     @property
     def of_site(self) -> dict[str, Any]:
-        """What each site's run is told."""
+        """The options of each site's run."""
         return {
             "strategy": self.strategy,
             "max_cost_usd": self.cap,
@@ -101,45 +101,44 @@ def _run_name() -> str:
 )
 def build_fleet(
     briefs: Annotated[str, titled("Folder of briefs")] = "briefs",
-    sites: Annotated[list[SiteBrief] | None, Choice("these", "of the folder"), titled("Or these briefs")] = None,
-    preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
-    max_cost_usd: Annotated[Usd | None, Choice("USD", "no cap"), titled("Cap for each site")] = None,
-    max_wait_time: Annotated[Duration | None, Choice("at most", "as usual"), titled("Maximum wait")] = None,
+    sites: Annotated[list[SiteBrief] | None, Choice("enter here", "use the folder"), titled("Or enter briefs")] = None,
+    preference: Annotated[Preference | None, Choice("choose", "default"), titled("Preference")] = None,
+    max_cost_usd: Annotated[Usd | None, Choice("USD", "no cap"), titled("Cost cap per site")] = None,
+    max_wait_time: Annotated[Duration | None, Choice("custom", "default"), titled("Maximum wait")] = None,
     simulate: Annotated[bool, titled("Simulate")] = False,
-    rebuild: Annotated[bool, titled("Unchanged sites too")] = False,
-    strategy: Annotated[BatchStrategy | None, Choice("in detail", "as usual"), titled("Strategy")] = None,
+    rebuild: Annotated[bool, titled("Rebuild unchanged sites")] = False,
+    strategy: Annotated[BatchStrategy | None, Choice("custom", "default"), titled("Strategy")] = None,
     out: Annotated[str, titled("Output folder")] = "sites",
     approve_config: Annotated[bool, titled("Approve the configurations")] = False,
     wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,
-    poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First pause between polls")] = 5.0,
-    sites_per_run: Annotated[int, Field(ge=1), titled("Sites for one worker at a time")] = 25,
+    poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First poll interval")] = 5.0,
+    sites_per_run: Annotated[int, Field(ge=1), titled("Sites per run")] = 25,
 ) -> State[Any]:
-    """Build many sites: step 08 of each, one merged batch for all that can wait, then images and delivery by site.
+    """Build many sites: step 08 of each, one merged batch for everything that can wait, then images and delivery.
 
-    A site that fails, is refused, or waits for a person does not hold up the others. Ends as Completed when every other
-    site is complete, as Incomplete (a failure) when one is not, and as Refused when there is nothing to build from.
+    A site that fails, is refused, or waits for approval does not hold up the others. Ends as Completed when every other
+    site is complete, as Incomplete (a failure) when one is not, and as Refused when there is nothing to build.
 
     Args:
-        briefs: Where the briefs are, as the worker sees it: a folder of YAML and JSON files, a pattern such as
-            clients/*.yaml, or a CSV file with a site a line.
-        sites: The briefs themselves, filled in here instead of a folder.
-        preference: speed: everything at once. balanced: texts by batch (half the price, within hours), images at
-            once. cost: everything by batch that can go. As usual: as the strategy says (balanced).
-        max_cost_usd: The most that each site may cost in US dollars, above 0, whichever run pays. A site that would
-            cost more is left out, and the others are built.
-        max_wait_time: How long a batch may take, such as 6h, 90m or 2 days; then the rest is done at once, at the
-            full price. As usual: as the strategy says (24 hours).
-        simulate: A rehearsal: placeholder texts and images, nothing is paid, everything is marked SIMULATED.
-        rebuild: Build again what has not changed since it was delivered; what was paid for is not paid again.
-        strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
-        out: Where the sites go, each into a folder of its short name: a folder, or an address such as
-            s3://bucket/sites, gs:// or az://.
-        approve_config: Ask a person to approve the plan of each site. Each then has a run of its own, and a batch.
-        wait: poll: the run keeps a process while its batch is under way. suspend: it keeps none, and the deployment
-            collect-batches wakes it.
-        poll_seconds: For experts: seconds between the first looks at a batch, above 0, at most 600; later pauses grow.
-        sites_per_run: For experts: sites that one run on the work pool builds after the batch, 1 or more. Fewer
-            spread the work over more workers, more start fewer processes.
+        briefs: Path to the briefs on the worker: a folder of YAML and JSON files, a pattern such as clients/*.yaml, or
+            a CSV file with one site per line.
+        sites: Enter the briefs here instead of using a folder.
+        preference: speed: everything in real time. balanced: text by batch (half the price, within hours), images in
+            real time. cost: everything by batch where possible. Default: the strategy's preference (balanced).
+        max_cost_usd: The most that each site may cost in US dollars across all its runs, above 0. A site with a higher
+            forecast is refused; the others are built.
+        max_wait_time: How long to wait for a batch, such as 6h, 90m or 2 days, before falling back to real time at the
+            full price. Default: the strategy's maximum wait (24 hours).
+        simulate: A rehearsal: placeholder text and images, no cost, everything is marked SIMULATED.
+        rebuild: Also build sites that have not changed since their delivery. Nothing is paid for twice.
+        strategy: For experts: the policy for each step, and for calls that a batch leaves unanswered.
+        out: Where to put each site's folder: a folder, or a URL such as s3://bucket/sites, gs:// or az://.
+        approve_config: Ask for approval of each site's plan. Each site then has its own run and its own batch.
+        wait: poll: the run keeps its process while it waits for a batch. suspend: the process ends, and the deployment
+            collect-batches resumes the run.
+        poll_seconds: For experts: the first poll interval in seconds, above 0 and at most 600; later intervals grow.
+        sites_per_run: For experts: how many sites one run on the work pool builds after the batch, 1 or more. Fewer
+            sites spread the work over more workers; more sites start fewer processes.
     """
     chosen = (strategy or BatchStrategy()).with_choices(preference, max_wait_time)
     options = FleetOptions(
@@ -158,7 +157,7 @@ def build_fleet(
     except PressrunError as error:
         return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
     except openai.OpenAIError as error:
-        message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
+        message = f"The provider failed ({error}). Everything paid for is kept. Run again to continue from here."
         return Failed(message=message)
     if report.is_complete:
         return Completed(message=headline(report), data=report.outcomes)
@@ -192,7 +191,7 @@ def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
 
 
 def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, SiteOutcome]) -> list[Plan]:
-    """A plan for each site that is to be built; what becomes of the others is noted in `outcomes`."""
+    """A plan for each site to build; the outcome of each other site goes into `outcomes`."""
     settings, now, lessons = current_settings(), datetime.now(UTC), lessons_for(options.simulate)
     suspended, identity = suspended_names("build-site"), expected_identity(settings, simulate=options.simulate)
     plans = []
@@ -206,12 +205,12 @@ def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, S
             continue
         mark = made_from(plan, options.strategy, identity)
         if f"{SITE_RUN}{slug}" in suspended:
-            outcomes[slug] = _waiting(slug, "a run of this site is suspended, and goes on by itself")
+            outcomes[slug] = _waiting(slug, "a run of this site is suspended and continues on its own")
         elif not options.rebuild and is_up_to_date(options.out, slug, mark):
             outcomes[slug] = SiteOutcome(site=slug, outcome=Outcome.UNCHANGED)
         else:
             plans.append(plan)
-    get_run_logger().info("%d of %d sites are to be built", len(plans), len(briefs))
+    get_run_logger().info("Building %d of %d sites", len(plans), len(briefs))
     return plans
 
 
@@ -224,10 +223,10 @@ def _failed(member: Member) -> SiteOutcome:
 
 
 def _start_one_by_one(plans: list[Plan], options: FleetOptions) -> dict[str, SiteOutcome]:
-    """A run for each site, which waits for a person by itself."""
+    """Start a separate run for each site, which waits for approval on its own."""
     require_approval_possible()
     fleet = flow_run.id or ""
-    # A number, as the form of the deployment has it.
+    # A number, as the deployment's form expects.
     cap = float(options.cap) if options.cap is not None else None
     told = {**options.of_site, "max_cost_usd": cap, "approve_config": True, "wait": options.wait}
     begun = {run.parameters["brief"]["slug"] for run in runs_of_fleet(fleet, "build-site")}
@@ -235,7 +234,7 @@ def _start_one_by_one(plans: list[Plan], options: FleetOptions) -> dict[str, Sit
     for brief in briefs:
         if brief.slug not in begun:
             start_site(fleet, {"brief": brief, **told})
-    return {brief.slug: _waiting(brief.slug, "its run asks a person by itself") for brief in briefs}
+    return {brief.slug: _waiting(brief.slug, "its own run asks for approval") for brief in briefs}
 
 
 def _waiting(site: str, message: str) -> SiteOutcome:
@@ -243,22 +242,22 @@ def _waiting(site: str, message: str) -> SiteOutcome:
 
 
 def _build_sites(briefs: list[SiteBrief], options: FleetOptions) -> None:
-    """Images, what is left over, and delivery: in parts on the work pool, or here."""
+    """Images, unanswered calls and delivery: in parts on the work pool, or in this process."""
     fleet = flow_run.id or ""
     parts = [briefs[at : at + options.sites_per_run] for at in range(0, len(briefs), options.sites_per_run)]
     reason = why_in_this_process(simulate=options.simulate, parts=len(parts))
     if reason:
-        get_run_logger().info("The sites are built in this process: %s", reason)
+        get_run_logger().info("Building the sites in this process: %s", reason)
         build_each(briefs, fleet, **options.of_site)
         return
     for part in parts:
         start_part(fleet, {"briefs": part, **options.of_site})
-    get_run_logger().info("%d runs on the work pool build %d sites", len(parts), len(briefs))
+    get_run_logger().info("Started %d runs on the work pool to build %d sites", len(parts), len(briefs))
     wait_for_parts(fleet)
 
 
 def _outcomes_of_runs(fleet: str) -> dict[str, SiteOutcome]:
-    """What the sites' own runs came to, by slug; of several runs of a site the last counts."""
+    """The outcomes of the sites' own runs, by slug; if a site has several runs, the last counts."""
     return {
         run.name.removeprefix(SITE_RUN): _outcome(run)
         for run in runs_of_fleet(fleet, "build-site")
@@ -270,7 +269,7 @@ def _outcome(run: FlowRun) -> SiteOutcome:
     state = run.state
     is_open = state is None or not state.is_final()
     outcome = Outcome.WAITING if is_open else ENDED_AS.get(run.state_name or "", Outcome.FAILED)
-    message = "its run goes on by itself" if is_open else state.message if state else ""
+    message = "its run continues on its own" if is_open else state.message if state else ""
     return SiteOutcome(site=run.name.removeprefix(SITE_RUN), outcome=outcome, message=message or "")
 
 
@@ -278,7 +277,7 @@ def _report(plans: list[Plan], outcomes: dict[str, SiteOutcome], members: list[M
     forecasts = {plan.order.brief.slug: plan.forecast.total for plan in plans}
     known = [one.model_copy(update={"forecast": forecasts.get(one.site)}) for one in outcomes.values()]
     unheard = [
-        SiteOutcome(site=slug, outcome=Outcome.FAILED, message="its run never began", forecast=forecast)
+        SiteOutcome(site=slug, outcome=Outcome.FAILED, message="its run never started", forecast=forecast)
         for slug, forecast in forecasts.items()
         if slug not in outcomes
     ]
@@ -294,6 +293,6 @@ def _report(plans: list[Plan], outcomes: dict[str, SiteOutcome], members: list[M
 
 def _publish(report: FleetReport) -> None:
     publish_markdown("fleet", fleet_markdown(report), headline(report))
-    publish_table("fleet-table", fleet_rows(report), "Each site and step, in USD with every digit")
+    publish_table("fleet-table", fleet_rows(report), "Each site and step, in USD, unrounded")
     today = datetime.now(UTC).date()
     publish_month(LedgerFile(current_settings().ledger_file), today.replace(day=1), simulated=report.simulated)

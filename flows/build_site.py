@@ -53,7 +53,7 @@ from tasks.runs import untagged_tasks
 __all__ = ["RUNNER", "build_site", "calls_of", "configure"]
 
 REAL_TIME_CALLS_AT_ONCE = 8
-"""Threads of the task runner, which bounds the real-time requests under way."""
+"""Threads of the task runner, which limits the real-time requests in flight."""
 RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=REAL_TIME_CALLS_AT_ONCE)
 
 
@@ -72,45 +72,44 @@ def _run_name() -> str:
 def build_site(
     brief: Annotated[SiteBrief, titled("Brief")],
     simulate: Annotated[bool, titled("Simulate")] = False,
-    max_cost_usd: Annotated[Usd | None, Choice("USD", "no cap"), titled("Cap")] = None,
-    preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
-    max_wait_time: Annotated[Duration | None, Choice("at most", "as usual"), titled("Maximum wait")] = None,
+    max_cost_usd: Annotated[Usd | None, Choice("USD", "no cap"), titled("Cost cap")] = None,
+    preference: Annotated[Preference | None, Choice("choose", "default"), titled("Preference")] = None,
+    max_wait_time: Annotated[Duration | None, Choice("custom", "default"), titled("Maximum wait")] = None,
     approve_config: Annotated[bool, titled("Approve the configuration")] = False,
     approve_delivery: Annotated[bool, titled("Approve the finished site")] = False,
-    approval_timeout: Annotated[Duration, titled("Wait for approval", default="7 days")] = timedelta(days=7),
-    on_approval_timeout: Annotated[OnTimeout, titled("When nobody decides")] = OnTimeout.FAIL,
+    approval_timeout: Annotated[Duration, titled("Approval timeout", default="7 days")] = timedelta(days=7),
+    on_approval_timeout: Annotated[OnTimeout, titled("On approval timeout")] = OnTimeout.FAIL,
     wait: Annotated[Wait, titled("How to wait for batches")] = Wait.POLL,
-    fresh: Annotated[bool, titled("Pay for everything again")] = False,
+    fresh: Annotated[bool, titled("Start fresh and pay again")] = False,
     out: Annotated[str, titled("Output folder")] = "sites",
-    strategy: Annotated[BatchStrategy | None, Choice("in detail", "as usual"), titled("Strategy")] = None,
-    poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First pause between polls")] = 5.0,
+    strategy: Annotated[BatchStrategy | None, Choice("custom", "default"), titled("Strategy")] = None,
+    poll_seconds: Annotated[float, Field(gt=0, le=600), titled("First poll interval")] = 5.0,
 ) -> State[Any]:
     """Build one client's website: configuration, articles, images, descriptions, SEO meta tags, and a cost report.
 
-    Ends as Completed when everything was made, as Incomplete (a failure) when the bundle lacks something, and as
+    Ends as Completed when everything was generated, as Incomplete (a failure) when the bundle lacks something, and as
     Refused when nothing was spent. Running the same brief again reuses every answer that was already paid for.
 
     Args:
-        brief: What the client's interview gave.
-        simulate: A rehearsal: placeholder texts and images, nothing is paid, everything is marked SIMULATED.
-        max_cost_usd: The most that the site may cost in US dollars, above 0, whichever run pays. A run that would
-            cost more is refused; what no longer fits under the cap is left out, and missing.
-        preference: speed: everything at once. balanced: texts by batch (half the price, within hours), images at
-            once. cost: everything by batch that can go. As usual: as the strategy says (balanced).
-        max_wait_time: How long a batch may take, such as 6h, 90m or 2 days; then the rest is done at once, at the
-            full price. As usual: as the strategy says (24 hours).
-        approve_config: Ask a person to approve the plan of the site before anything else is paid for.
-        approve_delivery: Ask a person to approve the preview of the finished site before it is delivered.
-        approval_timeout: How long to wait for each of these, such as 7 days or 12h, and 1 minute at least.
-        on_approval_timeout: What becomes of a run that nobody has decided on by then. fail ends it; approve lets it go
-            on as if it had been approved (collect-batches must be scheduled), and the manifest says so.
-        wait: poll: the run keeps a process while its batch is under way. suspend: it keeps none, and the deployment
-            collect-batches wakes it.
-        fresh: Use nothing that earlier runs of this brief have paid for.
-        out: Where the site goes, into a folder of its short name: a folder, or an address such as s3://bucket/sites,
-            gs:// or az://.
-        strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
-        poll_seconds: For experts: seconds between the first looks at a batch, above 0, at most 600; later pauses grow.
+        brief: What the client said in the interview.
+        simulate: A rehearsal: placeholder text and images, no cost, everything is marked SIMULATED.
+        max_cost_usd: The most that the site may cost in US dollars across all its runs, above 0. A run with a higher
+            forecast is refused. Calls that no longer fit under the cap are not sent, and their items are missing.
+        preference: speed: everything in real time. balanced: text by batch (half the price, within hours), images in
+            real time. cost: everything by batch where possible. Default: the strategy's preference (balanced).
+        max_wait_time: How long to wait for a batch, such as 6h, 90m or 2 days, before falling back to real time at the
+            full price. Default: the strategy's maximum wait (24 hours).
+        approve_config: Ask for approval of the site's plan before anything else is paid for.
+        approve_delivery: Ask for approval of the finished site's preview before it is delivered.
+        approval_timeout: How long to wait for each approval, such as 7 days or 12h; at least 1 minute.
+        on_approval_timeout: What happens when nobody decides in time. fail: the run fails. approve: the run continues
+            as if approved (collect-batches must be scheduled), and the manifest says so.
+        wait: poll: the run keeps its process while it waits for a batch. suspend: the process ends, and the deployment
+            collect-batches resumes the run.
+        fresh: Ignore everything that earlier runs of this brief have paid for.
+        out: Where to put the site's folder: a folder, or a URL such as s3://bucket/sites, gs:// or az://.
+        strategy: For experts: the policy for each step, and for calls that a batch leaves unanswered.
+        poll_seconds: For experts: the first poll interval in seconds, above 0 and at most 600; later intervals grow.
     """
     chosen = (strategy or BatchStrategy()).with_choices(preference, max_wait_time)
     options = Options(
@@ -138,13 +137,13 @@ def build_site(
         except PressrunError as error:
             return Failed(name=_name_of(error), message=str(error))
         except openai.OpenAIError as error:
-            message = f"The provider failed ({error}). Everything paid for is kept: run again to go on from here."
+            message = f"The provider failed ({error}). Everything paid for is kept. Run again to continue from here."
             return Failed(message=message)
     return _final_state(result)
 
 
 def _name_of(error: PressrunError) -> str:
-    """The state that an error of ours ends the run in."""
+    """The name of the state in which one of Pressrun's errors ends the run."""
     return next((kind.__name__ for kind in (Refused, Stopped) if isinstance(error, kind)), "Failed")
 
 
@@ -162,7 +161,7 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
     _announce(plan)
     _check_cap(plan, options.max_cost_usd)
     with provider_for(simulate=options.simulate, needs_batch=plan.needs_batch) as provider:
-        # The provider's own list may know of an end that our table does not.
+        # The provider's own list may have shutdown dates that our table lacks.
         if warnings := model_warnings(plan.order, now.date(), provider.shutdowns):
             say_once(warnings, WARNING)
             alert(Alert.MODEL_RETIRING, f"site.{brief.slug}", " ".join(warnings))
@@ -186,16 +185,16 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
 def _check_cap(plan: Plan, cap: Decimal | None) -> None:
     plan.stay_within(cap)
     if cap is not None and cap < plan.forecast.high:
-        tell(Note(text=f"The cap of {usd(cap)} is within the forecast's range: something may be left out"))
+        tell(Note(text=f"The cap of {usd(cap)} is within the forecast's range, so some items may be missing"))
 
 
 def _announce(plan: Plan) -> None:
-    """Say in the run which way each step goes, why, and what it should cost."""
+    """Publish the route of each step, the reason, and the forecast."""
     say_once([say_plan(plan)])
     if plan.warnings:
         say_once(plan.warnings, WARNING)
     publish_markdown(
-        f"forecast-{plan.order.brief.slug}", describe_plan(plan), "Routes and forecast, before any spending"
+        f"forecast-{plan.order.brief.slug}", describe_plan(plan), "Routes and forecast, before anything is spent"
     )
 
 
@@ -206,13 +205,13 @@ def configure(order: Order, desk: Desk, work: Work) -> SiteConfig:
     if isinstance(made, SiteConfig):
         return made
     raise StepFailed(
-        f"The configuration of {order.brief.slug} could not be made: {work.missing[-1].reason}. Nothing else was "
-        "started. Running again asks anew for what failed."
+        f"The configuration of {order.brief.slug} could not be generated: {work.missing[-1].reason}. Nothing else was "
+        "started. Run again to retry what failed."
     )
 
 
 def _approved(config: SiteConfig, desk: Desk, work: Work, options: Options) -> SiteConfig:
-    """What a person makes of the configuration: as it is, edited, or another version. Raises `Stopped`."""
+    """The approved configuration: unchanged, edited, or a new version. Raises `Stopped`."""
     wishes: tuple[str, ...] = ()
     for version in count(1):
         decision, config = ask_for_config(config, version, options)
@@ -225,7 +224,7 @@ def _approved(config: SiteConfig, desk: Desk, work: Work, options: Options) -> S
 
 
 def calls_of(order: Order, strategy: BatchStrategy) -> list[Call]:
-    """All that the configuration orders; images wait for the descriptions when they are to have their prompts."""
+    """Everything the configuration orders; with refined prompts, the images wait for the descriptions."""
     later = [CONFIG, IMAGES] if strategy.refined_prompts else [CONFIG]
     return [call for step in PIPELINE if step not in later for call in step.calls(order)]
 
@@ -253,12 +252,12 @@ def _assemble(brief: SiteBrief, config: Any, work: Work, provider: Provider) -> 
 
 def _final_state(result: BuildResult) -> State[Any]:
     mark = "SIMULATED: " if result.simulated else ""
-    cost = f"cost {usd(result.cost_usd)}, in real time {usd(result.realtime_usd)}"
+    cost = f"cost {usd(result.cost_usd)}, real-time cost {usd(result.realtime_usd)}"
     where = f"preview {result.links.preview} · cost report {result.links.report} · {cost}"
     if result.complete:
         return Completed(message=f"{mark}Delivered · {where}", data=result)
     lacking = ", ".join(f"{item.step} {item.item}" for item in result.missing)
-    again = "Run again to ask anew for what is missing."
+    again = "Run again to request only what is missing."
     message = f"{mark}Delivered incomplete · {where} · missing: {lacking}. {again}"
     alert(Alert.INCOMPLETE, f"site.{result.slug}", message)
     return Failed(name="Incomplete", message=message, data=result)

@@ -1,6 +1,6 @@
-"""`build-sites`: some of a fleet's sites, one after the other, as part of it.
+"""`build-sites`: some of a fleet's sites, one after another, as part of the fleet.
 
-Invariant: a site that fails takes no other with it.
+Invariant: a site that fails does not affect the others.
 """
 
 from decimal import Decimal
@@ -28,15 +28,15 @@ def build_sites(
     out: str,
     poll_seconds: float,
 ) -> State[Any]:
-    """Build these sites; `build-fleet` starts runs of this flow, each for a part of its sites.
+    """Build these sites. `build-fleet` starts runs of this flow, each for a part of its sites.
 
     Args:
         briefs: The sites.
-        strategy: As the fleet's.
-        max_cost_usd: Cap in US dollars for each site.
+        strategy: The fleet's strategy.
+        max_cost_usd: Cost cap per site in US dollars.
         simulate: Use the built-in simulator.
-        out: Folder for the bundles.
-        poll_seconds: Seconds between the first looks at a batch.
+        out: Output folder for the bundles.
+        poll_seconds: First poll interval of a batch, in seconds.
     """
     options = {"max_cost_usd": max_cost_usd, "simulate": simulate, "out": out, "poll_seconds": poll_seconds}
     complete = build_each(briefs, fleet_id() or "", strategy=strategy, **options)

@@ -1,7 +1,7 @@
 """What happens when a person cancels a run: its batch is cancelled too, and what was paid for is kept.
 
-Invariant: a run that has a process is taken care of by its hook, at once; one that was suspended has none, and Prefect
-calls no hook for it: there, and where the hook failed, the next `collect-batches` does the same.
+Invariant: for a run with a process, its hook cancels the batch at once. A suspended run has no process, and Prefect
+calls no hook for it; there, and where the hook failed, the next `collect-batches` cancels the batch.
 """
 
 from datetime import UTC, datetime
@@ -22,9 +22,9 @@ __all__ = ["cancel_batches"]
 
 
 def cancel_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001
-    """Hook of a flow that is cancelled: cancel the batches that the run created, and log to it what of them is kept.
+    """Cancellation hook of a flow: cancel the batches that the run created, and log which answers are kept.
 
-    Prefect's worker calls it by keyword, so its arguments have to have these names.
+    Prefect's worker calls it with keyword arguments, so these names are fixed.
     """
     if flow_run.parameters.get("simulate"):
         return  # The built-in simulator ended with the process.
@@ -35,7 +35,7 @@ def cancel_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -
             views = recent_batches(client, datetime.now(UTC)).values()
             _, shared = cancel_batches_of([flow_run], views, awaited, client)
     except (PressrunError, openai.OpenAIError) as error:
-        logger.warning("No batch was cancelled (%s); the next collect-batches tries again.", error)
+        logger.warning("No batch was cancelled (%s). The next run of collect-batches tries again.", error)
         return
     for view in shared:
-        logger.info("Batch %s goes on: another run makes the same site and may wait for it.", view.batch_id)
+        logger.info("Batch %s keeps running: another run builds the same site and may wait for it.", view.batch_id)

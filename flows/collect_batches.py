@@ -1,8 +1,7 @@
-"""`collect-batches`: wakes every suspended run whose batch has ended, or whose time is over.
+"""`collect-batches`: resumes every suspended run whose batch has ended or whose maximum wait is over.
 
-It also cancels the batches of runs that were cancelled while they were suspended. Invariant: it keeps no state: what
-runs wait for is in Prefect, what has become of batches is at the provider. When it dies, the next one does what it left
-undone.
+It also cancels the batches of runs that were cancelled while they were suspended. Invariant: it keeps no state: Prefect
+knows what runs wait for, and the provider knows the status of batches. If it dies, the next run finishes its work.
 """
 
 from collections.abc import Mapping
@@ -32,41 +31,39 @@ __all__ = ["collect_batches"]
 
 @flow(name="collect-batches")
 def collect_batches() -> State[Any]:
-    """Look at the provider's batches, a hundred with one call; wake the runs that can go on.
+    """Check the provider's batches, a hundred per call, and resume the runs that can continue.
 
-    Batches of runs that were cancelled are cancelled too, unless another run waits for them.
+    Batches of cancelled runs are cancelled too, unless another run waits for them.
 
-    Runs that nobody has answered in time go on as well, when they are to be approved then. Runs whose process was
-    killed together with its worker are started again, and those that a worker could not start.
+    Runs whose approval timed out continue as well, if their policy is to approve. Runs whose process was killed
+    together with its worker, and runs that a worker could not start, are restarted.
 
-    Meant for a schedule, every two minutes. Safe to run at any time and twice at once: a run is woken once.
+    Schedule this flow every two minutes. It is safe to run at any time, even concurrently: each run is resumed once.
     """
     try:
         return Completed(message=f"{_start_again()}{_approve_unanswered()}{_collect()}")
     except PressrunError as error:
         return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
     except openai.OpenAIError as error:
-        return Failed(
-            message=f"The provider failed ({type(error).__name__}). What was left undone is done by the next run."
-        )
+        return Failed(message=f"The provider failed ({type(error).__name__}). The next run does what is left.")
 
 
 def _start_again() -> str:
-    """Runs that nobody else would start; they may be those that the last turn has woken."""
+    """Restart runs that nothing else would start, including any that the last turn resumed."""
     now = datetime.now(UTC)
     for run in mark_silent([*ORDERS, PARTS], now):
-        get_run_logger().warning("Nothing is heard of %s any more: its process is gone", run.name)
-    # A fleet starts its parts again itself, and waits for them.
+        get_run_logger().warning("%s sends no heartbeats any more: its process is gone", run.name)
+    # A fleet restarts its own parts, and waits for them.
     again = start_again(lately_crashed(ORDERS, now))
-    return f"Runs without a process that were started again: {len(again)}. " if again else ""
+    return f"Restarted runs without a process: {len(again)}. " if again else ""
 
 
 def _approve_unanswered() -> str:
-    """Approvals need no provider, so they come before all that may fail with it."""
+    """Approvals need no provider, so they come before everything that fails when the provider does."""
     approved = approve_overdue(datetime.now(UTC))
     for one in approved:
-        get_run_logger().info("Approved %s of %s, as nobody had decided in time", one.question.gate, one.name)
-    return f"{len(approved)} runs were approved by policy. " if approved else ""
+        get_run_logger().info("Approved %s of %s by policy: nobody decided in time", one.question.gate, one.name)
+    return f"Runs approved by policy: {len(approved)}. " if approved else ""
 
 
 def _collect() -> str:
@@ -76,23 +73,23 @@ def _collect() -> str:
     now = datetime.now(UTC)
     awaited = all_ids(waiting.values())
     with provider_for(simulate=False, needs_batch=True) as provider, client_for(provider) as client:
-        # One look at the list serves all; only what it lacks is asked for by name.
+        # One listing serves all runs; only batches that it lacks are requested by id.
         views = recent_batches(client, now)
         views |= look_all(client, [batch_id for batch_id in awaited if batch_id not in views])
         due = [run_id for run_id, one in waiting.items() if is_due(one, views, now)]
         woken = wake(due)
         for run_id in woken:
-            get_run_logger().info("Woke run %s", run_id)
+            get_run_logger().info("Resumed run %s", run_id)
         own, shared = cancel_batches_of(cancelled_runs, views.values(), awaited, client)
     _tell_of_long_waits(waiting, views)
-    told = [f"{len(waiting)} runs wait for batches; {len(woken)} of them go on now."]
-    told += [f"Batches of cancelled runs that were cancelled: {len(own)}."] if own else []
-    told += [f"Batches of cancelled runs that another run waits for: {len(shared)}."] if shared else []
+    told = [f"Runs waiting for batches: {len(waiting)}; resumed now: {len(woken)}."]
+    told += [f"Cancelled batches of cancelled runs: {len(own)}."] if own else []
+    told += [f"Batches of cancelled runs kept for other runs: {len(shared)}."] if shared else []
     return " ".join(told)
 
 
 def _tell_of_long_waits(waiting: Mapping[UUID, WaitingFor], views: Mapping[str, BatchView]) -> None:
-    """Suspended runs cannot tell of it themselves."""
+    """Suspended runs cannot send this notification themselves."""
     for run_id, one in waiting.items():
         for view in [views[batch_id] for batch_id in one.batch_ids if batch_id in views]:
             alert_of_wait(view, one.deadline, run_id=run_id)

@@ -1,6 +1,6 @@
-"""Giving runs that ask what was decided: by command, and by the policy when nobody has decided in time.
+"""Passing decisions to runs that ask for approval: by command, or by policy when nobody has decided in time.
 
-Invariant: whoever decides about a run that does not ask, or no longer does, is told so in words.
+Invariant: a decision for a run that does not ask, or no longer asks, is rejected with the reason.
 """
 
 from datetime import datetime
@@ -14,23 +14,24 @@ __all__ = ["approve_overdue", "decide"]
 
 FLOW = "build-site"
 NOBODY = "nobody (approve_after policy)"
-"""In whose name a run goes on that nobody has answered in time."""
+"""The name recorded for a run that nobody answered in time."""
 
 
 def decide(run: str, decision: dict[str, str]) -> str:
-    """Give the run with this id, or of this site, what was decided; returns what to tell. Raises `Refused`."""
+    """Pass a decision to the run with this id or of this site; returns a message. Raises `Refused`."""
     asking = _the_one_that_asks(run)
     if asking.question.gate is Gate.DELIVERY and decision["decision"] == NEW_VERSION:
         raise Refused(
-            f"{asking.name} is finished and asks whether to deliver: of a finished site no other version is made. "
-            "Approve it, or end the run with --stop. The run still waits."
+            f"{asking.name} is finished and asks for approval of its delivery; a finished site has no new versions. "
+            "Approve it, or stop the run with --stop. The run is still waiting."
         )
     refusal = answer(asking.run_id, decision)
     if refusal:
         raise Refused(
-            _why_not(str(asking.run_id)) or f"Prefect did not take the decision for {asking.name}: {refusal}."
+            _why_not(str(asking.run_id)) or f"Prefect did not accept the decision for {asking.name}: {refusal}."
         )
-    return f"{asking.name}, {asking.question.gate}: {decision['decision']}. It goes on as soon as a worker takes it."
+    decided = f"{asking.name}, {asking.question.gate}: {decision['decision']}"
+    return f"{decided}. The run continues as soon as a worker picks it up."
 
 
 def _the_one_that_asks(run: str) -> Asking:
@@ -38,32 +39,32 @@ def _the_one_that_asks(run: str) -> Asking:
     found = [one for one in asking if run in (str(one.run_id), one.name, one.name.removeprefix(f"{FLOW} / "))]
     if len(found) == 1:
         return found[0]
-    listed = "".join(f"\n  {one.run_id}  {one.name}: {one.question.gate}" for one in asking) or " None does."
+    listed = "".join(f"\n  {one.run_id}  {one.name}: {one.question.gate}" for one in asking) or " none."
     said = (
-        f"Several runs with the id or the site {run!r} ask for approval."
+        f"Several runs with the id or site {run!r} ask for approval."
         if found
-        else _why_not(run) or f"No run with the id or the site {run!r} asks for approval."
+        else _why_not(run) or f"No run with the id or site {run!r} asks for approval."
     )
-    raise Refused(f"{said} These runs ask:{listed}")
+    raise Refused(f"{said} Runs that ask for approval:{listed}")
 
 
 def _why_not(run: str) -> str | None:
-    """Why a run that there is does not ask; None when it does, or is not there."""
+    """Why an existing run does not ask; None when it does, or does not exist."""
     there = latest_run(FLOW, run) or latest_run(FLOW, f"{FLOW} / {run}")
     if not there or not there.state or there.state.is_paused():
         return None
     if was_unanswered(there):
         return (
             f"{there.name} no longer asks for approval: nobody decided in time, so it failed on "
-            f"{there.state.timestamp:%Y-%m-%d at %H:%M} UTC. What was paid for is kept. Start the brief again to be "
-            "asked anew."
+            f"{there.state.timestamp:%Y-%m-%d at %H:%M} UTC. Everything paid for is kept. Start the brief again to be "
+            "asked again."
         )
     message = f" ({there.state.message})" if there.state.message else ""
     return f"{there.name} does not ask for approval: it is {there.state.name}{message}."
 
 
 def approve_overdue(now: datetime) -> list[Asking]:
-    """Let go on what nobody has answered in time and is to be approved then; returns the runs that do."""
+    """Approve the runs whose approval timed out and whose policy is to approve; returns those runs."""
     overdue = [one for one in asking_runs(FLOW) if one.approved_from and now >= one.approved_from]
     return [one for one in overdue if not _approve(one)]
 

@@ -1,7 +1,7 @@
-"""The end of a run: bundle and cost report, delivered at once, or when a person has approved their preview.
+"""The end of a run: bundle and cost report, delivered at once, or when a person has approved the preview.
 
-Invariant: what was approved is what is delivered. A run that goes on after the question makes nothing anew: it finds
-what it had finished, so it can neither pay for anything nor deliver anything that nobody has seen.
+Invariant: what was approved is what is delivered. A run that continues after approval generates nothing: it finds what
+it had finished, so it can neither pay for anything nor deliver anything that nobody has seen.
 """
 
 import json
@@ -42,31 +42,31 @@ FINISHED = "finished"
 
 
 class Finished(Frozen):
-    """A site that is up for delivery."""
+    """A site that is ready for delivery."""
 
     result: BuildResult
-    """What it will have been, delivered."""
+    """The result of the run once the site is delivered."""
     preview: str
-    """The folder that it is in until then."""
+    """Its folder until then."""
     shown: str
-    """What the form says, as Markdown."""
+    """The text of the approval form, as Markdown."""
 
 
 def require_folder(out: str) -> Path:
-    """The folder that `out` names. Raises `Refused` for an address: a preview waits on this machine."""
+    """The folder that `out` names. Raises `Refused` for a URL, because the preview waits on this machine."""
     folder = local_folder(out)
     if folder is None:
         raise Refused(
-            f"The finished site is to be approved by a person, which takes a folder to show it in, and {out} is an "
-            "address. Nothing was spent. Give a folder as `out`, or switch the approval off."
+            f"Approving the finished site needs an output folder for the preview, but {out} is a URL. Nothing was "
+            "spent. Set `out` to a folder, or turn the approval off."
         )
     return folder
 
 
 def deliver_site(site: Site, desk: Desk, work: Work, options: Options) -> BuildResult:
-    """Bundle and cost report: as files for whoever has no Prefect, and as artifacts of the run.
+    """Deliver bundle and cost report: as files that need no Prefect, and as artifacts of the run.
 
-    With `approve_delivery` the run is suspended before the bundle is in its place. Raises `Stopped`.
+    With `approve_delivery` the run is suspended before the bundle is delivered. Raises `Stopped`.
     """
     rows = desk.books.rows(work.calls)
     report = cost_report(rows, desk.plan.forecast, sites_per_year=current_settings().sites_per_year)
@@ -92,7 +92,7 @@ def deliver_site(site: Site, desk: Desk, work: Work, options: Options) -> BuildR
 def _files(
     site: Site, rows: list[LedgerRow], report: CostReport, account: dict[str, Any], made_at: datetime
 ) -> dict[str, str]:
-    """What goes into the bundle beside the site."""
+    """The bundle's files besides the site."""
     title = _title(site)
     return {
         "manifest.json": json.dumps(account, ensure_ascii=False, indent=2),
@@ -112,13 +112,13 @@ def _result(site: Site, report: CostReport, bundle: str) -> BuildResult:
 
 
 def _sites_url(below: str = "") -> str | None:
-    """The address under which the output folder is served, or a folder `below` it."""
+    """The URL at which the output folder, or a folder `below` it, is served."""
     address = current_settings().sites_url
     return f"{str(address).rstrip('/')}/{below}".rstrip("/") if address else None
 
 
 def _publish(site: Site, report: CostReport, links: Links) -> None:
-    """The artifacts of the run, and of the month when it is no part of a fleet."""
+    """Publish the artifacts of the run, and of the month unless the run is part of a fleet."""
     slug, title = site.brief.slug, _title(site)
     markdown = to_markdown(report, simulated=site.simulated, title=title, where=show_links(links))
     publish_markdown(f"costs-{slug}", markdown, f"{title}: forecast, actual, saving")
@@ -132,7 +132,7 @@ def _publish_link(result: BuildResult) -> None:
     slug = result.slug
     if result.links.served:
         preview = result.links.preview
-        publish_link(f"preview-{slug}", preview, f"Preview of {slug}", f"The site as it was delivered: {slug}")
+        publish_link(f"preview-{slug}", preview, f"Preview of {slug}", f"The delivered site: {slug}")
 
 
 def _deliver_when_approved(

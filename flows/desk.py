@@ -1,4 +1,4 @@
-"""What the parts of a run share: how calls are answered in it, and what has been made so far."""
+"""What the parts of a run share: how its calls are answered, and what has been generated so far."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ __all__ = ["Desk", "Options", "Sending", "Work", "desk_for", "sending_for"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a run was asked for, beside its brief and its strategy."""
+    """The options of a run, besides its brief and its strategy."""
 
     max_cost_usd: Decimal | None
     simulate: bool
@@ -48,11 +48,11 @@ class Sending:
     strategy: BatchStrategy
     provider: Provider
     fresh: bool = False
-    """Whether answers of earlier runs are left alone."""
+    """Whether answers of earlier runs are ignored."""
     first_poll: float
-    """Seconds before the second poll of a batch; later pauses grow."""
+    """Seconds before the second poll of a batch; later intervals grow."""
     started: datetime
-    """When this attempt at the run began; a run that was suspended goes on with the attempt that it was."""
+    """When this attempt at the run began; a suspended run continues with the same attempt."""
     suspends: bool = False
     """Whether the run is suspended while it waits for batches."""
     resumed: bool = False
@@ -60,7 +60,7 @@ class Sending:
 
     @property
     def replay(self) -> bool:
-        """Whether this process goes on with a run that an earlier one began; what that one paid for is kept."""
+        """Whether this process continues a run that an earlier process began; what that one paid for is kept."""
         return self.resumed or bool(flow_run.run_count and flow_run.run_count > 1)
 
     def is_earlier(self, answer: Answer) -> bool:
@@ -68,7 +68,7 @@ class Sending:
         return answer.run_id != paying_run() or (answer.answered_at is not None and answer.answered_at < self.started)
 
     def asks_again(self, answer: Answer) -> bool:
-        """Whether a batch's answer is to be had in real time: it never came, or an earlier run saw it refused."""
+        """Whether to ask again in real time: the answer never came, or an earlier run saw the call refused."""
         return answer.retryable or (answer.error is not None and self.is_earlier(answer))
 
 
@@ -85,11 +85,11 @@ class Desk(Sending):
 
 
 def sending_for(strategy: BatchStrategy, provider: Provider, wait: Wait, first_poll: float, fresh: bool) -> Sending:
-    """How this flow run sends batches; one that waits in another way than it was asked to says so."""
+    """How this flow run sends batches; it logs a warning when it cannot wait as requested."""
     resumed = was_suspended()
     reason = why_not_suspend(provider) if wait is Wait.SUSPEND else None
     if reason:
-        say_once([f"This run polls instead of being suspended: {reason}"], WARNING)
+        say_once([f"This run polls instead of suspending: {reason}"], WARNING)
     return Sending(
         strategy=strategy,
         provider=provider,
@@ -102,27 +102,27 @@ def sending_for(strategy: BatchStrategy, provider: Provider, wait: Wait, first_p
 
 
 def desk_for(sending: Sending, plan: Plan, cap: Decimal | None) -> Desk:
-    """The desk of a site; `cap` is in USD."""
+    """The context of one site's calls; `cap` is in USD."""
     books = books_for(plan, sending.provider, cap=cap, fresh=sending.fresh)
     return Desk(**vars(sending), plan=plan, books=books)
 
 
 @dataclass
 class Work:
-    """What has been made so far, and what it took."""
+    """What has been generated so far, and its calls."""
 
     content: dict[StepName, dict[str, Any]] = field(default_factory=lambda: {step: {} for step in StepName})
     calls: dict[str, Call] = field(default_factory=dict)
-    """Every call that was made or meant to be, by id."""
+    """Every call that was made or planned, by id."""
     estimates: dict[str, CallEstimate] = field(default_factory=dict)
-    """What was expected of each, by id."""
+    """The estimate for each, by id."""
     missing: list[MissingItem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     batches: list[BatchRecord] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    """What people decided about it."""
+    """People's decisions about the site."""
 
     def expect(self, calls: list[Call], plan: Plan) -> None:
-        """Take note of calls that are to be made, and of what the plan expects of them."""
+        """Register planned calls with the plan's estimates."""
         self.calls |= {call.id: call for call in calls}
         self.estimates |= plan.expect(calls)

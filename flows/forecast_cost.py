@@ -1,4 +1,4 @@
-"""`forecast-cost`: what sites would cost, under every route, before anything is spent."""
+"""`forecast-cost`: what sites would cost, on every route, before anything is spent."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,22 +25,22 @@ __all__ = ["forecast_cost"]
 @flow(name="forecast-cost", result_serializer="json")
 def forecast_cost(
     briefs: Annotated[list[SiteBrief], Field(min_length=1), titled("Briefs")],
-    preference: Annotated[Preference | None, Choice("choose", "as usual"), titled("Preference")] = None,
-    sites_per_year: Annotated[PositiveInt | None, Choice("sites", "as usual"), titled("Sites a year")] = None,
-    simulate: Annotated[bool, titled("Learn from simulated runs")] = False,
-    strategy: Annotated[BatchStrategy | None, Choice("in detail", "as usual"), titled("Strategy")] = None,
+    preference: Annotated[Preference | None, Choice("choose", "default"), titled("Preference")] = None,
+    sites_per_year: Annotated[PositiveInt | None, Choice("custom", "default"), titled("Sites per year")] = None,
+    simulate: Annotated[bool, titled("Use simulated runs")] = False,
+    strategy: Annotated[BatchStrategy | None, Choice("custom", "default"), titled("Strategy")] = None,
 ) -> State[Any]:
-    """Forecast what sites would cost: each step in real time, at flex and by batch, with a range and what would save.
+    """Forecast what sites would cost: each step in real time, at flex and by batch, with a range and possible savings.
 
-    Spends nothing and needs no key. The figures are learned from past runs where there are any.
+    Spends nothing and needs no key. The figures are based on past runs where there are any.
 
     Args:
-        briefs: What the clients' interviews gave, one or more sites.
-        preference: speed: everything at once. balanced: texts by batch (half the price, within hours), images at
-            once. cost: everything by batch that can go. As usual: as the strategy says (balanced).
-        sites_per_year: For the yearly figure, 1 or more. As usual: as the settings say (100).
-        simulate: Learn from rehearsals instead of from what was really paid.
-        strategy: For experts: each step's own way, and what becomes of what a batch leaves undone.
+        briefs: The briefs of one or more sites.
+        preference: speed: everything in real time. balanced: text by batch (half the price, within hours), images in
+            real time. cost: everything by batch where possible. Default: the strategy's preference (balanced).
+        sites_per_year: For the yearly projection, 1 or more. Default: from the settings (100).
+        simulate: Base the forecast on simulated runs instead of real ones.
+        strategy: For experts: the policy for each step, and for calls that a batch leaves unanswered.
     """
     chosen = strategy or BatchStrategy()
     if preference:
@@ -61,4 +61,4 @@ def _publish(plans: list[Plan], sites_per_year: int) -> None:
     key = plans[0].order.brief.slug if len(plans) == 1 else "fleet"
     publish_markdown(f"forecast-{key}", describe_plans(plans, sites_per_year), "Routes and forecast; nothing was spent")
     rows = [row for plan in plans for row in plan_rows(plan)]
-    publish_table(f"forecast-table-{key}", rows, "Each site and step under every route, in USD with every digit")
+    publish_table(f"forecast-table-{key}", rows, "Each site and step on every route, in USD, unrounded")

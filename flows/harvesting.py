@@ -1,6 +1,6 @@
 """One batch that has ended: its answers, what they cost, and its record.
 
-Invariant: an answer is entered in the ledger by the run that wants it, once it is kept where later runs find it.
+Invariant: the run that needs an answer records it in the ledger, once it is stored where later runs find it.
 """
 
 from flows.jobs import Job, MergedBatch, Own, withdraw
@@ -15,7 +15,7 @@ __all__ = ["collect", "record_of"]
 
 
 def collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
-    """The answers of a batch, the own ones in the ledger; the calls of one that was refused are free again."""
+    """The answers of a batch, with the run's own in the ledger; the calls of a refused batch are released."""
     try:
         harvested = _own_share(job, view, batch) or _read(job, view, batch)
     except BatchRejected:
@@ -27,14 +27,14 @@ def collect(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
 
 
 def _own_share(job: Job, view: BatchView, batch: MergedBatch) -> Harvested | None:
-    """Of a batch that a fleet has collected, what is the run's own."""
+    """The run's own share of a batch that a fleet has collected."""
     if batch.own is None or not is_shared(job.shard):
         return None
     return share_of(view.batch_id, batch.own.books.budget, batch.sending.provider)
 
 
 def _read(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
-    """The whole batch, from the provider or as it was collected before; anew when some of that is gone."""
+    """The whole batch, as collected before or, if some of that is gone, from the provider."""
     assert job.ticket is not None
     asked = (view, job.ticket, quoted(job.shard), batch.sending.provider)
     harvested = collect_answers(*asked)
@@ -46,13 +46,13 @@ def _read(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
 def _enter(harvested: Harvested, view: BatchView, job: Job, own: Own) -> None:
     ours = [answer for answer in harvested.answers if answer.call_id in own.calls]
     own.books.enter_all(own.calls, [answer for answer in ours if answer.error is None], own.estimates)
-    # One that was given up while it was running may still answer, and be billed.
+    # A batch that was abandoned while running may still answer and be billed.
     if view.is_terminal:
         own.books.settle_batch([answer.call_id for answer in ours], after=job.shard.after)
 
 
 def record_of(job: Job, view: BatchView, harvested: Harvested) -> BatchRecord:
-    """What a manifest says of the batch."""
+    """The batch's entry in the manifest."""
     assert job.ticket is not None
     return BatchRecord(
         id=view.batch_id,

@@ -1,7 +1,7 @@
-"""What is on its way in a merged batch, and which calls get onto it.
+"""The jobs of a merged batch, and which calls go into it.
 
-Invariant: calls that were put into a shard once stay in it, whatever else has changed and whoever orders them, so that
-their batch is found again; and none is put into one that its site's cap has no room for.
+Invariant: calls that were put into a shard stay in it, whatever else changes and whichever run orders them, so that
+their batch is found again; and no call goes into a shard if its site's cap has no room for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,31 +28,31 @@ from tasks.runs import paying_run
 __all__ = ["Cut", "Job", "MergedBatch", "Own", "cut", "over_cap", "withdraw"]
 
 KEPT_FILES = timedelta(days=31)
-"""How long input files stay here: a day longer than the provider keeps what their batches bring."""
+"""How long input files are kept here: a day longer than the provider keeps their batches' results."""
 
 Sites = Callable[[], Iterable[tuple[Books, Sequence[Call]]]]
-"""Gives the calls of each site with its books, as often as it is called; one site's are in memory at a time."""
+"""Yields the calls of each site with its books each time it is called, with one site in memory at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A shard on its way to its answers."""
+    """A shard, from submission to its answers."""
 
     shard: Shard
     round: int = 1
     """Which batch this is for its calls, the first being 1."""
     since: datetime | None = None
-    """When the first batch for its calls was created: from then the maximum wait counts."""
+    """When the first batch for its calls was created; the maximum wait counts from then."""
     ticket: BatchTicket | None = None
     refusals: int = 0
     """How often the provider's queue was full."""
     not_before: datetime | None = None
-    """When to try again after that."""
+    """When to try again after a refusal."""
 
 
 @dataclass(frozen=True)
 class Own:
-    """The calls that a run wants answered for itself, and where their cost is entered."""
+    """The calls that a run needs for itself, and where their cost is recorded."""
 
     calls: dict[str, Call]
     books: Books
@@ -66,28 +66,28 @@ class MergedBatch:
     sending: Sending
     limits: Limits
     own: Own | None = None
-    """None for a fleet, whose sites' runs take what is theirs."""
+    """None for a fleet, whose sites' runs collect their own answers."""
     waiting: list[Job] = field(default_factory=list)
     under_way: dict[str, Job] = field(default_factory=dict)
     """By batch id."""
     answers: dict[str, Answer] = field(default_factory=dict)
-    """Of the run's own calls."""
+    """To the run's own calls."""
     records: list[BatchRecord] = field(default_factory=list)
     before_suspending: Callable[[], object] = lambda: None
-    """Waits for everything that is under way beside the batch."""
+    """Waits for everything in flight besides the batch."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What became of calls that were to go by batch."""
+    """How calls for the batch were divided."""
 
     shards: list[Shard]
     left_out: list[tuple[Books, Call]]
-    """Those that the cap of their site has no room for."""
+    """Calls for which their site's cap has no room."""
 
 
 def cut(sites: Sites, limits: Limits, after: str | None = None) -> Cut:
-    """The shards that the calls are in already, and new ones for those that are in none; as few as the limits allow."""
+    """The existing shards of the calls, and as few new ones as the limits allow for the others."""
     records = ShardFile(current_settings().ledger_file)
     records.forget_files(older_than=KEPT_FILES)
     with TemporaryDirectory(dir=records.folder) as folder:
@@ -97,7 +97,7 @@ def cut(sites: Sites, limits: Limits, after: str | None = None) -> Cut:
             left_out: list[tuple[Books, Call]] = []
             free = _free(sites, after, known, budgets, left_out)
             recorded = records.record(shards(free, Path(folder), limits, after=after), budgets)
-            # None when another process was faster with one of the calls: now it is in a shard that is known.
+            # None when another process has just put one of the calls into a shard, which is found in the next pass.
             if recorded is not None:
                 return Cut([*known.values(), *recorded], left_out)
 
@@ -109,7 +109,7 @@ def _free(
     budgets: dict[str, str],
     left_out: list[tuple[Books, Call]],
 ) -> Iterator[Call]:
-    """The calls that need a shard, with their budgets; notes the shards of the others, and what no cap has room for."""
+    """The calls that need a shard; records their budgets, the shards of the others, and what no cap has room for."""
     for books, calls in sites():
         in_shards = books.shards_of(calls, after=after)
         known.update({shard.record: shard for shard in in_shards.values()})
@@ -125,7 +125,7 @@ def _free(
 
 
 def over_cap(books: Books, call: Call) -> Answer:
-    """The answer of a call that was left out."""
+    """The answer to a call that was left out."""
     most, committed = books.most_usd(call, Tier.BATCH), books.file.committed(books.budget)
     assert books.cap is not None
     reason = say_over(OverCap(cap=books.cap, committed=committed, wanted=most))
@@ -133,7 +133,7 @@ def over_cap(books: Books, call: Call) -> Answer:
 
 
 def withdraw(shard: Shard) -> None:
-    """Free the calls of a shard whose batch did not run and never will: they may go in other company."""
+    """Release the calls of a shard whose batch did not run and never will, so that they can go into another batch."""
     path = current_settings().ledger_file
     ledger = LedgerFile(path)
     for budget, call_ids in ShardFile(path).drop(shard).items():

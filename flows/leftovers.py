@@ -1,7 +1,7 @@
-"""What becomes of the calls that a batch left unanswered.
+"""What happens to calls that a batch left unanswered.
 
-Invariant: it hangs on what was kept alone (times of creation and end, codes), so a run that is started again decides
-the same.
+Invariant: the decision depends only on stored data (times of creation and end, codes), so a restarted run decides the
+same.
 """
 
 from datetime import datetime
@@ -17,16 +17,16 @@ __all__ = ["failed", "fate"]
 
 TIMED_OUT = {"expired", "cancelled"}
 NEVER_RAN = {"batch_expired", "batch_cancelled", "missing"}
-"""Codes of lines that an early end left undone."""
+"""Codes of lines that never ran because the batch ended early."""
 
 
 def fate(answer: Answer, job: Job, view: BatchView, at: datetime, sending: Sending) -> Leftover:
-    """What becomes of a call that may yet be answered. It hangs on kept times only, so a replay decides the same."""
+    """What happens to a call that may still be answered. Only stored times count, so a replay decides the same."""
     timed_out = answer.code in NEVER_RAN and (view.status in TIMED_OUT or not view.is_terminal)
     policy = sending.strategy.on_timeout if timed_out else sending.strategy.on_retryable
     assert job.ticket is not None
     if policy is Leftover.FAIL and job.ticket.run_id != paying_run():
-        # The run that it was missing from has ended; this one was started to have it made.
+        # The run that lacked it has ended; this run was started to retry it.
         return Leftover.RESUBMIT
     assert job.since is not None
     is_in_time = (view.ended_at or at) < job.since + sending.strategy.max_wait_time
@@ -36,6 +36,6 @@ def fate(answer: Answer, job: Job, view: BatchView, at: datetime, sending: Sendi
 
 
 def failed(answer: Answer) -> Answer:
-    """The answer of a call that is not to be had otherwise."""
-    reason = f"{answer.error} (the strategy says not to do it in real time)"
+    """The final answer to a call that will not be retried."""
+    reason = f"{answer.error} (the strategy does not allow a real-time fallback)"
     return answer.model_copy(update={"error": reason, "retryable": False})

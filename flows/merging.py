@@ -1,6 +1,6 @@
-"""The calls of many sites on their way together: one merged batch for all, and step 08 of each beside the others.
+"""The calls of many sites together: one merged batch for all of them, and step 08 of all sites concurrently.
 
-Invariant: a site that fails takes nothing with it: its calls are left out and its run says why, the others go on.
+Invariant: a site that fails does not affect the others: its calls are left out, and its run says why.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,14 +24,14 @@ __all__ = ["Member", "answer_together", "configure_all"]
 
 @dataclass
 class Member:
-    """A site of the fleet on its way."""
+    """A site of the fleet in progress."""
 
     desk: Desk
     work: Work = field(default_factory=Work)
     order: Order | None = None
-    """With its configuration, once that is made."""
+    """With its configuration, once there is one."""
     failure: str = ""
-    """Why it cannot be made."""
+    """Why the site cannot be built."""
 
     @property
     def brief(self) -> SiteBrief:
@@ -46,7 +46,7 @@ class Member:
 
 
 def configure_all(members: list[Member], sending: Sending) -> int:
-    """Step 08 of every site at once; what fails is noted in its member. Returns how many batches that took."""
+    """Step 08 of all sites concurrently; failures are recorded in the members. Returns the number of batches."""
     batches = answer_together(members, Member.config_calls, sending)
     under_way = [future for one in members for future in ask_ahead(one.config_calls(), one.desk, one.work)]
     for future in under_way:
@@ -62,10 +62,10 @@ def configure_all(members: list[Member], sending: Sending) -> int:
 
 
 def answer_together(members: list[Member], calls: Callable[[Member], list[Call]], sending: Sending) -> int:
-    """Have those of the calls that go by batch answered, all of them in as few batches as the limits allow.
+    """Send the calls that go by batch in as few batches as the limits allow, and wait for the answers.
 
-    Nothing is taken in here: each site's own run finds its answers. A site whose call the provider's validation refuses
-    is left out, for its own run to say so; the others go again. Returns the number of batches.
+    Nothing is parsed here: each site's own run finds its answers. A site with a call that the provider's validation
+    refuses is left out, and its own run reports it; the others are submitted again. Returns the number of batches.
     """
     fit = list(members)
     while True:

@@ -1,6 +1,6 @@
-"""`monthly-costs`: what all sites of a month have cost, for whoever pays the bill.
+"""`monthly-costs`: what all sites cost in a month, for whoever pays the bill.
 
-Invariant: it reads this installation's ledger and nothing else: it asks no provider, needs no key and spends nothing.
+Invariant: it reads only this installation's ledger: it contacts no provider, needs no key and spends nothing.
 """
 
 from datetime import UTC, datetime
@@ -25,16 +25,16 @@ Month = Annotated[str, StringConstraints(pattern=MONTH)]
 
 @flow(name="monthly-costs")
 def monthly_costs(
-    month: Annotated[Month | None, Choice("this one", "the one that has ended"), titled("Month")] = None,
-    simulated: Annotated[bool, titled("Rehearsals")] = False,
+    month: Annotated[Month | None, Choice("choose", "last month"), titled("Month")] = None,
+    simulated: Annotated[bool, titled("Simulated runs")] = False,
 ) -> State[Any]:
-    """Publish what a month has cost: by site, step, model and route, by week, and beside the month before.
+    """Publish what a month cost: by site, step, model and route, by week, and compared with the previous month.
 
-    Meant for a schedule, at the beginning of each month. Spends nothing and needs no key.
+    Schedule this flow at the beginning of each month. Spends nothing and needs no key.
 
     Args:
-        month: A year and a month, such as 2026-10; days are counted in UTC.
-        simulated: Report what rehearsals would have cost, instead of what was really paid.
+        month: Year and month, such as 2026-10; days are in UTC.
+        simulated: Report what simulated runs would have cost instead of what was actually spent.
     """
     try:
         begin = read_month(month, datetime.now(UTC).date())

@@ -1,6 +1,6 @@
-"""What the flows' parameters have in common: types that their forms show well.
+"""Parameter types that Prefect's run forms show well.
 
-Invariant: what a form refuses, a flow never sees.
+Invariant: a flow never sees a value that its form refuses.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 __all__ = ["Choice", "Usd", "titled"]
 
 Usd = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
-"""An amount that the form shows as a plain number; Decimal's own schema offers text as well."""
+"""An amount that the form shows as a plain number; Decimal's own schema also allows text."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Labels of the two buttons of a parameter that may be None; Prefect's own are names of types."""
+    """Labels of the two buttons of a parameter that may be None; Prefect would show type names."""
 
     some: str
     none: str
@@ -30,5 +30,5 @@ class Choice:
 
 
 def titled(title: str, **keywords: Any) -> Any:
-    """A parameter's title: Prefect overwrites `title` itself with the parameter's name, but no schema extra."""
+    """A parameter's title. Prefect overwrites `title` itself with the parameter's name, but not a schema extra."""
     return Field(json_schema_extra={"title": title, **keywords})

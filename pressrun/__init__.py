@@ -1,4 +1,4 @@
-"""Pressrun: content websites by language models, with one merged batch and honest costs.
+"""Pressrun: content websites from language models, with one merged batch and honest costs.
 
 This package is pure: it imports neither prefect nor the `tasks` and `flows` built on it.
 """

@@ -1,7 +1,7 @@
 """The JSONL files of the Batch API: written from calls, read back into answers, line by line.
 
-Invariant: reading never fails and never invents. Whatever bytes come back, every call that was asked ends as exactly
-one answer, and everything that belongs to no call is counted.
+Invariant: reading never fails and never invents. Whatever bytes come back, every call ends as exactly one answer, and
+every line that matches no call is counted.
 """
 
 import json
@@ -19,9 +19,9 @@ __all__ = ["Account", "Harvest", "read_json", "read_line", "request_line"]
 
 
 def request_line(call: Call) -> bytes:
-    """One line of an input file, with its line end.
+    """One line of an input file, including the line end.
 
-    The body keeps its order: a model writes the fields of a JSON schema in the schema's order.
+    The body keeps its key order, because a model writes the fields of a JSON schema in the schema's order.
     """
     line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.body}
     return orjson.dumps(line) + b"\n"
@@ -32,39 +32,39 @@ RETRYABLE_CODES = {"batch_expired", "batch_cancelled", "server_error", "rate_lim
 
 
 class Account(Frozen):
-    """What became of the lines of one batch: `submitted` = `answered` + `failed` + `unanswered`, always."""
+    """The counts of one batch's lines: `submitted` = `answered` + `failed` + `unanswered`, always."""
 
     submitted: int
     answered: int
     failed: int
-    """Lines that the provider refused for good."""
+    """Lines that the provider refused permanently."""
     unanswered: int
     """Lines worth another try: 429, 5xx, expired, cancelled, or in neither file."""
     garbage: int = 0
     """Result lines that could not be read."""
     duplicates: int = 0
-    """Result lines for a call that had one already; the first counts."""
+    """Result lines for a call that already had one; the first counts."""
     unknown: int = 0
-    """Result lines for calls that were not asked."""
+    """Result lines for calls that were not sent."""
     input_tokens: int = 0
     output_tokens: int = 0
     """The sum over the lines."""
 
     @property
     def strays(self) -> int:
-        """Result lines that belong to no call, or to one that had its answer."""
+        """Result lines that match no call, or a call that already had its answer."""
         return self.garbage + self.duplicates + self.unknown
 
 
 @dataclass
 class Harvest:
-    """Turns the lines of a batch's two result files into one answer for each call that was asked, as they come.
+    """Turns the lines of a batch's two result files into one answer per call, as a stream.
 
-    What stays in memory is the ids, not the answers.
+    Only the ids stay in memory, not the answers.
     """
 
     ids: Iterable[str]
-    """The calls that were asked."""
+    """The calls that were sent."""
     batch_id: str
     run_id: str
     """The flow run that paid for the batch."""
@@ -80,7 +80,7 @@ class Harvest:
 
     def __post_init__(self) -> None:
         self._asked = frozenset(self.ids)
-        # A dict keeps the order, so that what is missing is told in the order of the file.
+        # A dict keeps the order, so that missing calls are reported in the order of the file.
         self._left = dict.fromkeys(self.ids)
         self._input = self._output = 0
 
@@ -103,13 +103,13 @@ class Harvest:
         return self._count(call_id, fields)
 
     def missing(self, why: str) -> Iterator[Answer]:
-        """The calls that no line spoke of, as failures worth another try; to be called when the files are read."""
+        """The calls without a line, as retryable failures; to be called after both files have been read."""
         for call_id in self._left:
             yield self._count(call_id, {"error": why, "code": "missing", "retryable": True})
         self._left = {}
 
     def account(self) -> Account:
-        """The books; they balance once `missing` was gone through."""
+        """The counts; they balance once `missing` has been consumed."""
         return Account(
             submitted=len(self._asked),
             answered=self.answered,
@@ -144,7 +144,7 @@ class Harvest:
 
 
 def read_line(line: str | bytes) -> tuple[str, dict[str, Any]] | None:
-    """Read one result line into its custom_id and the answer's fields; None when it is no result line.
+    """Read one result line into its custom_id and the answer's fields; None when it is not a result line.
 
     `response` may be absent, and its `body` may be an object or JSON text: compatible servers do both.
     """
@@ -161,9 +161,9 @@ def read_line(line: str | bytes) -> tuple[str, dict[str, Any]] | None:
 
 
 def read_json(text: str | bytes) -> dict[str, Any] | None:
-    """A JSON object that a provider wrote, or None when it is none.
+    """A provider's JSON object, or None when the text is not one.
 
-    Half a surrogate pair (an emoji that was cut) becomes U+FFFD: it could not be written as UTF-8 again.
+    Half a surrogate pair (a truncated emoji) becomes U+FFFD, because it could not be encoded as UTF-8.
     """
     try:
         value = orjson.loads(text)
@@ -173,7 +173,7 @@ def read_json(text: str | bytes) -> dict[str, Any] | None:
 
 
 def _read_leniently(text: str | bytes) -> Any:
-    """What strict JSON is not, but servers write: a byte order mark, half a surrogate pair, NaN."""
+    """Read what strict JSON does not allow but servers send: a byte order mark, half a surrogate pair, NaN."""
     try:
         text = text if isinstance(text, str) else text.decode("utf-8-sig")
         value = json.loads(text)
@@ -192,7 +192,7 @@ def _body(body: Any) -> dict[str, Any] | None:
 
 
 def _failure(error: Any, body: dict[str, Any] | None, status: Any) -> dict[str, Any]:
-    """Error text, code, and whether asking again may help, from wherever the line says so."""
+    """Error text, code, and whether a retry may help, from wherever the line has them."""
     detail = error if isinstance(error, dict) else (body or {}).get("error")
     detail = detail if isinstance(detail, dict) else {}
     code = str(detail.get("code") or status or "unknown")

@@ -1,6 +1,6 @@
-"""`SiteBrief`: what the client's interview gave, from which a whole site is made.
+"""`SiteBrief`: the result of the client's interview, from which a whole site is built.
 
-Invariant: a brief that loads is fit to spend money on; whatever is wrong with it was said before.
+Invariant: a brief that loads is good enough to spend money on; every fault is reported when it is loaded.
 """
 
 import re
@@ -18,15 +18,15 @@ from pressrun.forms import empty_box, in_order, shown
 __all__ = ["Contact", "SiteBrief", "load_brief"]
 
 DOMAIN = re.compile(
-    r"(?=.{4,253}$)"  # whole, in ASCII form (RFC 1035)
+    r"(?=.{4,253}$)"  # total length, in ASCII form (RFC 1035)
     r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+"
-    r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"  # a top level of digits alone would be an IP address
+    r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"  # a top-level domain of digits only would be an IP address
 )
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
 
 def _language(tag: str) -> str:
-    """A tag that names a language people write; no private use, and no extended tag, which typing slips fall into."""
+    """A tag of a written language; private-use and extended tags are refused, because typos look like them."""
     try:
         language = langcodes.Language.get(tag)
     except ValueError:  # langcodes' LanguageTagError
@@ -43,7 +43,7 @@ def _colour(value: str) -> str:
 
 
 def _domain(value: str) -> str:
-    """The domain as its readers know it: without scheme, in lower case, and in Unicode rather than `xn--`."""
+    """The domain as people write it: without scheme, in lower case, and in Unicode instead of `xn--`."""
     domain = value.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/")
     try:
         ascii_domain = domain.encode("idna").decode()
@@ -62,9 +62,9 @@ def _email(value: str) -> str:
 
 
 def _printable(value: str) -> str:
-    """Refuse what neither XML nor a terminal can carry; line ends and tabs may stay."""
+    """Refuse characters that neither XML nor a terminal can handle; line ends and tabs are allowed."""
     if bad := UNPRINTABLE.search(value):
-        raise ValueError(f"holds an unprintable character (U+{ord(bad[0]):04X})")
+        raise ValueError(f"contains an unprintable character (U+{ord(bad[0]):04X})")
     return value
 
 
@@ -72,14 +72,14 @@ def _differ(values: list[str]) -> list[str]:
     seen: set[str] = set()
     for value in values:
         if value.casefold() in seen:
-            raise ValueError(f"each may be named once; {value!r} is there twice")
+            raise ValueError(f"entries must be unique; {value!r} occurs twice")
         seen.add(value.casefold())
     return values
 
 
 def _slug(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
-        raise ValueError("only a-z, 0-9 and single dashes, such as harbour-bakery")
+        raise ValueError("use only a-z, 0-9 and single dashes, such as harbour-bakery")
     return value
 
 
@@ -106,7 +106,7 @@ FORM = (
     *("language", "tone", "pages", "article_count", "image_count", "contact", "brand_colours", "keywords", "notes"),
     *("client", "slug"),
 )
-"""The order of the fields in a form: what is required comes first."""
+"""The order of the fields in a form, required ones first."""
 
 
 class BriefModel(BaseModel):
@@ -115,40 +115,42 @@ class BriefModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, data: Any) -> Any:
-        """People leave the lines of a template empty (`hours:`); forms send null. Both mean: not given."""
+        """People leave template lines empty (`hours:`), and forms send null; both mean the field is absent."""
         if not isinstance(data, dict):
             return data
         return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
 class Contact(BriefModel):
-    """How the site's visitors reach the client; whatever is left out is left out of the site too."""
+    """How the site's visitors reach the client. Details left empty do not appear on the site."""
 
     email: Email | None = Field(None, json_schema_extra=empty_box(title="E-mail"))
     phone: ContactText | None = Field(
-        None, description="As it should be shown, such as +44 1632 960142.", json_schema_extra=empty_box()
+        None, description="As shown on the site, such as +44 1632 960142.", json_schema_extra=empty_box()
     )
     address: ContactText | None = Field(None, json_schema_extra=empty_box())
     hours: ContactText | None = Field(
-        None, title="Opening hours", description="As they should be shown.", json_schema_extra=empty_box()
+        None, title="Opening hours", description="As shown on the site.", json_schema_extra=empty_box()
     )
 
 
 class SiteBrief(BriefModel):
-    """One client's site, as the interview left it. Only what only the client can know is required."""
+    """One client's site. Only what nobody but the client can know is required."""
 
     model_config = ConfigDict(title="Site", json_schema_extra=in_order(*FORM))
 
-    name: Text = Field(title="Business", description="Its name, as it should be shown, such as Harbour Bakery.")
+    name: Text = Field(
+        title="Business", description="Name of the business as shown on the site, such as Harbour Bakery."
+    )
     slug: Slug = Field(
         "",
         title="Short name",
-        description="Names the site's folder and its runs, such as harbour-bakery. Empty: made from the business.",
+        description="Name of the site's folder and runs, such as harbour-bakery. Empty: derived from the business.",
         json_schema_extra=shown(pattern="^[a-z0-9-]*$"),
     )
     domain: Domain = Field(
         title="Domain",
-        description="Where the site will live, such as harbour-bakery.example.",
+        description="The site's domain, such as harbour-bakery.example.",
         json_schema_extra=shown(pattern="[.。．｡]"),
     )
     trade: Text = Field(
@@ -157,7 +159,7 @@ class SiteBrief(BriefModel):
     language: Language = Field(
         "en",
         title="Language",
-        description="The language of the site, as a code: en-GB, de, fr, zh-TW.",
+        description="The site's language code: en-GB, de, fr, zh-TW.",
         json_schema_extra=shown(pattern="^ *[A-Za-z]{1,3}([-_]| *$)"),
     )
     audience: Text = Field(
@@ -165,7 +167,7 @@ class SiteBrief(BriefModel):
     )
     tone: Text = Field("warm, plain and expert", title="Tone", description="How the site should sound.")
     services: list[Text] = Field(
-        title="Services", min_length=1, max_length=30, description="What the business offers, one an item, 1 to 30."
+        title="Services", min_length=1, max_length=30, description="What the business offers, one per item, 1 to 30."
     )
     keywords: list[Text] = Field(
         default_factory=list, title="Search terms", max_length=50, description="What people search for, at most 50."
@@ -175,14 +177,14 @@ class SiteBrief(BriefModel):
         default_factory=list,
         title="Brand colours",
         max_length=6,
-        description="At most 6, such as #1a2b3c. Empty: they are chosen.",
+        description="At most 6, such as #1a2b3c. Empty: chosen automatically.",
     )
     pages: Annotated[list[Text], AfterValidator(_differ)] = Field(
         default_factory=lambda: list(PAGES),
         title="Pages",
         min_length=1,
         max_length=12,
-        description="The pages beside the articles, 1 to 12, each once; the first is the home page.",
+        description="The pages besides the articles, 1 to 12, without duplicates. The first is the home page.",
         json_schema_extra=shown(default=PAGES),
     )
     article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many, 6 to 9.")
@@ -193,14 +195,14 @@ class SiteBrief(BriefModel):
     client: Client | None = Field(
         None,
         title="Client",
-        description="Your own name or number for the client, to find all its runs by a tag. No model is told.",
+        description="Your own name or number for the client, used as a run tag. It is not sent to any model.",
         json_schema_extra=empty_box(),
     )
 
     @model_validator(mode="before")
     @classmethod
     def _slug_from_name(cls, data: Any) -> Any:
-        """An empty slug is made from a name in Latin letters, otherwise from the domain."""
+        """Derive an empty slug from a name in Latin letters, otherwise from the domain."""
         if not isinstance(data, dict) or data.get("slug"):
             return data
         name, domain = str(data.get("name") or ""), str(data.get("domain") or "")
@@ -214,7 +216,7 @@ class SiteBrief(BriefModel):
 
     @property
     def is_traditional_chinese(self) -> bool:
-        """Whether the site is to be written in the Traditional script (zh-TW, zh-HK, zh-Hant...)."""
+        """Whether the site's script is Traditional Chinese (zh-TW, zh-HK, zh-Hant...)."""
         return self.is_chinese and langcodes.Language.get(self.language).maximize().script == "Hant"
 
 

@@ -1,6 +1,6 @@
 """Reading several briefs at once, from files, folders, patterns and CSV files.
 
-Invariant: every brief that was meant is either read or named with its faults, and no two sites share a slug.
+Invariant: every requested brief is either read or reported with its faults, and no two sites share a slug.
 """
 
 import csv
@@ -19,15 +19,15 @@ __all__ = ["FoundBriefs", "find_briefs", "load_briefs"]
 
 SUFFIXES = {".yaml", ".yml", ".json"}
 LISTS = {"services", "keywords", "brand_colours", "pages"}
-"""Fields of which a CSV cell holds several, with semicolons between them."""
+"""Fields that may have several values in one CSV cell, separated by semicolons."""
 
 
 class FoundBriefs(NamedTuple):
-    """What was found, in the order of the files' names."""
+    """The result, in the order of the file names."""
 
     briefs: list[SiteBrief]
     faulty: list[BadBrief]
-    """One for each file, or line of a CSV file, that is no fit brief."""
+    """One for each file, or line of a CSV file, that is not a valid brief."""
 
 
 def load_briefs(paths: Iterable[Path]) -> list[SiteBrief]:
@@ -42,9 +42,9 @@ def load_briefs(paths: Iterable[Path]) -> list[SiteBrief]:
 
 
 def find_briefs(places: Iterable[str]) -> FoundBriefs:
-    """Read the briefs of files, folders, patterns such as `clients/*.yaml`, and CSV files with a site a line.
+    """Read the briefs in files, folders, patterns such as `clients/*.yaml`, and CSV files with one site per line.
 
-    A site whose slug an earlier one has is faulty. Raises `Refused` when a place has no brief at all.
+    A site with the slug of an earlier one is faulty. Raises `Refused` when a location has no briefs at all.
     """
     found = FoundBriefs([], [])
     slugs: set[str] = set()
@@ -52,7 +52,7 @@ def find_briefs(places: Iterable[str]) -> FoundBriefs:
         if isinstance(read, BadBrief):
             found.faulty.append(read)
         elif read.slug in slugs:
-            fault = f"slug: another brief has the slug {read.slug} too; give each its own"
+            fault = f"slug: another brief also has the slug {read.slug}; slugs must be unique"
             found.faulty.append(BadBrief(source, [fault]))
         else:
             slugs.add(read.slug)
@@ -61,7 +61,7 @@ def find_briefs(places: Iterable[str]) -> FoundBriefs:
 
 
 def _read_place(place: str) -> Iterator[tuple[str, SiteBrief | BadBrief]]:
-    """Every brief of a place, or what is wrong with it, with where it stands."""
+    """Every brief at a location, or its faults, with its source."""
     for path in _files(place):
         if path.suffix.lower() == ".csv":
             yield from _read_csv(path)
@@ -80,12 +80,12 @@ def _files(place: str) -> list[Path]:
         # Not Path.glob, which refuses patterns that begin at the root.
         files = sorted(map(Path, glob(place, recursive=True))) if has_magic(place) else [path]  # noqa: PTH207
     if not files:
-        raise Refused(f"{place} has no brief in it (*.yaml, *.yml, *.json). Nothing was spent.")
+        raise Refused(f"{place} contains no briefs (*.yaml, *.yml, *.json). Nothing was spent.")
     return files
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, SiteBrief | BadBrief]]:
-    """A brief a line, under a head of field names; `contact.email` is the contact's e-mail address."""
+    """One brief per line, below a header of field names; `contact.email` is the contact's e-mail address."""
     try:
         rows = csv.reader(io.StringIO(read_text(path)), strict=True)
         head = next(rows, [])
@@ -111,5 +111,5 @@ def _marked(head: list[str], cells: list[str], line: int) -> Marked:
         group = data.setdefault(outer, {}) if outer else data
         if cell.strip():
             group[inner] = [part.strip() for part in cell.split(";") if part.strip()] if inner in LISTS else cell
-    surplus = [(line, f"{len(cells)} cells, but the head names {len(head)}")] if len(cells) > len(head) else []
+    surplus = [(line, f"{len(cells)} cells, but the header has {len(head)}")] if len(cells) > len(head) else []
     return Marked(data=data, lines={(): line}, faults=surplus)

@@ -1,7 +1,7 @@
-"""The words the rest speaks in: `Call` (one request), `Answer` (its reply), `Usage` (what was used).
+"""The core types: `Call` (one request), `Answer` (its reply), `Usage` (what was used).
 
-Invariant: a call's `key` depends on nothing but what is asked of which endpoint, so the same request always has
-the same key, in every process and on every machine. Everything that guards against paying twice rests on it.
+Invariant: a call's `key` depends only on the request and its endpoint, so the same request always has the same key, in
+every process and on every machine. Every safeguard against paying twice relies on it.
 """
 
 import hashlib
@@ -21,29 +21,29 @@ from pressrun.wire import count, mapping
 __all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
 
 CUSTOM_ID_LIMIT = 64
-"""Longest custom_id in ASCII characters; OpenAI publishes no limit, 64 is the smallest one seen in the field."""
+"""Longest custom_id in ASCII characters; OpenAI publishes no limit, and 64 is the smallest one seen in practice."""
 
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Frozen(BaseModel):
-    """Base of our value objects: immutable, and unknown fields are refused."""
+    """Base of all value objects: immutable, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Route(StrEnum):
-    """How a call gets answered, which is also the price it is billed at."""
+    """How a call is answered, which also determines its price."""
 
     REALTIME = "realtime"
     FLEX = "flex"
-    """In real time at the flex tier: cheaper, slower, and without capacity at times."""
+    """In real time at the flex tier: cheaper, slower, and sometimes without capacity."""
     BATCH = "batch"
 
 
 class StepName(StrEnum):
-    """The steps of the pipeline that cost model tokens, in the order of the agency's numbering."""
+    """The steps of the pipeline that cost model tokens, in pipeline order."""
 
     CONFIG = "config"
     ARTICLES = "articles"
@@ -54,17 +54,17 @@ class StepName(StrEnum):
 
 
 class Endpoint(StrEnum):
-    """The provider's endpoints, spelled as a batch line's `url` spells them."""
+    """The provider's endpoints, spelled as in a batch line's `url`."""
 
     CHAT = "/v1/chat/completions"
     IMAGES = "/v1/images/generations"
 
 
 class Usage(Frozen):
-    """Tokens that the provider says it used for one reply.
+    """The token usage that the provider reports for one reply.
 
-    `input` and `output` are totals; the others are parts of them, as OpenAI counts: `cached` and `cache_written` and
-    `input_image` are within `input`; `reasoning` and `output_image` are within `output`.
+    `input` and `output` are totals; the others are parts of them, as in OpenAI's usage object: `cached`,
+    `cache_written` and `input_image` are part of `input`; `reasoning` and `output_image` are part of `output`.
     """
 
     input: NonNegativeInt = 0
@@ -77,9 +77,9 @@ class Usage(Frozen):
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
-        """Read `usage` from a Chat Completions or Images reply; a reply without it used nothing that we can know.
+        """Read `usage` from a Chat Completions or Images reply; zero for a reply without it.
 
-        Chat says `prompt_tokens`/`completion_tokens`, Images says `input_tokens`/`output_tokens`.
+        Chat uses `prompt_tokens`/`completion_tokens`, Images uses `input_tokens`/`output_tokens`.
         """
         usage = mapping(body.get("usage"))
         into = mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
@@ -98,31 +98,31 @@ class Usage(Frozen):
 
 
 class Call(Frozen):
-    """One request to the provider: what is asked (`endpoint`, `body`) and what it is for (`site`, `step`, `item`)."""
+    """One request to the provider: the request (`endpoint`, `body`) and its purpose (`site`, `step`, `item`)."""
 
     site: str
     """Slug of the site."""
     step: StepName
     item: str
-    """What of the step is asked for: `article-03`, `image-11`, a page's slug; unique within the step."""
+    """The requested item of the step: `article-03`, `image-11`, a page's slug; unique within the step."""
     items: tuple[str, ...] = ()
-    """The items that are asked for in this one request; empty when it is `item` alone."""
+    """The items requested in this one call; empty when it is only `item`."""
     endpoint: Endpoint
     body: dict[str, Any]
-    """The JSON body, exactly as it is sent."""
+    """The JSON body, exactly as sent."""
     repairs: str | None = None
-    """Id of the call whose invalid reply this one asks to put right."""
+    """Id of the call whose invalid reply this one asks to correct."""
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 (hex) of what is asked; see the module's invariant."""
+        """SHA-256 (hex) of the request; see the module's invariant."""
         return request_key(self.endpoint, self.body)
 
     @cached_property
     def id(self) -> str:
         """The custom_id: readable, ASCII, at most 64 characters, unique through the key's first eight digits."""
         name = f"{self.site[:20]}-{self.step}-{self.item}"
-        # Nearly every name is a slug already; making one takes longer than all else that is done to a call.
+        # Nearly every name is already a slug; making one takes longer than everything else about a call.
         readable = (name if SLUG.fullmatch(name) else slugify(name))[: CUSTOM_ID_LIMIT - 9].rstrip("-")
         return f"{readable}-{self.key[:8]}"
 
@@ -132,33 +132,33 @@ class Call(Frozen):
 
     @property
     def covers(self) -> tuple[str, ...]:
-        """The items whose content is asked for: those of a packed request, or the one."""
+        """The items whose content is requested: those of a packed request, or the single one."""
         return self.items or (self.item,)
 
 
 class Answer(Frozen):
-    """What came back for one call: a reply (`body`) or the reason there is none (`error`)."""
+    """The outcome of one call: a reply (`body`) or the reason why there is none (`error`)."""
 
     call_id: str
     route: Route
-    """The route that truly served it, which is the one it is billed at."""
+    """The route that actually served it, which determines the price."""
     body: dict[str, Any] | None = None
-    """The reply's JSON body; None when the call failed, or the body is kept elsewhere."""
+    """The reply's JSON body; None when the call failed, or when the body is stored separately."""
     kept: str | None = None
-    """Key under which the body is kept in the result storage: an image's is too large to be carried along."""
+    """Key of the body in the result storage; an image's body is too large to pass around."""
     usage: Usage = Usage()
-    """What the provider says the reply used; zero for a call that failed."""
+    """The usage that the provider reports; zero for a failed call."""
     error: str | None = None
-    """Why there is no reply, in words for a person; None when there is one."""
+    """Why there is no reply, as a message; None when there is one."""
     code: str | None = None
     """The provider's error code or HTTP status, when the call failed."""
     retryable: bool = False
-    """Whether asking the same again may help (429, 5xx, expired, cancelled, missing)."""
+    """Whether a retry may help (429, 5xx, expired, cancelled, missing)."""
     asked_at: datetime | None = None
     """When the request was sent or the batch created."""
     answered_at: datetime | None = None
     run_id: str | None = None
-    """The flow run that paid for it; a later run that reuses the answer sees another run's id here."""
+    """The flow run that paid for it; a run that reuses the answer finds the earlier run's id here."""
     batch_id: str | None = None
 
     @model_validator(mode="before")
@@ -171,24 +171,24 @@ class Answer(Frozen):
     @model_validator(mode="after")
     def _has_reply_or_error(self) -> Self:
         if sum(part is not None for part in (self.body, self.kept, self.error)) != 1:
-            raise ValueError("an answer has either a body, here or kept elsewhere, or an error")
+            raise ValueError("an answer has either a body, here or stored separately, or an error")
         return self
 
 
 class MissingItem(Frozen):
-    """Something ordered that could not be made, for the manifest and the run's last words."""
+    """An ordered item that could not be generated, for the manifest and the run's summary."""
 
     step: StepName
     item: str
-    reason: str = Field(description="Why it is missing, in words for a person.")
+    reason: str = Field(description="Why it is missing, as a message.")
 
 
 def request_key(endpoint: Endpoint, body: dict[str, Any]) -> str:
-    """SHA-256 (hex) of what is asked of which endpoint."""
+    """SHA-256 (hex) of a request and its endpoint."""
     text = orjson.dumps({"url": endpoint, "body": body}, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spare white space: one text for one value."""
+    """JSON with sorted keys and no extra white space, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""What calls are expected to use, before they are sent: heuristics, and to be labelled so.
+"""What calls are expected to use before they are sent: heuristics, which must be labelled as estimates.
 
-Invariant: an estimate depends on the call and its order alone, so the same call always has the same one; what past runs
-teach is a factor on it (`costs.lessons`), never a part of it.
+Invariant: an estimate depends only on the call and its order, so the same call always has the same estimate; lessons
+from past runs are a factor on it (`costs.lessons`), never part of it.
 """
 
 from pressrun.calls import Call, Endpoint, Usage
@@ -13,7 +13,7 @@ __all__ = ["estimated_usage"]
 
 
 def estimated_usage(call: Call, order: Order) -> Usage:
-    """Tokens that one call is expected to use. What is cached is not foreseen."""
+    """Tokens that one call is expected to use, without assuming any caching."""
     output = STEPS[call.step].output_tokens(order) * len(call.covers)
     is_image = call.endpoint is Endpoint.IMAGES
     return Usage(input=_input_tokens(call), output=output, output_image=output if is_image else 0)

@@ -1,6 +1,6 @@
-"""Reading a person's YAML or JSON into a model: every fault at once, each with its line.
+"""Reading a user's YAML or JSON into a model: every fault at once, each with its line.
 
-Invariant: a file that is refused has caused nothing else to happen.
+Invariant: a refused file has no other effect.
 """
 
 from difflib import get_close_matches
@@ -19,36 +19,36 @@ __all__ = ["load_model", "read_model", "read_text"]
 Model = TypeVar("Model", bound=BaseModel)
 
 SIZE_LIMIT = 500_000
-"""Bytes. The longest brief that the model accepts takes about 200,000, written as JSON escapes."""
+"""Bytes. The longest brief that the model accepts takes about 200,000, in JSON escapes."""
 
 SHOWN_LIMIT = 100
-"""Faults. A file with more is no brief, and the list would bury its own first line."""
+"""Faults. A file with more is not a brief, and a longer list would bury its first lines."""
 
 PLAIN_WORDS = {
     "missing": "required, but missing",
-    "string_type": "should be one text",
+    "string_type": "should be text",
     "string_too_short": "must not be empty",
     "string_too_long": "longer than {max_length} characters",
-    "list_type": "should be a list: one entry a line, each begun with `- `",
-    "too_short": "has {actual_length} entries; at least {min_length} wanted",
+    "list_type": "should be a list: one entry per line, each starting with `- `",
+    "too_short": "has {actual_length} entries; at least {min_length} required",
     "too_long": "has {actual_length} entries; at most {max_length} allowed",
     "int_type": "should be a whole number",
     "int_parsing": "should be a whole number",
     "int_from_float": "should be a whole number",
     "greater_than_equal": "should be at least {ge}",
     "less_than_equal": "should be at most {le}",
-    "model_type": "should be a group of fields, each on an indented line of its own",
+    "model_type": "should be a group of fields, each on its own indented line",
     "enum": "should be {expected}",
     "literal_error": "should be {expected}",
 }
-"""Pydantic's error types, for the people who write briefs."""
+"""Messages for pydantic's error types, for people who write briefs."""
 
 
 def load_model(path: Path, model: type[Model]) -> Model:
     """Read `path` (YAML or JSON, UTF-8, at most 500 kB) and validate it as `model`.
 
-    All scalars reach the model as text, so its fields must be ones that pydantic reads from text. Raises `BadBrief`
-    with all faults of the file; each names its line and field.
+    All scalars reach the model as text, so its fields must be parsable from text. Raises `BadBrief` with all faults of
+    the file, each with its line and field.
     """
     return read_model(read_marked(read_text(path)), str(path), model)
 
@@ -62,25 +62,25 @@ def read_model(marked: Marked, source: str, model: type[Model]) -> Model:
         except ValidationError as error:
             faults += [_describe(details, marked, model) for details in error.errors()]
     elif marked.data is not None or not faults:
-        faults.append((1, "expected fields (`name: ...`), found something else"))
+        faults.append((1, "expected fields (`name: ...`), but found something else"))
     if faults:
         raise BadBrief(source, _listed(faults))
     return value
 
 
 def read_text(path: Path) -> str:
-    """A file of a person's, as text. Raises `BadBrief` when it cannot be read, or cannot be what it should be."""
+    """A user's file as text. Raises `BadBrief` when it cannot be read, or is too large to be a brief."""
     try:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
-        raise BadBrief(str(path), ["there is no such file"]) from None
+        raise BadBrief(str(path), ["file not found"]) from None
     except IsADirectoryError:
         raise BadBrief(str(path), ["this is a folder, not a file"]) from None
     except OSError as error:
         raise BadBrief(str(path), [f"cannot be read: {error.strerror}"]) from None
     if len(content) > SIZE_LIMIT:
-        raise BadBrief(str(path), [f"larger than {SIZE_LIMIT // 1000} kB; this cannot be a brief"])
+        raise BadBrief(str(path), [f"larger than {SIZE_LIMIT // 1000} kB, which is too large for a brief"])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -114,7 +114,7 @@ def _shown(given: str) -> str:
 
 
 def _unknown_field(place: Place, model: type[BaseModel]) -> str:
-    """Name the field that was probably meant."""
+    """Suggest the field that was probably meant."""
     known: Any = model
     for part in place[:-1]:
         field = known.model_fields.get(part)
@@ -126,9 +126,9 @@ def _unknown_field(place: Place, model: type[BaseModel]) -> str:
 
 
 def _line(place: Place, marked: Marked) -> int:
-    """The line of the field, or of the nearest thing around it: a missing field is placed at what lacks it.
+    """The line of the field, or of the nearest enclosing value when the field is missing.
 
-    A model may have unwrapped the file's only field, as `batch_strategy` is.
+    A model may have unwrapped the file's only field, such as `batch_strategy`.
     """
     wrapper = tuple(marked.data) if len(marked.data) == 1 else ()
     for length in range(len(place), 0, -1):

@@ -1,6 +1,6 @@
-"""JSON schemas as Prefect's run forms need them: its pages draw a form from the schema of a flow's parameters.
+"""JSON schemas for Prefect's run forms, which are drawn from the schema of a flow's parameters.
 
-Invariant: a schema refuses nothing that its model takes; what it can tell apart is refused before a run exists.
+Invariant: a schema refuses nothing that its model accepts; what it can detect is refused before a run exists.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Extra = Callable[[dict[str, Any]], None]
 
 
 def shown(**keywords: Any) -> Extra:
-    """These keywords of a field's schema, such as a `default` as people write it, or a `pattern`."""
+    """Set keywords of a field's schema, such as a `default` as people write it, or a `pattern`."""
 
     def change(schema: dict[str, Any]) -> None:
         schema.update(keywords)
@@ -22,9 +22,9 @@ def shown(**keywords: Any) -> Extra:
 
 
 def empty_box(**keywords: Any) -> Extra:
-    """A field that may be None, as an empty box in place of a choice between a type and None.
+    """Show a field that may be None as an empty box instead of a choice between a type and None.
 
-    Prefect takes null for it all the same, as for every field that has no default in its schema.
+    Prefect still accepts null for it, as for every field without a default in its schema.
     """
 
     def change(schema: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def empty_box(**keywords: Any) -> Extra:
 
 
 def in_order(*names: str) -> Extra:
-    """A model's fields in this order; those that are not named come last."""
+    """Put a model's fields in this order; unnamed ones come last."""
 
     def change(schema: dict[str, Any]) -> None:
         fields = schema["properties"]

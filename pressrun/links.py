@@ -1,6 +1,6 @@
-"""Where a person finds what was delivered.
+"""Links to what was delivered.
 
-Invariant: an address is made of what the operator set and of the site's short name, never of text that a model wrote.
+Invariant: a URL consists of the operator's setting and the site's slug, never of text that a model wrote.
 """
 
 from urllib.parse import quote
@@ -12,7 +12,7 @@ __all__ = ["Links", "links_to", "show_links"]
 
 
 class Links(Frozen):
-    """Addresses when the folder of the bundles is served, otherwise paths."""
+    """URLs when the output folder is served, otherwise paths."""
 
     preview: str
     bundle: str
@@ -22,7 +22,7 @@ class Links(Frozen):
 
 
 def links_to(slug: str, bundle: str, sites_url: str | None) -> Links:
-    """Where the parts of a bundle are; `sites_url` is the address under which the folder above it is served."""
+    """Links to the parts of a bundle; `sites_url` is the URL of the folder that contains it."""
     base = f"{sites_url.rstrip('/')}/{quote(slug)}" if sites_url else bundle.rstrip("/")
     return Links(
         preview=f"{base}/preview/index.html", bundle=f"{base}/", report=f"{base}/costs.html", served=bool(sites_url)
@@ -30,7 +30,7 @@ def links_to(slug: str, bundle: str, sites_url: str | None) -> Links:
 
 
 def show_links(links: Links) -> str:
-    """The same as Markdown."""
+    """The links as Markdown."""
     places = {"Preview": links.preview, "Bundle": links.bundle, "Cost report": links.report}
     if links.served:
         return " · ".join(f"[{name}](<{address}>)" for name, address in places.items())

@@ -1,6 +1,6 @@
-"""`manifest.json`: the account of every call that went into a site, for whoever audits it.
+"""`manifest.json`: a record of every call that went into a site, for audits.
 
-Invariant: each payment occurs once, and `complete` is true only when nothing that was ordered is missing.
+Invariant: each payment occurs once, and `complete` is true only when no ordered item is missing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ __all__ = ["BatchRecord", "Decision", "manifest", "with_decision"]
 
 
 class BatchRecord(Account):
-    """What became of one batch: `submitted` = `answered` + `failed` + `unanswered`."""
+    """The record of one batch: `submitted` = `answered` + `failed` + `unanswered`."""
 
     id: str
     endpoint: Endpoint
@@ -28,23 +28,23 @@ class BatchRecord(Account):
     status: str
     created_at: datetime
     after: str | None = None
-    """Id of the batch whose leftovers this one did."""
+    """Id of the batch whose unanswered lines this one retried."""
     sites: int = 1
-    """How many sites shared it; its figures are of all of them."""
+    """How many sites shared it; its figures cover all of them."""
     discrepancies: list[str] = Field(default_factory=list)
-    """Where the provider's own totals differ from its lines, in words."""
+    """Where the provider's own totals differ from its lines, as messages."""
 
 
 class Decision(Frozen):
-    """What a person decided about a site, when and in whose name; or that nobody did, and a policy took over."""
+    """A person's decision about a site, or the policy's decision when nobody decided in time."""
 
     about: Gate
     version: int
-    """Which version of the configuration, or which attempt at the delivery, the first being 1."""
+    """The version of the configuration, or the attempt at the delivery, counted from 1."""
     decision: str
     """`approve`, `new version` or `stop`."""
     by: str
-    """The name that was given, or the policy; empty when none was."""
+    """The given name, or the policy; empty when no name was given."""
     notes: str
     edited: list[str]
     """Fields that were changed by hand."""
@@ -61,7 +61,7 @@ def manifest(
     made_at: datetime,
     made_from: str = "",
 ) -> dict[str, Any]:
-    """The manifest as JSON-ready data; money is text, to the last digit. `made_from` is `fleet.made_from`'s hash."""
+    """The manifest as JSON-ready data; amounts are unrounded text. `made_from` is the hash from `fleet.made_from`."""
     return {
         "site": site.brief.slug,
         "generator": f"pressrun {__version__}",
@@ -79,7 +79,7 @@ def manifest(
 
 
 def with_decision(account: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
-    """The manifest of a finished site, with what was decided about it since."""
+    """The manifest of a finished site with a later decision added."""
     return {**account, "decisions": [*account["decisions"], decision.model_dump(mode="json")]}
 
 

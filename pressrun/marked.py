@@ -1,7 +1,7 @@
-"""YAML, and JSON, which YAML includes, as plain data with the line of every field.
+"""YAML (which includes JSON) as plain data with the line of every field.
 
-Invariant: nothing in a file is run, expanded or guessed at. There are no anchors, tags, dates or numbers; every scalar
-is the text that its author sees (`phone: 01326 555` keeps its zero), and the model decides what it means.
+Invariant: nothing in a file is executed, expanded or guessed. There are no anchors, tags, dates or numbers; every
+scalar is the text that its author sees (`phone: 01326 555` keeps its zero), and the model decides what it means.
 """
 
 import re
@@ -26,7 +26,7 @@ from ruamel.yaml.reader import ReaderError
 __all__ = ["Fault", "Marked", "Place", "read_marked"]
 
 Place: TypeAlias = tuple[str | int, ...]
-"""Where a value is, such as `("services", 0)`."""
+"""The location of a value, such as `("services", 0)`."""
 
 Fault: TypeAlias = tuple[int, str]
 """The line, counted from 1, and what is wrong with it."""
@@ -36,12 +36,12 @@ DEPTH_LIMIT = 20
 
 NULLS = {"", "~", "null", "Null", "NULL"}
 COLOUR_AS_COMMENT = re.compile(r"(?<![\"'\w])#[0-9a-fA-F]{3,8}\b")
-COLOUR_HINT = "after a # YAML reads a comment, so put a colour in quotes, such as '#1a2b3c'"
+COLOUR_HINT = "YAML treats text after # as a comment, so put colours in quotes, such as '#1a2b3c'"
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What a text says. `data` is None when it could not be read to its end; `faults` then tells why."""
+    """The data of a text. `data` is None when the text could not be parsed; `faults` then says why."""
 
     data: Any
     lines: dict[Place, int]
@@ -86,7 +86,7 @@ class _Reader:
         data = self._value(self._next(), ())
         self._next()
         if not isinstance(self._next(), StreamEndEvent):
-            self.refuse(self.line, "a second document begins here; a file holds one")
+            self.refuse(self.line, "a second document begins here; a file must have only one")
         return data
 
     def _next(self) -> Event:
@@ -115,7 +115,7 @@ class _Reader:
                 data[key] = self._value(self._next(), (*place, key))
                 continue
             self._value(self._next(), (*place, f"value on line {line}"))
-            wanted = "put a text that begins with { or [ in quotes"
+            wanted = "put text that begins with { or [ in quotes"
             self.refuse(line, f"{key}: given twice" if isinstance(key, str) else f"a field without a name; {wanted}")
         return data
 
@@ -136,7 +136,7 @@ class _Reader:
             return str(event.value).encode(errors="replace").decode()
 
     def _empty(self, event: ScalarEvent, place: Place) -> str | None:
-        """Nothing; but what looks like a colour in a comment was meant to be one."""
+        """None, unless the line has a comment that looks like a colour and was probably meant as one."""
         line = self.lines[place]
         swallowed = COLOUR_AS_COMMENT.search(self.source[line - 1]) if line <= len(self.source) else None
         if event.value or not swallowed:
@@ -145,28 +145,28 @@ class _Reader:
         return swallowed[0]
 
     def _refuse_markup(self, event: Event) -> None:
-        """What YAML takes for an anchor, an alias or a tag is, in a brief, a text that wants quotes."""
+        """Refuse anchors, aliases and tags: in a brief, they are text that needs quotes."""
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor:
             mark = "*" if isinstance(event, AliasEvent) else "&"
-            self.refuse(self.line, f"put a text that begins with {mark} in quotes (found {mark}{anchor})")
+            self.refuse(self.line, f"put text that begins with {mark} in quotes (found {mark}{anchor})")
         if tag:
-            self.refuse(self.line, f"put a text that begins with ! in quotes (found {tag})")
+            self.refuse(self.line, f"put text that begins with ! in quotes (found {tag})")
 
 
 def _in_plain_words(error: MarkedYAMLError, last_read: int, source: list[str]) -> Fault:
-    """The commonest slips as a person would say them, at the line where the person would look."""
+    """Plain messages for the most common mistakes, at the line where a person would look."""
     problem = str(error.problem)
     line = error.problem_mark.line + 1 if error.problem_mark else last_read
     opened = error.context_mark.line + 1 if error.context_mark and "node content" not in problem else last_read
     if COLOUR_AS_COMMENT.search("".join(source[opened - 1 : opened])):
         return opened, COLOUR_HINT
     if "stream" in problem:
-        return opened, "a quote or bracket is opened here and never closed"
+        return opened, "a quote or bracket opened here is never closed"
     if "mapping values are not allowed" in problem:
-        return line, "put a text that has a colon and a space in it in quotes; or the line is indented wrongly"
+        return line, "put text that contains a colon and a space in quotes, or fix the indentation"
     if "'\\t'" in problem:
-        return line, "indented with a tab; YAML wants spaces"
+        return line, "indented with a tab; YAML requires spaces"
     if "cannot start any token" in problem:
         return line, f"put this text in quotes ({problem})"
     return line, f"not valid YAML or JSON: {problem}"

@@ -1,8 +1,8 @@
-"""What OpenAI's models can do and until when: kind, batch, reasoning efforts, shutdown.
+"""What OpenAI's models support and until when: kind, batch, reasoning efforts, shutdown.
 
-Invariant: what is not in the table is unknown, never assumed: an unknown model gets no optional parameter sent and no
-verdict. The table is `models.json`; every entry names its source, the whole its date (`as_of`). A shutdown that the
-provider itself tells wins over the table's.
+Invariant: what is not in the table is unknown, never assumed: no optional parameter is sent to an unknown model, and no
+verdict is given. The table is `models.json`; every entry names its source, and the table its date (`as_of`). A shutdown
+date from the provider's own list takes precedence.
 """
 
 import re
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 WARNING_TIME = timedelta(days=90)
-"""How long before a shutdown we begin to warn: time enough to try a replacement on a real site."""
+"""How long before a shutdown the warnings begin: enough time to try a replacement on a real site."""
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """Values of `reasoning_effort`, from least to most (openai-python 3.54.0, `ReasoningEffort`)."""
@@ -40,7 +40,7 @@ EFFORTS: tuple[str, ...] = get_args(Effort)
 
 
 class ModelKind(StrEnum):
-    """What a model writes."""
+    """What a model generates."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -51,22 +51,22 @@ class ModelInfo(Frozen):
 
     kind: ModelKind
     batch: bool
-    """Whether it can be asked through the Batch API."""
+    """Whether it is available in the Batch API."""
     shutdown: date | None
     """First day (UTC) on which it no longer answers; None when no date is announced."""
     replacement: str | None
-    """The model that the provider names instead."""
+    """The replacement that the provider recommends."""
     efforts: tuple[Effort, ...]
-    """Legal values of `reasoning_effort`; empty: the parameter must not be sent."""
+    """Valid values of `reasoning_effort`; empty: the parameter must not be sent."""
     source: str
-    """Where the facts are from."""
+    """The source of this entry."""
 
 
 class ModelTable(Frozen):
     """The whole of `models.json`."""
 
     as_of: date
-    """The day on which the facts were collected."""
+    """The day on which the data was collected."""
     models: dict[str, ModelInfo]
 
 
@@ -76,17 +76,17 @@ class Shutdown(NamedTuple):
     day: date
     """First day (UTC) on which it no longer answers."""
     by_provider: bool
-    """Whether the provider told it; else it is our table's."""
+    """Whether the date is from the provider; otherwise it is from our table."""
 
 
 class ModelNotice(NamedTuple):
-    """Something to say about a model before it is used."""
+    """A warning about a model before it is used."""
 
     model: str
     refused: bool
-    """True: it no longer answers. False: a warning only."""
+    """True: it no longer answers. False: only a warning."""
     text: str
-    """For a person: what is wrong and what to use instead."""
+    """What is wrong and what to use instead."""
 
 
 @cache
@@ -96,21 +96,21 @@ def model_table() -> ModelTable:
 
 
 def undated(model: str) -> str:
-    """The model's name without the date of a snapshot: `gpt-6-luna-2026-09-01` -> `gpt-6-luna`."""
+    """The model's name without a snapshot date: `gpt-6-luna-2026-09-01` -> `gpt-6-luna`."""
     return re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)
 
 
 def model_info(model: str) -> ModelInfo | None:
-    """What is known of a model, or None (a compatible server's own model, or one newer than the table)."""
+    """What is known about a model, or None (a compatible server's own model, or one newer than the table)."""
     models = model_table().models
     return models.get(model) or models.get(undated(model))
 
 
 def legal_effort(model: str, wanted: str) -> str | None:
-    """The `reasoning_effort` to send: `wanted` if the model takes it, else the nearest higher one that it takes.
+    """The `reasoning_effort` to send: `wanted` if the model accepts it, otherwise the next higher one it accepts.
 
-    None means that the parameter must not be sent: the model is unknown, takes none, or none so high. Raises
-    `ValueError` when `wanted` is no effort at all.
+    None means that the parameter must not be sent: the model is unknown, or accepts no effort this high. Raises
+    `ValueError` when `wanted` is not a valid effort.
     """
     enough = EFFORTS[EFFORTS.index(wanted) :]
     info = model_info(model)
@@ -121,8 +121,8 @@ def legal_effort(model: str, wanted: str) -> str | None:
 def shutdown(model: str, told: Mapping[str, date] = {}) -> Shutdown | None:
     """When a model ends, or None when no date is known.
 
-    `told` is what the provider's own list says (`Provider.shutdowns`). It has dates only, so its silence on a model
-    leaves our table's date standing.
+    `told` is the provider's own list (`Provider.shutdowns`). It has only dates, so for a model that it does not list,
+    our table's date still applies.
     """
     day = told.get(model) or told.get(undated(model))
     if day:
@@ -134,7 +134,7 @@ def shutdown(model: str, told: Mapping[str, date] = {}) -> Shutdown | None:
 def check_models(models: Iterable[str], today: date, told: Mapping[str, date] = {}) -> list[ModelNotice]:
     """Notices on retired models and on those that shut down within 90 days of `today` (UTC), each model once.
 
-    `told`: the shutdowns that the provider's own list gives.
+    `told`: the shutdown dates from the provider's own list.
     """
     notices = (_notice(model, today, told) for model in dict.fromkeys(models))
     return [notice for notice in notices if notice]
@@ -146,7 +146,7 @@ def _notice(model: str, today: date, told: Mapping[str, date]) -> ModelNotice | 
         return None
     info = model_info(model)
     instead = f"Use {info.replacement} instead." if info and info.replacement else "Choose a current model instead."
-    by = ", by the provider's own list" if end.by_provider else ""
+    by = ", according to the provider's own list" if end.by_provider else ""
     if end.day <= today:
         return ModelNotice(model, True, f"{model} was shut down on {end.day}{by}. {instead}")
     days = (end.day - today).days

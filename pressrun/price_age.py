@@ -1,6 +1,6 @@
-"""Whether prices are too old to be believed without a word.
+"""Warnings about outdated prices.
 
-Invariant: age is a warning, never an error: an old price is still the best one known, and a model without any is
+Invariant: age is a warning, never an error: an old price is still the best one known, and a model without a price is
 refused elsewhere.
 """
 
@@ -12,9 +12,9 @@ from pressrun.prices import PriceTable, Tier, known_tiers, unit_prices
 __all__ = ["STALE_AFTER", "price_notices"]
 
 STALE_AFTER = timedelta(days=90)
-"""A quarter. Prices of a running model change seldom, but they do: in the data of genai-prices 0.2.3 those of gpt-5.6
-on 2026-07-30 and 2026-08-21. Sooner would mostly be a false alarm; later, such a change would spoil every forecast and
-every saving of a whole quarter unseen."""
+"""A quarter. Prices of a current model rarely change, but they do: in the data of genai-prices 0.2.3 those of gpt-5.6
+on 2026-07-30 and 2026-08-21. A shorter limit would mostly give false alarms; with a longer one, such a change would
+distort every forecast and saving for more than a quarter unnoticed."""
 
 
 def price_notices(models: Iterable[str], now: datetime, table: PriceTable | None = None) -> list[str]:
@@ -32,5 +32,5 @@ def _notice(model: str, now: datetime, table: PriceTable | None) -> str | None:
         return None
     return (
         f"The prices of {model} were read on {prices.as_of}, {age.days} days ago, and may have changed since (source: "
-        f"{prices.source}): check them, and give newer ones in a table of your own (PRESSRUN_PRICES_FILE)."
+        f"{prices.source}). Check them, and put newer ones in your own price table (PRESSRUN_PRICES_FILE)."
     )

@@ -1,10 +1,10 @@
-"""What a call costs: USD, exact, by model, tier and time.
+"""What a call costs: exact USD, by model, tier and time.
 
 Invariant: a price is known or it is an error. An unknown price is never 0, and a discount that the price data does not
-confirm is never assumed: genai-prices answers a context that it does not know with the standard price, so a tier that
-comes out identical to standard counts as unknown here.
+confirm is never assumed: genai-prices returns the standard price for a context that it does not know, so a tier with
+prices identical to standard counts as unknown here.
 
-Sources, the first that knows the model wins: the user's table, genai-prices, our own `prices.json`.
+Sources, in order of precedence: the user's table, genai-prices, our own `prices.json`.
 """
 
 import re
@@ -32,7 +32,7 @@ CONTEXTS: Mapping[Tier, dict[str, str] | None] = {
     Tier.FLEX: {"service_tier": "flex"},
     Tier.PRIORITY: {"service_tier": "priority"},
 }
-"""How genai-prices is asked for a tier."""
+"""The genai-prices context for each tier."""
 
 FIELDS: Mapping[str, str] = {
     "input": "input_mtok",
@@ -43,27 +43,27 @@ FIELDS: Mapping[str, str] = {
     "cached_image_input": "cache_image_read_mtok",
     "image_output": "output_image_mtok",
 }
-"""Our rates by the names that genai-prices has for them."""
+"""Our rates and their names in genai-prices."""
 
 GENAI_SOURCE = f"genai-prices {genai_prices.__version__}"
 
 GENAI_AS_OF = date(2026, 10, 14)
-"""When the prices of a model were read for which genai-prices gives no day: its 0.2.3, the oldest that we take, says
-that its data was checked then."""
+"""The date of prices for which genai-prices gives none: version 0.2.3, the oldest we accept, says that its data was
+checked then."""
 
 
 class UnitPrices(TierRates):
-    """One model's rates (USD per 1M tokens) on one tier, with where they are from."""
+    """One model's rates (USD per 1M tokens) on one tier, with their source."""
 
     model: str
     tier: Tier
     source: str
     """`genai-prices 0.2.3`, or the table's name, date and source."""
     as_of: date
-    """The day on which the prices were read from the provider's pages, as far as the source says."""
+    """The day on which the prices were read from the provider's pages, according to the source."""
 
     def price(self, usage: Usage) -> Decimal:
-        """USD for one request's usage: exact, never rounded."""
+        """USD for one request's usage, exact and never rounded."""
         return self.at_length(usage.input).cost(usage)
 
 
@@ -75,8 +75,8 @@ def price(usage: Usage, model: str, tier: Tier, at: datetime, table: PriceTable 
 def unit_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None = None) -> UnitPrices:
     """The rates of a model on a tier at a time (aware UTC). Raises `UnknownPrice`.
 
-    A model that the user's `table` names is priced by that table alone, so that the two ends of a saving are never
-    taken from two sources; a tier which it leaves out is unknown.
+    A model in the user's `table` is priced only by that table, so that both sides of a saving come from one source; a
+    tier that the table omits is unknown.
     """
     entry = table.find(model) if table else None
     if table and entry:
@@ -119,17 +119,17 @@ def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -
 
 @lru_cache(maxsize=256)
 def _known_to_genai(model: str, tier: Tier, at: datetime, _data: datetime) -> UnitPrices | None:
-    """What genai-prices says, or None when it does not know the model.
+    """The rates from genai-prices, or None when it does not know the model.
 
-    Remembered by the very moment, since a price may change at any (the answers of one batch share theirs), and by the
-    price data's own time, since genai-prices may be given newer data.
+    Cached by the exact time, because a price may change at any time (the answers of one batch share theirs), and by the
+    price data's own time, because genai-prices can load newer data.
     """
     standard = _from_genai(model, Tier.STANDARD, at)
     return _confirmed(standard, model, tier, at) if standard else None
 
 
 def _confirmed(standard: TierRates, model: str, tier: Tier, at: datetime) -> UnitPrices:
-    """The tier's prices, once they differ from the standard ones: only then genai-prices has understood the tier."""
+    """The tier's prices if they differ from the standard ones: only then does genai-prices know the tier."""
     rates = standard if tier is Tier.STANDARD else _from_genai(model, tier, at)
     if rates is None or (tier is not Tier.STANDARD and rates == standard):
         raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has no {tier} price for it on {at:%Y-%m-%d}"))
@@ -139,7 +139,7 @@ def _confirmed(standard: TierRates, model: str, tier: Tier, at: datetime) -> Uni
 def _checked_on(model: str) -> date:
     """The newest day of the model's "rates verified on ..." comments.
 
-    No field of genai-prices says it: a snapshot's `timestamp` is when it was loaded, a start date when a price begins.
+    No field of genai-prices has it: a snapshot's `timestamp` is its load time, and a start date is when a price begins.
     """
     _, entry = get_snapshot().find_provider_model(model, None, "openai", None)
     days = re.findall(r"verified\b[^.]*? on (\d{4}-\d{2}-\d{2})", entry.price_comments or "", re.IGNORECASE)
@@ -147,7 +147,7 @@ def _checked_on(model: str) -> date:
 
 
 def _from_genai(model: str, tier: Tier, at: datetime) -> TierRates | None:
-    """What genai-prices says, or None when it knows no token prices for the model."""
+    """The rates from genai-prices, or None when it has no token prices for the model."""
     try:
         answer = genai_prices.calc_price(
             genai_prices.Usage(input_tokens=0),
@@ -181,8 +181,8 @@ def _bundled_table() -> PriceTable:
 
 
 def _message(model: str, tier: Tier, reason: str) -> str:
-    left = "" if tier is Tier.STANDARD else " have it asked in real time (policy never_batch),"
+    left = "" if tier is Tier.STANDARD else " use real time (policy never_batch),"
     return (
-        f"The {tier} price of {model} is unknown: {reason}. Choose another model,{left} or give its price "
-        "in a table of your own (PRESSRUN_PRICES_FILE)."
+        f"The {tier} price of {model} is unknown: {reason}. Choose another model,{left} or add its price to your own "
+        "price table (PRESSRUN_PRICES_FILE)."
     )

@@ -1,7 +1,6 @@
-"""Price tables: what a token costs on each tier, as a person or a package writes it down.
+"""Price tables: what a token costs on each tier, as specified by a person or a package.
 
-Invariant: the parts of a usage that are billed add up to its totals, so no token is billed twice and none is free
-by oversight.
+Invariant: the billed parts of a usage add up to its totals, so no token is billed twice and none is overlooked.
 """
 
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ MILLION = 1_000_000
 
 
 class Tier(StrEnum):
-    """What a call is billed at. Real time is `standard` unless the provider served it at `flex` or `priority`."""
+    """The tier of a call's price. Real time is `standard` unless the provider served it at `flex` or `priority`."""
 
     STANDARD = "standard"
     BATCH = "batch"
@@ -31,12 +30,12 @@ class Tier(StrEnum):
     PRIORITY = "priority"
 
 
-# Twelve digits keep every product with a token count within Decimal's 28, so no cost is ever rounded.
+# With twelve digits, every product with a token count fits Decimal's 28 digits, so no cost is ever rounded.
 Usd = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
 
 
 class Rates(Frozen):
-    """USD per 1M tokens. A rate that is absent (None) is not published: its tokens cost what their kind costs."""
+    """USD per 1M tokens. An absent rate (None) is not published; its tokens cost the general input or output rate."""
 
     input: Usd
     output: Usd
@@ -47,15 +46,15 @@ class Rates(Frozen):
     image_output: Usd | None = None
 
     def cost(self, usage: Usage) -> Decimal:
-        """USD for a usage at these rates, exact, whatever its length (for that see `TierRates.at_length`)."""
+        """Exact USD for a usage at these rates, regardless of its length (see `TierRates.at_length`)."""
         return sum((tokens * rate for tokens, rate in self._billed(usage) if tokens), Decimal(0)) / MILLION
 
     def _billed(self, usage: Usage) -> Iterator[tuple[int, Decimal]]:
         """Tokens and their rate, each token once.
 
-        The provider does not say whether cached tokens were text or image. They are taken for text as far as there is
-        text, which is the dearer reading (caching saves most on images); cache writes likewise. A server that reports
-        a part larger than its total is billed for the part: a total is never made up, and never below zero.
+        The provider does not say whether cached tokens were text or image. They are counted as text first, which is the
+        more expensive reading (caching saves most on images); cache writes likewise. When a server reports a part that
+        is larger than its total, the part is billed: a total is never invented, and never below zero.
         """
         text = max(usage.input - usage.input_image, 0)
         cached_text = min(usage.cached, text)
@@ -79,19 +78,19 @@ def _first(rate: Decimal | None, default: Decimal) -> Decimal:
 
 
 class LongPromptRates(Rates):
-    """Rates for the whole of a request whose input is above a length."""
+    """Rates for an entire request whose input exceeds a length."""
 
     above_tokens: PositiveInt
-    """Input tokens; a request with exactly so many still has the normal rates."""
+    """Input tokens; a request with exactly this many still has the normal rates."""
 
 
 class TierRates(Rates):
-    """A tier's rates, with those for long prompts where the provider has such."""
+    """A tier's rates, with separate rates for long prompts where the provider has them."""
 
     long_prompt: LongPromptRates | None = None
 
     def at_length(self, input_tokens: int) -> Rates:
-        """The rates for a request with so many input tokens."""
+        """The rates for a request with this many input tokens."""
         if self.long_prompt and input_tokens > self.long_prompt.above_tokens:
             return self.long_prompt
         return self
@@ -100,8 +99,8 @@ class TierRates(Rates):
 class ModelPrices(Frozen):
     """One model's prices by tier; a tier that is left out has no price."""
 
-    source: str = Field(min_length=1, description="Where the prices are from, for whoever checks the report.")
-    as_of: date = Field(description="The day on which they were read there.")
+    source: str = Field(min_length=1, description="The source of the prices, for whoever checks the report.")
+    as_of: date = Field(description="The day on which the prices were read.")
     standard: TierRates
     batch: TierRates | None = None
     flex: TierRates | None = None
@@ -113,9 +112,9 @@ class ModelPrices(Frozen):
 
 
 class PriceTable(Frozen):
-    """Prices by model name. A dated snapshot without an entry of its own has the prices of its model."""
+    """Prices by model name. A dated snapshot without its own entry has the prices of its model."""
 
-    name: str = Field("", description="How reports call the table; the file's path when left out.")
+    name: str = Field("", description="The table's name in reports; the file's path if omitted.")
     models: dict[str, ModelPrices]
 
     def find(self, model: str) -> ModelPrices | None:

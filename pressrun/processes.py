@@ -1,7 +1,7 @@
-"""Processes that outlive the command which starts them, each with a file that names it and a log beside.
+"""Processes that outlive the command that starts them, each with a record file and a log.
 
-Invariant: only what was started here is ever ended: the id and the moment of its start must both be those in the file,
-because ids are given again.
+Invariant: only processes started here are ever stopped: the id and the start time must both match the file, because ids
+are reused.
 """
 
 import contextlib
@@ -17,23 +17,23 @@ from pressrun.calls import Frozen
 __all__ = ["Started", "end", "log_of", "running", "start"]
 
 PATIENCE = 15
-"""Seconds between asking a process to end and making it."""
+"""Seconds between terminating and killing a process."""
 CLOCK_STEP = 2.0
-"""Seconds by which a start may seem to have moved, as it is counted from the machine's clock."""
+"""Seconds by which a start time may appear to change, because it depends on the machine's clock."""
 
 
 class Started(Frozen):
-    """What is in a process's file."""
+    """The content of a process's record file."""
 
     pid: int
     at: float
     """When it started, in seconds since 1970."""
     port: int
-    """The port it serves, or the one of the server that it works for."""
+    """The port it serves, or the port of the server it works for."""
 
 
 def log_of(folder: Path, name: str) -> Path:
-    """What the process prints."""
+    """The process's log file."""
     return folder / f"{name}.log"
 
 
@@ -46,8 +46,8 @@ def running(folder: Path, name: str) -> Started | None:
 
 
 def start(folder: Path, name: str, command: list[str], *, cwd: Path, env: Mapping[str, str], port: int) -> Started:
-    """Start a process in a session of its own, so that no terminal ends it."""
-    # A command that a script runs with `&` ignores SIGINT, and Prefect's worker could not be ended by it.
+    """Start a process in its own session, so that closing the terminal does not end it."""
+    # A command that a script runs with `&` ignores SIGINT, and so would Prefect's worker.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder.mkdir(parents=True, exist_ok=True)
     with log_of(folder, name).open("a", encoding="utf-8") as log:
@@ -66,7 +66,7 @@ def start(folder: Path, name: str, command: list[str], *, cwd: Path, env: Mappin
 
 
 def end(folder: Path, name: str) -> bool:
-    """End what was started under this name, with all that it started; False when nothing of it ran."""
+    """Stop what was started under this name, with its child processes; False when nothing was running."""
     started = running(folder, name)
     process = _process(started) if started else None
     if process:
@@ -89,7 +89,7 @@ def _process(started: Started) -> psutil.Process | None:
 
 
 def _end_family(process: psutil.Process) -> None:
-    """A worker's runs are in sessions of their own, and it would wait for them for hours: each is asked itself."""
+    """A worker's runs are in separate sessions, and it would wait hours for them, so each is terminated directly."""
     family = [process, *process.children(recursive=True)]
     for one in family:
         with contextlib.suppress(psutil.NoSuchProcess):

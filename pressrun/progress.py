@@ -1,6 +1,6 @@
-"""What is going on, told to whoever listens (the terminal); nobody listening costs nothing.
+"""Progress events for listeners such as the terminal; without listeners they cost nothing.
 
-Invariant: telling never fails the work that is told about: events are plain values, and listeners only draw.
+Invariant: events never fail the work that they report: they are plain values, and listeners only draw.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,11 +21,11 @@ class RoutesChosen(Frozen):
 
 
 class StepStarted(Frozen):
-    """A step's calls are known and on their way."""
+    """A step's calls are known and have started."""
 
     step: StepName
     items: int
-    """What is asked for; a packed call asks for several."""
+    """Requested items; a packed call requests several."""
 
 
 class CallDone(Frozen):
@@ -37,7 +37,7 @@ class CallDone(Frozen):
 
 
 class BatchSeen(Frozen):
-    """A poll saw a batch. `completed` and `failed` count lines of `total`; at 0 of 0 they are not known yet."""
+    """The result of a poll. `completed` and `failed` count lines of `total`; 0 of 0 means not known yet."""
 
     batch_id: str
     status: str
@@ -46,11 +46,11 @@ class BatchSeen(Frozen):
     total: int
     deadline: datetime
     expected: datetime | None = None
-    """When the last line should be done, at the pace so far."""
+    """When the last line should be done at the current pace."""
 
 
 class Note(Frozen):
-    """Something that a person should know: a repair, a downgrade, a batch given up."""
+    """Something that a person should know: a repair, a fallback, an abandoned batch."""
 
     text: str
 
@@ -68,7 +68,7 @@ def tell(event: Event) -> None:
 
 @contextmanager
 def listening(listener: Callable[[Event], None]) -> Iterator[None]:
-    """Have `listener` called with every event until the block ends; it must be safe to call from any thread."""
+    """Call `listener` with every event until the block ends; it must be thread-safe."""
     _listeners.append(listener)
     try:
         yield

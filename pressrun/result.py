@@ -18,19 +18,19 @@ class BuildResult(Frozen):
 
     slug: str
     bundle: str
-    """The site's folder: an absolute path, or the address of one that was uploaded."""
+    """The site's folder: an absolute path, or a URL if it was uploaded."""
     links: Links
-    """Where a person finds the preview, the bundle and the cost report."""
+    """Links to the preview, the bundle and the cost report."""
     complete: bool
     missing: list[MissingItem]
     warnings: int
-    """Things that an editor should look at; the manifest and the preview list them."""
+    """Notes that an editor should check; the manifest and the preview list them."""
     cost_usd: Decimal
-    """Of everything that went into the bundle, whichever run paid for it."""
+    """The cost of everything in the bundle, whichever run paid for it."""
     reused_usd: Decimal
-    """The part of it that earlier runs had paid."""
+    """The part of it that earlier runs paid."""
     realtime_usd: Decimal
-    """What the same would have cost in real time: the baseline of the saving."""
+    """The real-time cost of the same usage, which is the baseline of the saving."""
     simulated: bool
 
     def file(self, name: str) -> str:
@@ -39,7 +39,7 @@ class BuildResult(Frozen):
 
 
 def build_result(site: Site, report: "CostReport", bundle: str, links: Links) -> BuildResult:
-    """Sum up a site that was delivered at `bundle`."""
+    """Summarise a site that was delivered at `bundle`."""
     return BuildResult(
         slug=site.brief.slug,
         bundle=bundle,

@@ -1,7 +1,7 @@
 """From calls to shards: the input files of batches, within the provider's limits.
 
-Invariant: the same calls make the same shards, in whatever order they come, so a run that is started again finds the
-batches of the first one. Lines go to disk as they come; what stays in memory is an index of about 300 bytes a call.
+Invariant: the same calls give the same shards in any order, so a restarted run finds the batches of the first one.
+Lines are streamed to disk; only an index of about 300 bytes per call stays in memory.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,16 +21,16 @@ __all__ = ["Limits", "Shard", "shards", "work_key"]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one batch may hold; `openai-facts.md` 3."""
+    """What one batch may contain; see "Rate limits" in OpenAI's Batch guide (platform.openai.com/docs/guides/batch)."""
 
     requests: int = 50_000
     bytes: int = 200_000_000
-    """Published as 200 MB; counted as 10^6, the smaller reading."""
+    """Published as 200 MB, taken as 10^6 bytes, the smaller reading."""
     tokens: Mapping[str, int] | None = None
-    """Prompt tokens that may be enqueued at a time, by model; a model that is not named has no known limit."""
+    """Prompt tokens that may be enqueued at a time, by model; other models have no known limit."""
 
     def queue(self, model: str) -> int | None:
-        """The queue limit of a model in tokens, if one is known."""
+        """The queue limit of a model in tokens, if known."""
         return (self.tokens or {}).get(model)
 
 
@@ -40,21 +40,21 @@ class Shard(Frozen):
     endpoint: Endpoint
     model: str
     ids: tuple[str, ...]
-    """The calls' ids, one a line of the file, in its order."""
+    """The calls' ids, one per line of the file and in its order."""
     key: str
-    """SHA-256 (hex) over the calls' ids and contents, whatever their order: the same work has the same key."""
+    """SHA-256 (hex) of the calls' ids and contents in any order: the same work has the same key."""
     path: Path
     """The input file."""
     size: int
-    """Its bytes."""
+    """Its size in bytes."""
     tokens: int
     """Estimated prompt tokens; 0 for a model without a queue limit."""
     sites: tuple[str, ...]
     """Slugs, sorted."""
     after: str | None = None
-    """Id of the batch that left these calls unanswered; without it, asking again would find that batch."""
+    """Id of the batch that left these calls unanswered; without it, a retry would find that batch."""
     record: str = ""
-    """Id of its record in the ledger's file, once it has one."""
+    """Id of its record in the ledger's file, once recorded."""
 
     @property
     def title(self) -> str:
@@ -63,17 +63,17 @@ class Shard(Frozen):
 
     @property
     def filename(self) -> str:
-        """The input file's name at the provider, which shows whose it is and what for."""
+        """The input file's name at the provider, which identifies Pressrun and the work."""
         return f"pressrun-{self.key[:32]}.jsonl"
 
     @cached_property
     def work(self) -> str:
-        """What tells this work from any other: the key, and what it comes after."""
+        """Identifies this work: the key, and the batch it follows."""
         return f"{self.key} {self.after}" if self.after else self.key
 
 
 class Entry(NamedTuple):
-    """Where the line of a call is in the spool."""
+    """The location of a call's line in the spool."""
 
     id: str
     key: str
@@ -86,10 +86,10 @@ class Entry(NamedTuple):
 def shards(
     calls: Iterable[Call], folder: Path, limits: Limits | None = None, *, after: str | None = None
 ) -> list[Shard]:
-    """Write the input files for `calls` into `folder`: as few as the limits allow, each of one model and endpoint.
+    """Write the input files for `calls` into `folder`: as few as the limits allow, each for one model and endpoint.
 
-    The calls of a file are sorted by id. A call whose id occurs twice is asked once: equal ids mean equal contents. A
-    single call above a limit gets a file of its own, for the provider to judge.
+    The calls of a file are sorted by id. A call whose id occurs twice is sent once, because equal ids mean equal
+    contents. A single call above a limit gets its own file, and the provider decides.
     """
     limits = limits or Limits()
     spool = folder / "spool.jsonl"
@@ -159,7 +159,7 @@ def _write(
 
 
 def work_key(calls: Iterable[tuple[str, str]]) -> str:
-    """The key of a shard: SHA-256 (hex) over the ids and keys of its calls, whatever their order."""
+    """The key of a shard: SHA-256 (hex) of the ids and keys of its calls, in any order."""
     digest = sha256()
     for call_id, key in sorted(calls):
         digest.update(f"{call_id} {key}".encode())

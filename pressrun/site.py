@@ -1,6 +1,6 @@
-"""`Site`: all that has been made for one brief, as the bundle delivers it.
+"""`Site`: everything generated for one brief, as delivered in the bundle.
 
-Invariant: whatever was ordered is either here or in `missing`.
+Invariant: every ordered item is either here or in `missing`.
 """
 
 from pydantic import Field
@@ -30,10 +30,10 @@ class Site(Frozen):
     seo: dict[str, PageSeo] = Field(default_factory=dict)
     """By page slug."""
     reviews: dict[str, ImageReview] = Field(default_factory=dict)
-    """By image item, of those that were looked at; of the first image, where it was made again since."""
+    """By image item, for reviewed images; the review of the first version, if an image was regenerated."""
     missing: list[MissingItem] = Field(default_factory=list)
-    """What was ordered and could not be made."""
+    """Ordered items that could not be generated."""
     warnings: list[str] = Field(default_factory=list)
-    """What an editor should look at before publishing; nothing here was bad enough to be refused."""
+    """What an editor should check before publishing; nothing here was serious enough to be refused."""
     simulated: bool = False
-    """Whether the built-in simulator wrote it."""
+    """Whether the built-in simulator generated it."""

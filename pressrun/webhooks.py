@@ -1,11 +1,11 @@
-"""Webhooks of the provider, as wake-ups for whoever waits for a batch.
+"""Webhooks of the provider, as wake-ups for runs that wait for a batch.
 
-Invariant: an event is never taken for the state of a batch: all it does is end a nap early, and the poller then looks
-for itself. So a forged, repeated, late or lost event costs at most one look. Nothing that an event names becomes a
-path before it was seen to be the id of a batch.
+Invariant: an event never sets the state of a batch: it only ends a pause early, and the poller then checks for itself.
+So a forged, repeated, late or lost event costs at most one poll. Nothing in an event becomes a path unless it is a
+valid batch id.
 
-A wake-up crosses processes as an empty file, `<state_dir>/wake/<batch_id>`. Runs that are suspended have no process to
-find it: for them the collector is asked to look, see `receive`.
+A wake-up is passed between processes as an empty file, `<state_dir>/wake/<batch_id>`. Suspended runs have no process to
+find it; for them, the collector is started, see `receive`.
 """
 
 import re
@@ -40,15 +40,15 @@ PATH = "/webhooks/openai"
 EVENTS = ("batch.completed", "batch.failed", "batch.expired", "batch.cancelled")
 BATCH_ID = re.compile(r"batch[-_][A-Za-z0-9_-]{1,100}")
 LARGEST_BODY = 64 * 1024
-"""Bytes; an event of a batch has about 200."""
+"""Bytes; a batch event has about 200."""
 REMEMBERED = 1_000
-"""Deliveries whose ids are kept, so that one that is repeated wakes nobody again."""
+"""Deliveries whose ids are remembered, so that a repeated one has no effect."""
 STALE = timedelta(days=2)
-"""A batch ends within a day; nobody waits any longer for what an older file tells."""
+"""A batch ends within a day, so no run waits for an older wake-up."""
 LOOK_AGAIN = 1.0
-"""Seconds between two looks for a file."""
+"""Seconds between two checks for a file."""
 SHORTEST_SECRET = 16
-"""Characters after `whsec_`. With an empty secret, anybody could sign."""
+"""Characters after `whsec_`. With an empty secret, anyone could sign."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Wakeups:
         return self.state_dir / "wake"
 
     def wake(self, batch_id: str) -> None:
-        """Leave a wake-up. Raises `ValueError` when it is no batch id, `OSError` when it cannot be written."""
+        """Leave a wake-up. Raises `ValueError` for an invalid batch id, `OSError` when it cannot be written."""
         path = self._path(batch_id)
         if path is None:
             raise ValueError("not the id of a batch")
@@ -70,14 +70,14 @@ class Wakeups:
         path.touch()
 
     def nap(self, batch_ids: Iterable[str], seconds: float) -> bool:
-        """Sleep up to `seconds`; True, and early, when one of the batches was heard of. Its wake-up is then used up.
+        """Sleep for up to `seconds`; returns True early when there is a wake-up for one of the batches, and removes it.
 
-        Never raises: without the folder, or with ids that are none, it just sleeps.
+        Never raises: without the folder, or with invalid ids, it just sleeps.
         """
         paths = [path for batch_id in batch_ids if (path := self._path(batch_id))]
         end = monotonic() + seconds
         while True:
-            # All of them are used up: one look at the provider answers them all.
+            # Remove all of them: one poll covers them all.
             if sum(map(_taken, paths)):
                 return True
             left = end - monotonic()
@@ -86,17 +86,17 @@ class Wakeups:
             sleep(min(LOOK_AGAIN, left) if paths else left)
 
     def sweep(self) -> int:
-        """Remove wake-ups that nobody came for, and return how many."""
+        """Remove stale wake-ups, and return how many."""
         oldest = time() - STALE.total_seconds()
         return sum(_is_older(path, oldest) and _taken(path) for path in self.folder.glob("batch*"))
 
     def _path(self, batch_id: str) -> Path | None:
-        """The file for a batch, or None when this is no batch id: whatever it is, it must not become a path."""
+        """The file for a batch, or None for an invalid id, which must not become a path."""
         return self.folder / batch_id if BATCH_ID.fullmatch(batch_id) else None
 
 
 def _taken(path: Path) -> bool:
-    """Whether the file was there and is ours now; of two who try, one succeeds."""
+    """Whether this call removed the file; of two concurrent calls, one succeeds."""
     try:
         path.unlink()
     except OSError:
@@ -113,19 +113,19 @@ def _is_older(path: Path, oldest: float) -> bool:
 
 @dataclass
 class Receiver:
-    """Takes deliveries in: verifies, drops repetitions, wakes."""
+    """Handles deliveries: verifies them, drops repeats, wakes runs."""
 
     wake: Callable[[str], None]
     secret: SecretStr
     seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    """`webhook-id` of the last deliveries, oldest first."""
+    """`webhook-id` of recent deliveries, oldest first."""
 
     def __post_init__(self) -> None:
-        # Only its verification is used; it never sends anything.
+        # Used only for verification; it never sends anything.
         self._client = OpenAI(api_key="unused", webhook_secret=self.secret.get_secret_value())
 
     async def receive(self, request: Request) -> Response:
-        """Answer one delivery; an event that we have no use for is acknowledged, or it would come again for days."""
+        """Answer one delivery; an irrelevant event is acknowledged too, or it would be redelivered for days."""
         payload = await _body(request)
         if payload is None:
             return PlainTextResponse("too large", 413)
@@ -140,7 +140,7 @@ class Receiver:
         return PlainTextResponse("ok")
 
     def _is_genuine(self, payload: bytes, request: Request) -> bool:
-        """By the SDK. A missing header is a `ValueError` there, text that is not ASCII a `TypeError`."""
+        """Verified by the SDK, which raises `ValueError` for a missing header and `TypeError` for non-ASCII text."""
         try:
             self._client.webhooks.verify_signature(payload, request.headers)
         except (InvalidWebhookSignatureError, ValueError, TypeError):
@@ -148,14 +148,14 @@ class Receiver:
         return True
 
     def _remember(self, delivery: str) -> None:
-        """Only after the wake-up was left: if that failed, the repetition is welcome."""
+        """Called only after the wake-up was left: if that failed, a redelivery is useful."""
         self.seen[delivery] = None
         while len(self.seen) > REMEMBERED:
             self.seen.popitem(last=False)
 
 
 async def _body(request: Request) -> bytes | None:
-    """The body, or None when there is too much of it; what is too much is not read."""
+    """The body, or None when it is too large; the rest is then not read."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -165,7 +165,7 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _batch_of(event: dict[str, Any]) -> str | None:
-    """The batch that an event tells of, or None when it is about something else."""
+    """The id of the batch that an event is about, or None when it is about something else."""
     data = event.get("data")
     batch_id = data.get("id") if isinstance(data, dict) else None
     is_ours = event.get("type") in EVENTS and isinstance(batch_id, str) and BATCH_ID.fullmatch(batch_id)
@@ -173,10 +173,9 @@ def _batch_of(event: dict[str, Any]) -> str | None:
 
 
 def create_app(wakeups: Wakeups, secret: SecretStr, collect: Callable[[str], object] | None = None) -> Starlette:
-    """The receiver as an application with one route, `POST /webhooks/openai`. Raises `Refused` for an unfit secret.
+    """The receiver as an application with one route, `POST /webhooks/openai`. Raises `Refused` for an invalid secret.
 
-    `collect` is to have the collector look, for runs that are suspended; it gets the id of the batch, and is called by
-    one thread at a time.
+    `collect` starts the collector for suspended runs; it receives the batch id, and is called by one thread at a time.
     """
     _check_secret(secret)
     one_at_a_time = threading.Lock()
@@ -202,12 +201,12 @@ def create_app(wakeups: Wakeups, secret: SecretStr, collect: Callable[[str], obj
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
-    """Nobody will read this: the sender hung up before its body was through."""
+    """Nobody will read this: the sender disconnected before sending the whole body."""
     return PlainTextResponse("bad request", 400)
 
 
 def _check_secret(secret: SecretStr) -> None:
-    """A secret that can verify nothing would refuse every event; one that is too short would let forgeries in."""
+    """An invalid secret would refuse every event; one that is too short would accept forgeries."""
     text = secret.get_secret_value()
     headers = {"webhook-id": "wh", "webhook-timestamp": str(int(time())), "webhook-signature": "v1,none"}
     try:
@@ -218,22 +217,22 @@ def _check_secret(secret: SecretStr) -> None:
     except ValueError:
         pass
     raise Refused(
-        "OPENAI_WEBHOOK_SECRET is not a signing secret. Copy it whole, with whsec_ in front, from where OpenAI showed "
-        "it when the webhook was made; if it is lost, have a new one made there."
+        "OPENAI_WEBHOOK_SECRET is not a valid signing secret. Copy the whole secret, including whsec_, that OpenAI "
+        "showed when the webhook was created. If it is lost, create a new one there."
     )
 
 
 def receive(
     settings: Settings, host: str, port: int, console: Console, collect: Callable[[str], object] | None = None
 ) -> None:
-    """Serve until the process is told to stop (SIGINT or SIGTERM). Raises `Refused` when it cannot start.
+    """Serve until SIGINT or SIGTERM. Raises `Refused` when it cannot start.
 
-    `collect` as for `create_app`; None where there is no Prefect server.
+    `collect` as for `create_app`; None without a Prefect server.
     """
     if settings.openai_webhook_secret is None:
         raise Refused(
-            "There is no signing secret: set OPENAI_WEBHOOK_SECRET to what OpenAI shows when a webhook is made "
-            "(it begins with whsec_). Webhooks are optional: without them, a run that waits looks by itself."
+            "There is no signing secret: set OPENAI_WEBHOOK_SECRET to the secret that OpenAI shows when a webhook is "
+            "created (it begins with whsec_). Webhooks are optional: without them, waiting runs poll."
         )
     app = create_app(Wakeups(settings.state_dir), settings.openai_webhook_secret, collect)
     config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, lifespan="on")
@@ -250,20 +249,21 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise Refused(
-            f"Cannot listen on port {port} of {host}: {error.strerror}. Choose another with --port (or --host)."
+            f"Cannot listen on port {port} of {host}: {error.strerror}. Choose another port with --port (or --host)."
         ) from None
 
 
 def _welcome(settings: Settings, host: str, port: int, *, collects: bool) -> str:
     suspended = (
-        "Suspended runs are woken by collect-batches, which is started at each event."
+        "For suspended runs, each event starts collect-batches."
         if collects
-        else "Suspended runs are not woken early: PREFECT_API_URL is not set."
+        else "Suspended runs are not resumed early: PREFECT_API_URL is not set."
     )
     return (
-        f"Webhooks are received at http://{host}:{port}{PATH}. Put an HTTPS address of yours in front of it, and enter "
-        f"at OpenAI (project settings, webhooks):\n"
+        f"Receiving webhooks at http://{host}:{port}{PATH}. Put an HTTPS proxy in front of it, and enter at OpenAI "
+        f"(project settings, webhooks):\n"
         f"  URL     https://YOUR-ADDRESS{PATH}\n"
         f"  events  {', '.join(EVENTS)}\n"
-        f"Runs that poll and share the folder {settings.state_dir.resolve()} are woken. {suspended} Ctrl-C ends it."
+        f"Polling runs that share the folder {settings.state_dir.resolve()} check their batch at each event. "
+        f"{suspended} Press Ctrl-C to stop."
     )

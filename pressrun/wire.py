@@ -1,6 +1,6 @@
-"""Reading parts of a provider's JSON, whatever a server has put there.
+"""Reading parts of a provider's JSON, whatever a server sends.
 
-Invariant: none of these ever fails; what is not of the kind that was looked for is not there.
+Invariant: these functions never fail; a value of the wrong type counts as absent.
 """
 
 from datetime import UTC, datetime
@@ -10,22 +10,22 @@ __all__ = ["count", "mapping", "moment", "text"]
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """A JSON object; anything else is an empty one."""
+    """A JSON object; anything else becomes an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def count(value: Any) -> int | None:
-    """A number of things; a compatible server's null, text or -1 is None."""
+    """A count; a compatible server's null, text or -1 becomes None."""
     return value if type(value) is int and value >= 0 else None
 
 
 def text(value: Any) -> str | None:
-    """A text that says something; some servers say "" where OpenAI says null."""
+    """Non-empty text; some servers send "" where OpenAI sends null."""
     return value if isinstance(value, str) and value else None
 
 
 def moment(seconds: Any) -> datetime | None:
-    """A time in Unix seconds as aware UTC; 0 and what no calendar has are None."""
+    """A time in Unix seconds as aware UTC; 0 and out-of-range values become None."""
     if type(seconds) not in (int, float) or seconds <= 0:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Access to the provider: the key, the client, and the built-in simulator when (and only when) it was asked for.
+"""Access to the provider: the key, the client, and the built-in simulator, but only when it was requested.
 
-Invariant: the key is looked up where the client is made; it is never a task parameter, a result or a log line.
+Invariant: the key is looked up where the client is created; it is never a task parameter, a result or a log line.
 """
 
 from collections.abc import Iterator
@@ -35,8 +35,8 @@ def _key(settings: Settings) -> SecretStr:
         return SecretStr(str(_load_secret().get()))
     except ValueError:
         raise ProviderUnfit(
-            f"There is no OpenAI key: set OPENAI_API_KEY, or make a Prefect Secret block named {KEY_BLOCK}. Nothing "
-            "was spent. To try Pressrun without a key, say --simulate."
+            f"There is no OpenAI key. Nothing was spent. Set OPENAI_API_KEY, or create a Prefect Secret block named "
+            f"{KEY_BLOCK}. To try Pressrun without a key, simulate the run (--simulate)."
         ) from None
 
 

@@ -1,6 +1,6 @@
-"""What a person should hear of while it happens: Prefect events, which the automations of `pressrun setup` send on.
+"""Alerts for people: Prefect events, which the automations of `pressrun setup` turn into notifications.
 
-Invariant: each is told once of the same thing in a flow run, however often that run is suspended, killed or retried.
+Invariant: each alert is sent once per subject and flow run, however often the run is suspended, killed or retried.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from tasks.kept import result_store
 __all__ = ["Alert", "alert", "alert_of_budget", "alert_of_wait"]
 
 NEARLY_SPENT = Decimal("0.8")
-"""Part of the cap."""
+"""Share of the cap."""
 
 
 class Alert(StrEnum):
@@ -34,9 +34,9 @@ class Alert(StrEnum):
 
 
 def alert(event: Alert, about: str, text: str, *, run_id: UUID | None = None) -> None:
-    """Emit an event about `about` (`site.<slug>`, `batch.<id>`), unless the run has told of it before.
+    """Emit an event about `about` (`site.<slug>`, `batch.<id>`), unless the run has already sent it.
 
-    `run_id` is the flow run that it concerns; None means the one that says it. `text` is for a person.
+    `run_id` is the flow run concerned; None means the current one. `text` is the message.
     """
     run = run_id or flow_run.id
     key = f"pressrun-{event}-{about}-{run}"
@@ -53,28 +53,28 @@ def alert(event: Alert, about: str, text: str, *, run_id: UUID | None = None) ->
 
 
 _telling = Lock()
-"""Eight threads may see the same at once."""
+"""Eight threads may detect the same condition at once."""
 
 
 def alert_of_budget(books: Books, site: str) -> None:
-    """Tell when what is spent or under way is above 80 % of the cap."""
+    """Send an alert when spent and committed cost exceed 80 % of the cap."""
     if books.cap is None:
         return
     taken = books.file.committed(books.budget)
     if taken > NEARLY_SPENT * books.cap:
-        text = f"{site}: {usd(taken)} of the cap of {usd(books.cap)} are spent or under way."
+        text = f"{site}: {usd(taken)} of the cap of {usd(books.cap)} is spent or committed."
         alert(Alert.NEARLY_SPENT, f"site.{site}", text)
 
 
 def alert_of_wait(view: BatchView, deadline: datetime, *, run_id: UUID | None = None) -> None:
-    """Tell of a batch that has not ended and waits for longer than half of its maximum wait, or than the setting."""
+    """Send an alert for an unfinished batch after half of its maximum wait, or after the time in the settings."""
     hours = current_settings().long_wait_hours
     long = timedelta(hours=hours) if hours else (deadline - view.created_at) / 2
     waited = datetime.now(UTC) - view.created_at
     if view.is_terminal or waited < long:
         return
     text = (
-        f"Batch {view.batch_id} is {view.status} since {view.created_at:%d %b %H:%M} UTC: {view.done} of {view.total} "
-        f"done. Its maximum wait ends {deadline:%d %b %H:%M} UTC."
+        f"Batch {view.batch_id}, created {view.created_at:%d %b %H:%M} UTC, is still {view.status}: {view.done} of "
+        f"{view.total} done. Its maximum wait ends {deadline:%d %b %H:%M} UTC."
     )
     alert(Alert.WAITING_LONG, f"batch.{view.batch_id}", text, run_id=run_id)

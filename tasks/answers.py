@@ -1,4 +1,4 @@
-"""One real-time request as a Prefect task: retried while that may help, its answer persisted the moment it arrives."""
+"""One real-time request as a Prefect task: retried while that may help, its answer persisted when it arrives."""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -29,7 +29,7 @@ from tasks.runs import paying_run
 __all__ = ["OVER_CAP", "answer_now", "say_over"]
 
 OVER_CAP = "over_cap"
-"""Code of a call that was not asked because it might have broken the run's cap."""
+"""Code of a call that was not sent because it could have exceeded the run's cap."""
 
 
 def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
@@ -49,10 +49,10 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     cache_key_fn=lambda _context, parameters: answer_key(parameters["provider"], parameters["call"]),
 )
 def answer_now(call: Call, provider: Provider, route: Route, books: Books, estimate: CallEstimate) -> Answer:
-    """Ask one call in real time, at flex when that is its route; the same call at the same provider is asked once.
+    """Send one call in real time, at flex when that is its route; the same call to the same provider is sent once.
 
-    A call that flex does not take is asked at the standard tier, and the run says so. Raises `CallFailed` when it will
-    not be answered (or would break the cap), `TemporaryFailure` when the retries are used up.
+    A call that flex does not accept is sent at the standard tier, with a note. Raises `CallFailed` when it will not be
+    answered (or could exceed the cap), `TemporaryFailure` when the retries are used up.
     """
     with client_for(provider) as client:
         request = Request(client=client, provider=provider, call=call, books=books, estimate=estimate)
@@ -66,7 +66,7 @@ def answer_now(call: Call, provider: Provider, route: Route, books: Books, estim
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call, whom to ask, and where its cost is entered."""
+    """One call, where to send it, and where its cost is recorded."""
 
     client: OpenAI
     provider: Provider
@@ -76,7 +76,7 @@ class Request:
 
 
 def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD) -> Answer:
-    """Ask, committed to the most that the call may cost; a request whose answer is lost stays committed to."""
+    """Send the call, committing its highest possible cost; if the answer is lost, the commitment stays."""
     commitments = [_commit(request)]
 
     def before_repeat() -> None:
@@ -96,15 +96,15 @@ def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDA
         request.books.enter(request.call, answer, request.estimate, settles=commitments[-1])
         return answer
     finally:
-        # Whatever happened, nobody waits for it any longer.
+        # Whatever happened, nothing waits for it any longer.
         request.books.lose(commitments[-1])
 
 
 def _commit(request: Request) -> str:
-    """Commit to one request, when its turn has come."""
+    """Commit to one request, after waiting for the rate limit."""
     if request.call.endpoint is Endpoint.IMAGES:
         keep_pace(IMAGES, request.provider)
-    # At flex too: a reply may say that it was served, and is billed, at the standard tier.
+    # The standard price at flex too: a reply may say that it was served, and is billed, at the standard tier.
     commitment = request.books.commit(request.call, Tier.STANDARD)
     alert_of_budget(request.books, request.call.site)
     return commitment
@@ -114,18 +114,18 @@ def _ask_at_flex(request: Request) -> Answer:
     try:
         answer = _ask(request, Tier.FLEX)
     except FlexUnavailable as unavailable:
-        _say(request.call, f"{unavailable}, so the standard tier is asked, at its price")
+        _say(request.call, f"{unavailable}; sending it at the standard tier and price instead")
         return _ask(request)
     if answer.route is not Route.FLEX:
-        _say(request.call, "the provider did not confirm that flex served it, so it counts at the standard price")
+        _say(request.call, "the provider did not confirm flex, so the call is billed at the standard price")
     return answer
 
 
 def say_over(over: OverCap) -> str:
-    """Why a call was not asked, for a person."""
+    """Why a call was not sent, as a message."""
     return (
-        f"not asked: it may cost up to {usd(over.wanted)}, and {usd(over.committed)} of the cap of {usd(over.cap)} are "
-        "spent or under way"
+        f"not sent: it may cost up to {usd(over.wanted)}, and {usd(over.committed)} of the cap of {usd(over.cap)} is "
+        "already spent or committed"
     )
 
 
@@ -134,11 +134,11 @@ _telling = Lock()
 
 
 def _say(call: Call, text: str) -> None:
-    """Each call's log line, and one note a run: eight threads meet the same shortage at once."""
+    """One log line per call, but one note per run, because eight threads meet the same shortage at once."""
     get_run_logger().warning("%s %s: %s", call.step, call.item, text)
     told = (flow_run.id or "", text)
     with _telling:
         if told in _told:
             return
         _told.add(told)
-    tell(Note(text=f"{call.step} {call.item}: {text} (said once; the cost report has each call's tier)"))
+    tell(Note(text=f"{call.step} {call.item}: {text} (reported once; the cost report has each call's tier)"))

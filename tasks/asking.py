@@ -1,7 +1,7 @@
-"""Asking a person: Prefect's own suspension with a form, who waits for an answer, and giving it.
+"""Asking for approval: Prefect's own suspension with a form, listing the runs that ask, and answering them.
 
-Invariant: a question that was answered is not asked again, whatever has become of the run since, and it is answered
-once: of two who answer at the same time one is told that the run no longer asks.
+Invariant: an answered question is not asked again, whatever happens to the run later, and it is answered once: if two
+people answer at the same time, one of them gets the message that the run no longer asks.
 """
 
 from dataclasses import dataclass
@@ -27,45 +27,45 @@ from tasks.waiting import SUSPENDED, pause_key, suspended_of
 __all__ = ["Asking", "answer", "ask", "asking_runs", "latest_run", "was_unanswered"]
 
 SHORTEST = timedelta(minutes=1)
-"""Nobody can be asked for less."""
+"""The shortest approval timeout."""
 GRACE = timedelta(days=7)
-"""How long Prefect goes on waiting after the time at which a run is to be approved: it fails what is over its own
-time, and `collect-batches` may have been down when ours was."""
+"""How much longer Prefect waits when a run is to be approved on timeout: Prefect fails a run after its own timeout, and
+`collect-batches` may have been down at ours."""
 
 Form = TypeVar("Form", bound=RunInput)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """A suspended run that asks a person."""
+    """A suspended run that asks for approval."""
 
     run_id: UUID
     name: str
     question: Question
     approved_from: datetime | None
-    """When it is to go on as if it had been approved; None when it is to fail instead, which Prefect sees to."""
+    """When it continues as if approved; None when it fails instead, which Prefect takes care of."""
 
 
 def ask(form: type[Form], question: Question, timeout: timedelta) -> Form:
-    """Suspend this run until a person has filled in the form; gives the answer at once when there is one."""
+    """Suspend this run until a person has filled in the form; returns at once when there is an answer already."""
     attempt = flow_run.run_count or 1
     for earlier in range(1, attempt + 1):
         if given := read_flow_run_input(_form_keys(question, earlier)["response"]):
             return form.model_validate(given)
     what = f"{question.gate.capitalize()} {question.number}"
-    say_once([f"{what} waits for a person: Resume in the menu of this run's page, or `pressrun approve {flow_run.id}`"])
+    say_once([f"{what} waits for approval. Choose Resume on this run's page, or run `pressrun approve {flow_run.id}`"])
     grace = GRACE if question.on_timeout is OnTimeout.APPROVE else timedelta(0)
     seconds = round((max(SHORTEST, timeout) + grace).total_seconds())
     return suspend_flow_run(wait_for_input=form, key=question_key(question, attempt), timeout=seconds)
 
 
 def _form_keys(question: Question, attempt: int) -> Keyset:
-    """Where Prefect keeps the form of a suspension and the answer to it."""
+    """Where Prefect stores the form of a suspension and its answer."""
     return keyset_from_base_key(f"{SUSPENDED.lower()}-{question_key(question, attempt)}")
 
 
 def asking_runs(flow_name: str) -> list[Asking]:
-    """The suspended runs of a flow that ask a person."""
+    """The suspended runs of a flow that ask for approval."""
     return [asking for run in suspended_of(flow_name) if (asking := _asking(run))]
 
 
@@ -79,7 +79,7 @@ def _asking(run: FlowRun) -> Asking | None:
 
 
 def answer(run_id: UUID, decision: dict[str, str]) -> str | None:
-    """Give a run that asks what was decided; returns why Prefect refused it, or None when it was taken."""
+    """Pass a decision to a run that asks; returns Prefect's reason for refusing it, or None when it was accepted."""
     with get_client(sync_client=True) as client:
         reply = client.resume_flow_run(run_id, run_input=decision)
     if reply.status == SetStateStatus.ACCEPT:
@@ -88,7 +88,7 @@ def answer(run_id: UUID, decision: dict[str, str]) -> str | None:
 
 
 def latest_run(flow_name: str, run: str) -> FlowRun | None:
-    """The latest run of a flow with this id or this name."""
+    """The latest run of a flow with this id or name."""
     flows = FlowFilter(name=FlowFilterName(any_=[flow_name]))
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
@@ -105,7 +105,7 @@ def _called(run: str) -> FlowRunFilter:
 
 
 def was_unanswered(run: FlowRun) -> bool:
-    """Whether a run has failed because nobody answered in time: Prefect takes it from its suspension to its end."""
+    """Whether a run failed because nobody answered in time: Prefect moves it from Suspended directly to Failed."""
     if not run.state or not run.state.is_failed():
         return False
     with get_client(sync_client=True) as client:

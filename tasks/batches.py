@@ -1,7 +1,7 @@
-"""Batches as Prefect tasks: submit and harvest are persisted; between them lies one wait for all that are under way.
+"""Batches as Prefect tasks: submit and harvest are persisted; between them is one wait for all batches in flight.
 
-Invariant: all are keyed on the work (the shard's key) or on the batches it became (their ids), so a run that was
-killed anywhere goes on where it was, and one that had finished asks the provider for nothing.
+Invariant: all are keyed on the work (the shard's key) or on its batches (their ids), so a killed run continues where it
+was, and a finished one makes no requests to the provider.
 """
 
 from datetime import datetime, timedelta
@@ -45,12 +45,12 @@ __all__ = [
 
 
 class UnderWay(Frozen):
-    """A batch that is waited for."""
+    """An awaited batch."""
 
     shard: Shard
     ticket: BatchTicket
     deadline: datetime
-    """When the maximum wait is over."""
+    """When the maximum wait ends."""
 
 
 def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
@@ -87,7 +87,7 @@ def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Reten
         )
     get_run_logger().info("%s batch %s: %s", "Adopted" if ticket.adopted else "Submitted", ticket.batch_id, shard.title)
     if ticket.replaces:
-        _say(f"Batch {ticket.replaces} had done this work, but its result files are gone: it is paid for again")
+        _say(f"Batch {ticket.replaces} did this work, but its result files are gone, so it is paid for again")
     return ticket
 
 
@@ -99,7 +99,7 @@ def submit_batch(shard: Shard, provider: Provider, fresh: bool, retention: Reten
     cache_key_fn=_submit_key,
 )
 def record_ticket(shard: Shard, provider: Provider, ticket: BatchTicket) -> BatchTicket:
-    """Have every later `submit_batch` of this work find `ticket`, as if it had submitted it."""
+    """Make every later `submit_batch` of this work return `ticket`, as if it had submitted it."""
     get_run_logger().info("Recorded %s for %s at %s", ticket.batch_id, shard.title, provider.identity)
     return ticket
 
@@ -114,7 +114,7 @@ def record_ticket(shard: Shard, provider: Provider, ticket: BatchTicket) -> Batc
     cache_policy=NO_CACHE,
 )
 def adopt_batch(shard: Shard, provider: Provider) -> BatchTicket | None:
-    """The batch that already does this work, if there is one; nothing is created."""
+    """The existing batch for this work, if there is one; nothing is created."""
     with client_for(provider) as client:
         return route.adopt(client, shard, run_id=paying_run())
 
@@ -129,10 +129,10 @@ def adopt_batch(shard: Shard, provider: Provider) -> BatchTicket | None:
     ),
 )
 def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: float) -> list[BatchView]:
-    """Poll until at least one of the batches has ended, and return the last looks at those that have.
+    """Poll until at least one of the batches has ended, and return the final views of those that have.
 
-    A batch that reaches its deadline is cancelled, and waited for until it says so. One call serves all of them. The
-    first pause is `first_poll` seconds; later ones grow. Raises `BatchLost` when one cannot be watched any longer.
+    A batch that reaches its deadline is cancelled and awaited until the provider confirms. One call polls all of them.
+    The first interval is `first_poll` seconds; later ones grow. Raises `BatchLost` when one can no longer be monitored.
     """
     longest = max(first_poll, current_settings().longest_poll)
     watches = {
@@ -153,13 +153,13 @@ def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: 
             if ended:
                 return ended
             pause = min(decision.pause for decision in decisions.values())
-            # A webhook may end the nap early; what has become of a batch is only ever what a look shows.
+            # A webhook may end the pause early, but a batch's status always comes from a poll.
             Wakeups(current_settings().state_dir).nap(watches, pause.total_seconds())
 
 
 @task(name="look-at-batches", task_run_name="look at batches", persist_result=False, cache_policy=NO_CACHE)
 def look_at_batches(under_way: list[UnderWay], provider: Provider) -> list[BatchView]:
-    """One look: the batches that have ended. Raises `BatchLost` when one cannot be watched any longer."""
+    """One poll: the batches that have ended. Raises `BatchLost` when one can no longer be monitored."""
     at_once = timedelta(0)
     watches = {
         one.ticket.batch_id: BatchWatch(deadline=one.deadline, first=at_once, longest=at_once) for one in under_way
@@ -177,8 +177,8 @@ def look_at_batches(under_way: list[UnderWay], provider: Provider) -> list[Batch
 def _act(client: OpenAI, batch_id: str, decision: Decision) -> None:
     if decision.move is Move.STOP:
         raise BatchLost(
-            f"Batch {batch_id} cannot be waited for: {decision.text}. Every answer that was paid for is kept; running "
-            "again goes on from here."
+            f"Batch {batch_id} can no longer be monitored: {decision.text}. Every answer already paid for is kept. Run "
+            "again to continue from here."
         )
     if decision.text:
         _say(f"Batch {batch_id}: {decision.text}")
@@ -202,19 +202,19 @@ def _say(text: str) -> None:
     cache_key_fn=lambda _context, parameters: harvest_key(parameters["provider"], parameters["view"].batch_id),
 )
 def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider: Provider) -> Harvested:
-    """Read both result files into one answer a call. Raises `BatchRejected` when nothing of the batch ran.
+    """Read both result files into one answer per call. Raises `BatchRejected` when none of the batch ran.
 
-    Images, and what several sites share, are written to the result storage one by one; such answers come back without
-    the body.
+    Images, and the answers of shared batches, are written to the result storage one by one; such answers are returned
+    without their body.
     """
     keeps = shard.endpoint is Endpoint.IMAGES or is_shared(shard)
     keep_one = partial(keep, provider=provider) if keeps else _as_it_is
     with client_for(provider) as client:
         harvested = route.harvest(client, view, shard, run_id=ticket.run_id, keep=keep_one)
     if harvested.account.strays:
-        get_run_logger().warning("%d result lines of %s belong to no call", harvested.account.strays, view.batch_id)
+        get_run_logger().warning("%d result lines of %s match no call", harvested.account.strays, view.batch_id)
     for discrepancy in harvested.discrepancies:
-        get_run_logger().warning("Batch %s does not add up: %s", view.batch_id, discrepancy)
+        get_run_logger().warning("Batch %s is inconsistent: %s", view.batch_id, discrepancy)
     if is_shared(shard):
         members = ShardFile(current_settings().ledger_file).by_budget(shard)
         share_out(harvested, view.batch_id, members, provider)
@@ -222,7 +222,7 @@ def collect_answers(view: BatchView, ticket: BatchTicket, shard: Shard, provider
 
 
 def is_shared(shard: Shard) -> bool:
-    """Whether the calls of several sites are in it."""
+    """Whether it contains calls of several sites."""
     return len(shard.sites) > 1
 
 
@@ -240,6 +240,6 @@ def _as_it_is(answer: Answer) -> Answer:
     ),
 )
 def delete_files(view: BatchView, provider: Provider) -> list[str]:
-    """Delete the input and result files of a harvested batch at the provider; returns the ids of those deleted."""
+    """Delete the input and result files of a harvested batch at the provider; returns the ids of the deleted files."""
     with client_for(provider) as client:
         return route.delete_files(client, view)

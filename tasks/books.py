@@ -1,7 +1,7 @@
-"""The books that a run enters its calls in.
+"""The accounts in which a run records its calls.
 
-Invariant: all runs that order the same site from the same provider share a budget, so a cap holds across restarts; one
-that was told to pay for everything again has its own, which later runs of the same order go on with.
+Invariant: all runs that order the same site from the same provider share a budget, so a cap holds across restarts; a
+run that starts fresh has its own budget, which later runs of the same order continue.
 """
 
 from datetime import UTC, datetime
@@ -30,20 +30,20 @@ __all__ = ["books_for", "lessons_for"]
     cache_key_fn=once_per_fleet,
 )
 def lessons_for(simulate: bool) -> Lessons:
-    """What past runs teach; learned once a run, so that a run that goes on later keeps the forecast it began with.
+    """Lessons from past runs; learned once per run, so that a run that continues later keeps its original forecast.
 
-    The runs of a fleet's sites know what the fleet's knows.
+    The runs of a fleet's sites share the fleet's lessons.
     """
     return past_lessons(current_settings(), datetime.now(UTC), simulate=simulate)
 
 
 def books_for(plan: Plan, provider: Provider, *, cap: Decimal | None, fresh: bool) -> Books:
-    """The books of this flow run; `cap` is in USD."""
+    """The accounts of this flow run; `cap` is in USD."""
     path = current_settings().ledger_file
     run_id = paying_run()
     order = plan.order.model_dump_json(
         include={"brief", "text_model", "image_model", "image_quality"},
-        exclude={"brief": {"client"}},  # a label of the agency's own: it changes nothing that is ordered
+        exclude={"brief": {"client"}},  # the agency's own label, which changes nothing in the order
     )
     work = sha256(f"{provider.identity} {order}".encode()).hexdigest()
     return Books(

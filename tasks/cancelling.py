@@ -1,7 +1,7 @@
-"""Cancelling the batches of cancelled runs, and saying in each run what of it is kept.
+"""Cancelling the batches of cancelled runs, and logging in each run what is kept.
 
-Invariant: nothing is remembered: which runs were cancelled is in Prefect, and which batches are theirs at the provider.
-So whoever looks, twice or at the same moment, comes to the same end.
+Invariant: no state is stored: Prefect knows which runs were cancelled, and the provider knows their batches. So
+repeated and concurrent checks have the same result.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,21 +29,21 @@ from tasks.waiting import suspended_runs
 __all__ = ["batches_awaited", "cancel_batches_of", "lately_cancelled"]
 
 SITE = "site:"
-"""Begins the tag that says which site a run makes."""
+"""Prefix of the tag that says which site a run builds."""
 UNDER_WAY = [StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.SCHEDULED]
 UNBEGUN = ["Scheduled", "Late"]
-"""Names of states in which a run waits for nothing yet. One that was woken is scheduled too, but as Resuming."""
+"""Names of states in which a run waits for nothing yet. A resumed run is scheduled too, but as Resuming."""
 
 
 def batches_awaited() -> dict[UUID, WaitingFor]:
-    """What all suspended runs wait for that wait for batches."""
+    """What each suspended run that waits for batches waits for."""
     return {run_id: waiting for name in ORDERS for run_id, waiting in suspended_runs(name).items()}
 
 
 def lately_cancelled() -> list[FlowRun]:
-    """The runs that were cancelled so lately that a batch of theirs may still be in progress.
+    """The runs that were cancelled so recently that a batch of theirs may still be in progress.
 
-    Runs on the built-in simulator are left out: it ends with its run.
+    Runs on the built-in simulator are left out, because it ends with its run.
     """
     ended = FlowRunFilterEndTime(after_=datetime.now(UTC) - OLDEST)
     runs = runs_of(ORDERS, FlowRunFilter(state=in_state(StateType.CANCELLED), end_time=ended))
@@ -53,10 +53,10 @@ def lately_cancelled() -> list[FlowRun]:
 def cancel_batches_of(
     runs: Sequence[FlowRun], views: Collection[BatchView], awaited: Collection[str], client: OpenAI
 ) -> tuple[list[BatchView], list[BatchView]]:
-    """Cancel what these runs have in progress, and log to each what of it is kept.
+    """Cancel the batches that these runs have in progress, and log to each run what is kept.
 
-    Returns what was cancelled, and what goes on because a suspended run waits for it (`awaited`, by id) or another run
-    makes its site.
+    Returns the cancelled batches, and those that keep running because a suspended run waits for them (`awaited`, by id)
+    or another run builds their site.
     """
     theirs = [(run, view) for run in runs for view in _in_progress_of(run, views)]
     if not theirs:
@@ -74,7 +74,7 @@ def cancel_batches_of(
 
 
 def _in_progress_of(run: FlowRun, views: Collection[BatchView]) -> list[BatchView]:
-    """A site that is part of a fleet pays, and submits, in the fleet's name."""
+    """A site that is part of a fleet submits and pays in the fleet's name."""
     fleet = _tagged(run, FLEET)
     site = _tagged(run, SITE) or ""
     return in_progress_of(fleet, views, site=site) if fleet else in_progress_of(str(run.id), views)
@@ -85,7 +85,7 @@ def _tagged(run: FlowRun, prefix: str) -> str | None:
 
 
 def _sites_under_way(*, but_not: list[UUID]) -> set[str]:
-    """The sites that other runs are making."""
+    """The sites that other runs are building."""
     state = FlowRunFilterState(
         type=FlowRunFilterStateType(any_=UNDER_WAY), name=FlowRunFilterStateName(not_any_=UNBEGUN)
     )

@@ -1,7 +1,7 @@
-"""Having the collector look at once, instead of at its next turn.
+"""Starting the collector at once, instead of at its next scheduled run.
 
-Invariant: at most one run that was asked for waits to begin, for it will look at everything; and what happened to one
-batch asks for one run, however often it is told.
+Invariant: at most one requested run waits to start, because it will check everything; and an event for one batch starts
+one run, however often the event is delivered.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,16 +21,16 @@ __all__ = ["COLLECTOR", "collect_soon"]
 
 COLLECTOR = "collect-batches/every-2-minutes"
 SOON = timedelta(seconds=5)
-"""A run that its schedule starts within this time will do."""
+"""A run that its schedule starts within this time is soon enough."""
 STUCK = timedelta(minutes=5)
-"""One that should have begun so long ago may never begin: its worker may be gone. It keeps no other from starting."""
+"""A run that is this late may never start, as its worker may be gone, so it does not prevent another."""
 
 
 def collect_soon(batch_id: str) -> None:
-    """Start a run of the collector, because something is said to have become of a batch.
+    """Start a run of the collector, because an event about a batch was received.
 
-    Nothing is started when a run is about to begin, nor where the collector is not deployed. A run that has begun may
-    have looked already, so it does not count.
+    Nothing is started when a run is about to start, or when the collector is not deployed. A run that has already
+    started does not count, because it may have checked before the event.
     """
     now = datetime.now(UTC)
     about_now = FlowRunFilterExpectedStartTime(after_=now - STUCK, before_=now + SOON)

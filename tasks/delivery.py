@@ -1,4 +1,4 @@
-"""Writing the bundle as a Prefect task, here or to a remote storage; it is simply done again when a run is replayed."""
+"""Writing the bundle as a Prefect task, locally or to remote storage; it is repeated when a run is replayed."""
 
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     cache_policy=NO_CACHE,
 )
 def deliver(site: Site, out: str, extra: dict[str, str], made_at: datetime) -> str:
-    """Put the bundle at `<out>/<slug>`, and return its absolute path or its address. Raises `DeliveryFailed`."""
+    """Write the bundle to `<out>/<slug>`, and return its absolute path or URL. Raises `DeliveryFailed`."""
     folder = local_folder(out)
     if folder is not None:
         return str(write_bundle(site, folder, extra, made_at=made_at).resolve())

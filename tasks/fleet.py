@@ -1,6 +1,6 @@
-"""The runs of a fleet's sites: started through the work pool, waited for, and asked what became of them.
+"""The runs of a fleet's sites: started through the work pool, awaited, and checked for their outcome.
 
-Invariant: all of them carry the fleet's tag, so a fleet whose process was killed finds what is under way.
+Invariant: all of them carry the fleet's tag, so a fleet whose process was killed finds the runs in progress.
 """
 
 import time
@@ -22,36 +22,36 @@ PART = "build-sites/part-of-a-fleet"
 """The deployment that builds a part of a fleet's sites."""
 SITE = "build-site/on-demand"
 LOOK_AGAIN = 2.0
-"""Seconds between looks at the runs of the parts."""
+"""Seconds between checks of the parts' runs."""
 
 
 def why_in_this_process(*, simulate: bool, parts: int) -> str | None:
-    """Why the sites are not given to other workers; None when they are."""
+    """Why the sites are not distributed to other workers; None when they are."""
     if simulate:
-        return "the built-in simulator is in this process"
+        return "the built-in simulator runs in this process"
     if not deployment.id:
         return "this run has no work pool"
-    return "they are few enough for one" if parts < 2 else None
+    return "they fit in one run" if parts < 2 else None
 
 
 def start_part(fleet: str, parameters: dict[str, Any]) -> UUID:
-    """Have the work pool build some of the sites; returns the run."""
+    """Start a run on the work pool that builds some of the sites; returns its id."""
     tags = [f"{FLEET}{fleet}"]
     run: Any = run_deployment(PART, parameters=parameters, timeout=0, as_subflow=False, tags=tags)
     return UUID(str(run.id))
 
 
 def start_site(fleet: str, parameters: dict[str, Any]) -> UUID:
-    """Have the work pool build one site in a run of its own, which may wait for a person; returns the run."""
+    """Start a run on the work pool that builds one site and may wait for approval; returns its id."""
     tags = [f"{FLEET}{fleet}"]
     run: Any = run_deployment(SITE, parameters=parameters, timeout=0, as_subflow=False, tags=tags)
     return UUID(str(run.id))
 
 
 def wait_for_parts(fleet: str) -> None:
-    """Until every part of the fleet has ended, however; those too that an earlier process of it has started.
+    """Wait until every part of the fleet has ended in any state, including parts that an earlier process started.
 
-    One that has no process any more, or never got one, is started again.
+    A part that lost its process, or never got one, is restarted.
     """
     while True:
         parts = runs_of_fleet(fleet, PARTS)
@@ -62,6 +62,6 @@ def wait_for_parts(fleet: str) -> None:
 
 
 def runs_of_fleet(fleet: str, flow_name: str) -> list[FlowRun]:
-    """The runs of a flow that belong to a fleet, in the order in which they were made."""
+    """The runs of a flow that belong to a fleet, in order of creation."""
     wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{FLEET}{fleet}"]))
     return sorted(runs_of([flow_name], wanted), key=lambda run: run.created or datetime.now(UTC))

@@ -1,7 +1,7 @@
-"""Replies that are too large to be carried along: images by batch, each kept on its own in Prefect's result storage.
+"""Replies that are too large to pass around: batched images, each stored separately in Prefect's result storage.
 
-Invariant: what `keep` has returned can be read again by any run, wherever Prefect's results are stored; one reply at a
-time is in memory, and none stays there.
+Invariant: any run can read what `keep` has returned, wherever Prefect's results are stored; only one reply at a time is
+in memory.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def keep(answer: Answer, provider: Provider) -> Answer:
-    """Store an answer's body; returns the answer without it. A failed call has none, and comes back as it is."""
+    """Store an answer's body; returns the answer without it. A failed call has no body and is returned unchanged."""
     if answer.body is None:
         return answer
     key = content_key("reply", provider, f"{answer.batch_id} {answer.call_id}")
@@ -55,9 +55,9 @@ def opened(answer: Answer) -> Answer:
 
 
 def share_out(harvested: Harvested, batch_id: str, members: dict[str, list[str]], provider: Provider) -> None:
-    """Keep for each budget what is its own of a batch that several share (`members`: the calls of each).
+    """Store each budget's share of a shared batch (`members`: the calls of each).
 
-    So a site's run does not read the answers of a thousand others.
+    A site's run then does not have to read the answers of a thousand others.
     """
     answers = {answer.call_id: answer for answer in harvested.answers}
     for budget, call_ids in members.items():
@@ -66,15 +66,15 @@ def share_out(harvested: Harvested, batch_id: str, members: dict[str, list[str]]
 
 
 def share_of(batch_id: str, budget: str, provider: Provider) -> Harvested | None:
-    """What `share_out` has kept; None when there is none, or when an answer of it is gone."""
+    """What `share_out` has stored; None when there is none, or when one of its answers is gone."""
     share = _harvested(_share_key(batch_id, budget, provider))
     return share if share and all(map(is_kept, share.answers)) else None
 
 
 def answers_of_batch(batch_id: str, budget: str, provider: Provider) -> dict[str, Answer]:
-    """The replies of a batch that was harvested earlier, by call id, as far as they are still kept.
+    """The replies of a batch that was harvested earlier, by call id, as far as they are still stored.
 
-    Of a batch that several share, only those that count against `budget`.
+    For a shared batch, only those that count against `budget`.
     """
     harvested = _harvested(_share_key(batch_id, budget, provider)) or _harvested(harvest_key(provider, batch_id))
     answers = harvested.answers if harvested else []
@@ -91,56 +91,56 @@ def _share_key(batch_id: str, budget: str, provider: Provider) -> str:
 
 
 def was_answered(call: Call, provider: Provider) -> bool:
-    """Whether a call's answer in real time is kept, so that asking for it costs nothing."""
+    """Whether a call's real-time answer is stored, so that sending the call again costs nothing."""
     return result_store().exists(answer_key(provider, call))
 
 
 def require_storage() -> None:
-    """Raise `DestinationUnfit` when what is paid for could not be kept, or found again: Prefect would go on without."""
+    """Raise `DestinationUnfit` when results could not be stored or found again; Prefect itself would ignore that."""
     key = f"pressrun-probe-{flow_run.id}"
     try:
         store = result_store()
-        store.write("Pressrun looks whether results can be kept here.", key=key)
+        store.write("Pressrun tests whether results can be stored here.", key=key)
         kept = store.exists(key)
-    except Exception as error:  # Each storage has errors of its own, and all mean the same here.
+    except Exception as error:  # Each storage has its own errors, which all mean the same here.
         raise DestinationUnfit(
-            f"Results cannot be kept in Prefect's result storage ({type(error).__name__}: {error}). This attempt has "
-            "spent nothing. See PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
+            f"Results cannot be stored in Prefect's result storage ({type(error).__name__}: {error}). This attempt "
+            "spent nothing. Check PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
         ) from error
     if not kept:
         raise DestinationUnfit(
-            "Prefect's result storage takes results and does not give them back, so everything would be paid again. "
-            "This attempt has spent nothing. See PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
+            "Prefect's result storage accepts results but does not return them, so everything would be paid for again. "
+            "This attempt spent nothing. Check PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
         )
 
 
 def keep_for_run(name: str, value: Frozen) -> None:
-    """Keep something for the time when this attempt at the run goes on after it was suspended."""
+    """Store a value for this attempt at the run, to be found when it continues after a suspension."""
     result_store().write(value, key=_run_key(name))
 
 
 def find_for_run(name: str) -> Any:
-    """What `keep_for_run` has kept under this name, as a dict; None when there is none."""
+    """What `keep_for_run` has stored under this name, as a dict; None when there is none."""
     key = _run_key(name)
     return result_store().read(key).result if result_store().exists(key) else None
 
 
 def _run_key(name: str) -> str:
-    """A retried run is another attempt, and begins anew."""
+    """A retried run is another attempt and starts again."""
     return f"pressrun-{name}-{flow_run.id}-{flow_run.run_count}"
 
 
 def result_store() -> ResultStore:
-    """Where our tasks' results are, without a memory: it would hold what is to be kept on disk.
+    """The store of our tasks' results, without a memory cache, which would hold what belongs on disk.
 
-    A flow's own store leads nowhere when the flow does not persist its result.
+    A flow's own store cannot be used when the flow does not persist its result.
     """
     return ResultStore(result_storage=_storage(), cache_result_in_memory=False, serializer=JSONSerializer())
 
 
 @once_a_run
 def _storage() -> WritableFileSystem:
-    """Prefect asks its server for it each time, which for a fleet's answers was a third of all the work."""
+    """Cached, because Prefect asks its server each time, which took a third of the time for a fleet's answers."""
     storage = get_default_result_storage()
     assert isinstance(storage, WritableFileSystem)
     return storage

@@ -1,7 +1,7 @@
 """Cache keys: what makes two task runs the same work.
 
-Invariant: a key names the provider and the content, never the run alone, so a run started again finds what an earlier
-one paid for, and what the simulator wrote can never pass for a real model's work.
+Invariant: a key names the provider and the content, never only the run, so a restarted run finds what an earlier one
+paid for, and simulated content can never be mistaken for a real model's.
 """
 
 from hashlib import sha256
@@ -22,26 +22,26 @@ def content_key(kind: str, provider: Provider, content: str) -> str:
 
 
 def answer_key(provider: Provider, call: Call) -> str:
-    """Where a call's answer in real time is kept.
+    """The key of a call's stored real-time answer.
 
-    The call's id is part of the key: two items that happen to ask the same thing are two things ordered. The route is
-    not: an answer that was paid for serves, whatever tier it was paid at.
+    The call's id is part of the key, because two items with the same request are still two items. The route is not: an
+    answer is reused whatever tier it was paid at.
     """
     return content_key("answer", provider, f"{call.id} {call.key}")
 
 
 def harvest_key(provider: Provider, batch_id: str) -> str:
-    """Where a batch's answers are kept."""
+    """The key of a batch's stored answers."""
     return content_key("harvest", provider, batch_id)
 
 
 def once_per_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """A cache key for things to be made once a flow run and content: artifacts, which a replay must not repeat."""
+    """A cache key for things to create once per flow run and content: artifacts, which a replay must not repeat."""
     return _once(context, str(context.task_run.flow_run_id), parameters)
 
 
 def once_per_fleet(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """As `once_per_run`, for what the runs of a fleet's sites share with it."""
+    """Like `once_per_run`, for what the runs of a fleet's sites share with it."""
     return _once(context, paying_run(), parameters)
 
 

@@ -1,9 +1,8 @@
 """A lock for each piece of work, held by one process of this machine at a time.
 
-Invariant: a lock is never left behind: the operating system frees it with the process, even one that was killed. (A
-slot of a Prefect concurrency limit would stay taken for a minute, or for ever where its server has ended, and a run
-that is started again would wait for a dead one.) Between machines, `routes.batch.submit` lets the older upload go
-first.
+Invariant: a lock is never left behind: the operating system releases it with the process, even a killed one. (A slot of
+a Prefect concurrency limit would stay occupied for a minute, or forever if its server has ended, and a restarted run
+would wait for a dead one.) Between machines, `routes.batch.submit` gives precedence to the older upload.
 """
 
 from contextlib import AbstractContextManager
@@ -16,7 +15,7 @@ __all__ = ["work_lock"]
 
 
 def work_lock(key: str) -> AbstractContextManager[object]:
-    """The lock for work whose key is `key` (hex). The files stay, empty; 256 of them serve all work."""
+    """The lock for work whose key is `key` (hex). The empty files stay; 256 of them serve all work."""
     folder = Path(PREFECT_HOME.value()) / "pressrun-locks"
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f"{key[:2]}.lock")

@@ -1,6 +1,6 @@
 """The log of a run: what a person needs, once.
 
-Invariant: what was said before a run was suspended or killed is not said again when it goes on.
+Invariant: what was logged before a run was suspended or killed is not logged again when it continues.
 """
 
 import logging
@@ -14,8 +14,8 @@ __all__ = ["quiet_prefect", "say", "say_once"]
 
 
 def quiet_prefect() -> None:
-    """Leave out Prefect's lines for each task's end, and for suspensions, which runs tell in words of their own."""
-    # Python takes the same filter only once.
+    """Suppress Prefect's log lines for finished tasks, and for suspensions, which runs report themselves."""
+    # Python adds the same filter only once.
     for name in ("prefect.task_runs", "prefect.flow_runs"):
         logging.getLogger(name).addFilter(_is_news)
 
@@ -28,13 +28,13 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @task(name="say", task_run_name="say", persist_result=True, result_serializer="json", cache_key_fn=once_per_run)
 def say_once(lines: list[str], level: int = logging.INFO) -> int:
-    """Write lines into the run's log, once a run; returns how many."""
+    """Write lines to the run's log, once per run; returns how many."""
     for line in lines:
         get_run_logger().log(level, line)
     return len(lines)
 
 
 def say(text: str) -> None:
-    """Tell whoever watches the run, and its log."""
+    """Report to the run's log and to listeners in this process."""
     say_once([text], logging.WARNING)
     tell(Note(text=text))

@@ -1,7 +1,7 @@
-"""Shows the looks at a batch: a Prefect progress artifact, the log, and whoever listens in this process.
+"""Shows the progress of a batch: in a Prefect progress artifact, the log, and to listeners in this process.
 
-Invariant: it never shows 100 % before the batch has ended: one that is `finalizing` has all lines done and may still
-take hours.
+Invariant: it never shows 100 % before the batch has ended: a batch that is `finalizing` has all lines done and may
+still take hours.
 """
 
 from dataclasses import dataclass, field
@@ -28,13 +28,13 @@ __all__ = ["Meter"]
     cache_key_fn=once_per_run,
 )
 def start_progress(key: str, description: str) -> str:
-    """A progress artifact at 0, made once a run; returns its id."""
+    """A progress artifact at 0, created once per run; returns its id."""
     return str(create_progress_artifact(progress=0.0, key=key, description=description))
 
 
 @dataclass
 class Meter:
-    """Of one batch."""
+    """The progress of one batch."""
 
     shard: Shard
     ticket: BatchTicket
@@ -50,7 +50,7 @@ class Meter:
         return f"{self.shard.title} ({self.ticket.batch_id})"
 
     def show(self, view: BatchView) -> None:
-        """Tell everyone, when something has changed since the last look."""
+        """Report a poll, if something has changed since the last one."""
         alert_of_wait(view, self.deadline)
         expected = expected_finish(view, datetime.now(UTC))
         tell(
@@ -64,13 +64,13 @@ class Meter:
                 expected=expected,
             )
         )
-        # Files may lag behind the end; until they are there the batch has not ended for us.
+        # Files may lag behind the status; until they exist, the batch has not ended for us.
         has_ended = view.is_terminal and (view.is_whole or view.is_refused)
         if self.last == (view.status, view.done, has_ended):
             return
         total = len(self.shard.ids)
         if self.last is None or self.last[0] != view.status:
-            # How many are done is for the progress artifact: in hours there would be hundreds of lines.
+            # The number of finished lines is only in the progress artifact: the log would get hundreds of lines.
             status = view.status.replace("_", " ")
             get_run_logger().info("Batch %s is %s: %d of %d done", view.batch_id, status, view.done, total)
         self.last = (view.status, view.done, has_ended)
@@ -83,5 +83,5 @@ class Meter:
     def _when(self, view: BatchView, expected: datetime | None) -> str:
         if view.is_terminal:
             return ""
-        about = f", about {expected:%H:%M} UTC at this pace" if expected else ""
+        about = f", expected by {expected:%H:%M} UTC at this pace" if expected else ""
         return f"{about}; the maximum wait ends {self.deadline:%d %b %H:%M} UTC"

@@ -1,7 +1,7 @@
-"""Keeping to the provider's pace: a slot of a Prefect global concurrency limit for each image and for each batch.
+"""Rate limits: a slot of a Prefect global concurrency limit for each image and for each batch.
 
-Invariant: all runs of a Prefect server share one pace, and none is kept where `pressrun setup` has made no limit. The
-built-in simulator is not the provider, and takes no slots.
+Invariant: all runs of a Prefect server share the limits, and nothing is limited unless `pressrun setup` has created a
+limit. The built-in simulator is not limited.
 """
 
 from prefect.client.orchestration import get_client
@@ -18,14 +18,14 @@ BATCHES = "pressrun-batches-an-hour"
 
 
 def keep_pace(limit: str, provider: Provider) -> None:
-    """Wait for a slot of `limit`; at once where there was no such limit when the run first asked."""
+    """Wait for a slot of `limit`; returns at once if there was no such limit when the run first asked."""
     if not provider.built_in and _exists(limit):
         rate_limit(limit)
 
 
 @once_a_run
 def _exists(limit: str) -> bool:
-    """Asked first, because `rate_limit` warns in every run's log of a limit that is not there."""
+    """Checked first, because `rate_limit` logs a warning in every run when the limit does not exist."""
     with get_client(sync_client=True) as client:
         try:
             client.read_global_concurrency_limit_by_name(limit)

@@ -1,4 +1,4 @@
-"""Handing a task what holds no future of another task."""
+"""Passing a task a value that contains no futures."""
 
 from typing import TypeVar, cast
 
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 def quoted(value: T) -> T:
-    """`value` for a task, as it is: Prefect goes through all other parameters twice, down to the last string.
+    """`value` for a task, unvisited: Prefect searches all other parameters twice, down to the last string.
 
-    Of a fleet's batch that is thousands of call ids for each task, and for each site.
+    For a fleet's batch that would be thousands of call ids for each task and each site.
     """
     return cast(T, quote(value))

@@ -1,4 +1,4 @@
-"""What a run leaves to be read in the Prefect UI: artifacts, each made once a run, however often it is replayed."""
+"""A run's artifacts in the Prefect UI, each created once per run, however often it is replayed."""
 
 from datetime import date
 from typing import Any
@@ -31,7 +31,7 @@ def tag_run(labels: list[str]) -> None:
     cache_key_fn=once_per_run,
 )
 def publish_markdown(key: str, markdown: str, description: str) -> str:
-    """A markdown artifact under `key` (lower case, digits, dashes); returns its id."""
+    """A Markdown artifact under `key` (lower case, digits, dashes); returns its id."""
     return str(create_markdown_artifact(markdown=markdown, key=key, description=description))
 
 
@@ -43,7 +43,7 @@ def publish_markdown(key: str, markdown: str, description: str) -> str:
     cache_key_fn=once_per_run,
 )
 def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> str:
-    """A table artifact under `key`, one dict a row; returns its id."""
+    """A table artifact under `key`, one dict per row; returns its id."""
     return str(create_table_artifact(table=rows, key=key, description=description))
 
 
@@ -60,9 +60,9 @@ def publish_link(key: str, link: str, text: str, description: str) -> str:
 
 
 def publish_month(ledger: LedgerFile, month: date, *, simulated: bool, compare: bool = False) -> PeriodReport:
-    """What all runs of a month (its first day) have spent, as an artifact for whoever pays the bill.
+    """Publish what all runs spent in a month (given by its first day), as an artifact.
 
-    To compare with the month before takes reading that too.
+    `compare` also reads the previous month.
     """
     report = month_report(ledger, month, simulated=simulated)
     compared = beside_month_before(report, ledger, month, simulated=simulated) if compare else ""

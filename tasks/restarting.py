@@ -1,7 +1,7 @@
-"""Starting runs again that have no process any more, or never got one.
+"""Restarting runs that lost their process or never got one.
 
-Invariant: only what has no process is started again, soon and seldom: what a worker gave up before it began, and what
-has not been heard of for a long time while others were. A run that ended by its own fault is for a person to look at.
+Invariant: only runs without a process are restarted, soon and a few times at most: runs that a worker could not start,
+and runs that have sent no heartbeat for a long time while others have. A run that failed by itself needs a person.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,52 +21,52 @@ from tasks.starting import start_by_and_by
 __all__ = ["lately_crashed", "mark_silent", "start_again"]
 
 GIVEN_UP = "Failed to submit flow run to infrastructure"
-"""Begins what a worker says of a run that it could not make a process for (`prefect/workers/base.py`)."""
+"""Prefix of a worker's message for a run that it could not start a process for (`prefect/workers/base.py`)."""
 SILENT = "Its process is gone"
-"""Begins what is said here of a run that nothing is heard of."""
+"""Prefix of the message set here for a run without heartbeats."""
 HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED = 4
-"""Heartbeats that must be missing; Prefect's server may lose events when it is busy."""
+"""Heartbeats that must be missing, because a busy Prefect server may lose events."""
 AT_LEAST = timedelta(minutes=8)
-"""In both halves of it the collector itself, every two minutes, is heard of, even when one of its turns is late."""
+"""Long enough that each half has a heartbeat of the collector, which runs every two minutes, even if one is late."""
 LATELY = timedelta(hours=1)
 MOST = 5
-"""Times that a run may crash so; then it is neither a busy server nor a worker that was ended."""
+"""How often a run may crash like this; after that, the cause is neither a busy server nor a stopped worker."""
 
 
 def lately_crashed(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
-    """The runs of these flows that have crashed within the hour."""
+    """The runs of these flows that crashed within the last hour."""
     return runs_of(
         flow_names, FlowRunFilter(state=in_state(StateType.CRASHED), end_time=FlowRunFilterEndTime(after_=now - LATELY))
     )
 
 
 def start_again(runs: Iterable[FlowRun]) -> list[FlowRun]:
-    """Schedule those of the runs that have crashed for want of a process; returns them, and says so in their logs.
+    """Reschedule the runs that crashed because they had no process, and log it in each; returns those runs.
 
-    A few at a time; any worker may take them. What they have paid for is kept.
+    A few at a time; any worker may pick them up. Everything they paid for is kept.
     """
     crashed = {run.id: run for run in runs if _has_no_process(run.state)}
     return [crashed[run_id] for run_id in start_by_and_by(list(crashed), lambda run_id: _start_again(crashed[run_id]))]
 
 
 def _start_again(run: FlowRun) -> bool:
-    """Schedule a run, unless it has crashed so too often, or somebody else has just started it again."""
+    """Schedule a run, unless it has crashed like this too often, or has just been restarted by another process."""
     with get_client(sync_client=True) as client:
         states = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
         if not _has_no_process(states[-1]) or sum(map(_has_no_process, states)) >= MOST:
             return False
-        client.set_flow_run_state(run.id, Scheduled(message="Started again"), force=True)
-        flow_run_logger(run).warning("Started again: %s", states[-1].message)
+        client.set_flow_run_state(run.id, Scheduled(message="Restarted"), force=True)
+        flow_run_logger(run).warning("Restarted: %s", states[-1].message)
     return True
 
 
 def mark_silent(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
-    """Mark those deployed runs of these flows as crashed whose process was killed together with its worker.
+    """Mark deployed runs of these flows as crashed when their process was killed together with its worker.
 
-    Prefect does not notice that. They were heard of once, and not for four heartbeats (12 minutes, if Prefect's
-    settings are left alone). Nobody is taken for dead when the server has heard of nobody in one of the halves of that
-    time: it was down or asleep, or loses events.
+    Prefect does not notice that. Such runs have sent heartbeats, but none for four intervals (12 minutes with Prefect's
+    default settings). No run is marked when the server received no heartbeat at all in either half of that time: then
+    it was down or asleep, or it loses events.
     """
     seconds = get_current_settings().flows.heartbeat_frequency
     running = runs_of(flow_names, FlowRunFilter(state=in_state(StateType.RUNNING)))
@@ -80,13 +80,13 @@ def mark_silent(flow_names: Sequence[str], now: datetime) -> list[FlowRun]:
             return []
         silent = [run for run in deployed if _is_silent(run, begin, now, client)]
         for run in silent:
-            message = f"{SILENT}: nothing was heard of it since {begin:%H:%M:%S} UTC or longer"
+            message = f"{SILENT}: no heartbeat since {begin:%H:%M:%S} UTC or earlier"
             client.set_flow_run_state(run.id, Crashed(message=message), force=True)
     return silent
 
 
 def _is_silent(run: FlowRun, begin: datetime, now: datetime, client: SyncPrefectClient) -> bool:
-    """Whether a run was heard of, but not since `begin`; one that somebody else has just marked is not."""
+    """Whether a run sent heartbeats, but none since `begin`; False if another process has just marked it."""
     if run.state is None or run.state.timestamp >= begin or _heard(client, begin, now, run):
         return False
     state = client.read_flow_run(run.id).state
@@ -94,7 +94,7 @@ def _is_silent(run: FlowRun, begin: datetime, now: datetime, client: SyncPrefect
 
 
 def _heard(client: SyncPrefectClient, since: datetime, until: datetime, run: FlowRun | None = None) -> bool:
-    """Whether there was a heartbeat in this time, of this run or of any."""
+    """Whether there was a heartbeat in this time, from this run or from any."""
     wanted = EventFilter(
         occurred=EventOccurredFilter(since=since, until=until),
         event=EventNameFilter(name=[HEARTBEAT]),

@@ -1,6 +1,6 @@
-"""Which run pays, and which runs there are: a fleet and the runs of its sites count as one.
+"""Which run pays, and which runs exist: a fleet and the runs of its sites count as one.
 
-Invariant: what a fleet has paid for is never told as paid by an earlier run, whichever process and run took it in.
+Invariant: what a fleet has paid for is never reported as paid by an earlier run, whichever process and run used it.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,37 +39,37 @@ T = TypeVar("T")
 YET_TO_BEGIN = (StateType.SCHEDULED, StateType.PENDING)
 """A run in one of these has no process yet."""
 PAGE = 200
-"""Runs that Prefect gives at once, at most."""
+"""Maximum number of runs that Prefect returns at once."""
 ORDERS = ["build-site", "build-fleet"]
-"""The flows that people start to have sites made: their runs submit batches, and may be suspended until these end."""
+"""The flows that people start to build sites: their runs submit batches, and may be suspended until these end."""
 PARTS = "build-sites"
 """The flow whose runs build some of a fleet's sites, each on a worker."""
 FLEET = "fleet:"
-"""Begins the tag that the runs of a fleet's sites carry, which ends with the fleet's flow run id."""
+"""Prefix of the tag on the runs of a fleet's sites, followed by the fleet's flow run id."""
 
 
 def fleet_id() -> str | None:
-    """The flow run id of the fleet that this run belongs to, if it does."""
+    """The flow run id of the fleet that this run belongs to, if any."""
     return next((tag.removeprefix(FLEET) for tag in flow_run.tags if tag.startswith(FLEET)), None)
 
 
 def paying_run() -> str:
-    """The flow run id under which everything that this run pays for is entered."""
+    """The flow run id under which everything that this run pays for is recorded."""
     return fleet_id() or flow_run.id or ""
 
 
 def untagged_tasks() -> AbstractContextManager[object]:
-    """Keeps the tags of a run from its tasks: before each task Prefect asks its server for a slot of every tag."""
+    """Remove the run's tags from its tasks: before each task Prefect asks its server for a slot of every tag."""
     return TagsContext(current_tags=set())
 
 
 def in_state(*kinds: StateType) -> FlowRunFilterState:
-    """Of runs: those that are in a state of one of these kinds."""
+    """A filter for runs in a state of one of these types."""
     return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(kinds)))
 
 
 def once_a_run(look: Callable[[Unpack[Ts]], T]) -> Callable[[Unpack[Ts]], T]:
-    """`look`, whose answers to the same question a flow run remembers; outside of a run it looks each time."""
+    """Cache the results of `look` within a flow run; outside a run, nothing is cached."""
 
     @lru_cache(maxsize=16)
     def remembered(_run_id: str, *asked: *Ts) -> T:
@@ -84,7 +84,7 @@ def once_a_run(look: Callable[[Unpack[Ts]], T]) -> Callable[[Unpack[Ts]], T]:
 
 
 def runs_of(flow_names: Sequence[str], wanted: FlowRunFilter) -> list[FlowRun]:
-    """All runs of these flows that the filter wants, in no order that means anything."""
+    """All runs of these flows that match the filter, in no particular order."""
     flows = FlowFilter(name=FlowFilterName(any_=list(flow_names)))
     runs: list[FlowRun] = []
     with get_client(sync_client=True) as client:

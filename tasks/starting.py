@@ -1,4 +1,4 @@
-"""Starting many runs without more of them at once than a server bears."""
+"""Starting many runs without overloading the server."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ from tasks.runs import YET_TO_BEGIN, in_state
 __all__ = ["start_by_and_by"]
 
 AT_ONCE = 4
-"""Runs that are started together: each begins with a process and much to ask of the server. When 16 did, one on SQLite
-answered 503, and their worker gave two of them up."""
+"""Runs that are started together: each begins with a new process and many requests to the server. With 16, a server on
+SQLite answered 503, and the worker gave up two of them."""
 BEGIN_WITHIN = 60.0
-"""Seconds; then there is no worker for them, or it is busy, and the others wait no longer."""
+"""Seconds to wait; after that, no worker is free for them, and the others are started anyway."""
 
 
 def start_by_and_by(run_ids: Sequence[UUID], start: Callable[[UUID], bool]) -> list[UUID]:
-    """Start runs, a few at a time, the next when these have begun; returns those that `start` says it has started."""
+    """Start runs a few at a time, the next when these have begun; returns those for which `start` returns True."""
     started: list[UUID] = []
     for at in range(0, len(run_ids), AT_ONCE):
         _wait_until_begun(started[-AT_ONCE:])
@@ -28,7 +28,7 @@ def start_by_and_by(run_ids: Sequence[UUID], start: Callable[[UUID], bool]) -> l
 
 
 def _wait_until_begun(run_ids: list[UUID]) -> None:
-    """Until none of the runs is yet to begin, or a minute has gone by."""
+    """Wait until all of the runs have begun, or a minute has passed."""
     unbegun = FlowRunFilter(
         id=FlowRunFilterId(any_=run_ids),
         state=in_state(*YET_TO_BEGIN),

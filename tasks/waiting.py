@@ -1,7 +1,7 @@
-"""Suspending a run while it waits, and waking it: Prefect's own suspension, with our keys.
+"""Suspending a run while it waits, and resuming it: Prefect's own suspension, with our keys.
 
-Invariant: a run is suspended only when nothing of it is under way in this process, for whatever is would be done twice;
-and it is woken at most once for each time that it was suspended.
+Invariant: a run is suspended only when it has nothing in flight in this process, because that would be done twice; and
+it is resumed at most once per suspension.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,13 @@ __all__ = [
 ]
 
 GRACE = timedelta(hours=1)
-"""How long after its deadline a run may still be woken; later Prefect fails it, and a new run takes up its batches."""
+"""How long after its deadline a run can still be resumed; after that, Prefect fails it, and a new run uses its batches.
+"""
 SUSPENDED = "Suspended"
 
 
 def why_not_suspend(provider: Provider) -> str | None:
-    """The reason why this run cannot be suspended, for a person; None when it can."""
+    """The reason why this run cannot be suspended, as a message; None when it can."""
     if flow_run.parent_flow_run_id:
         return "a run within another run cannot be suspended"
     if not deployment.id:
@@ -52,14 +53,14 @@ def why_not_suspend(provider: Provider) -> str | None:
 
 
 def suspend(waiting: WaitingFor, number: int) -> None:
-    """Suspend this run and end its process; does nothing when the run has been woken from this very suspension."""
+    """Suspend this run and end its process; does nothing when the run was just resumed from this very suspension."""
     seconds = (waiting.deadline + GRACE - datetime.now(UTC)).total_seconds()
-    say_once([f"Suspended until {' or '.join(waiting.batch_ids)} has ended; collect-batches wakes the run"])
+    say_once([f"Suspended until {' or '.join(waiting.batch_ids)} has ended; collect-batches resumes the run"])
     suspend_flow_run(key=waiting_key(waiting, number), timeout=max(60, round(seconds)))
 
 
 def was_suspended() -> bool:
-    """Whether this process goes on with a run that was suspended; Prefect does not count that as another attempt."""
+    """Whether this process continues a suspended run; Prefect does not count that as another attempt."""
     if not deployment.id or not flow_run.id:
         return False
     with get_client(sync_client=True) as client:
@@ -68,9 +69,7 @@ def was_suspended() -> bool:
 
 
 def attempt_began() -> datetime:
-    """When this attempt at the run (or at the fleet that it belongs to) began: at its start, or when the one before it
-    had ended.
-    """
+    """When this attempt at the run (or at its fleet) began: at its start, or when the previous attempt ended."""
     run_id = UUID(paying_run())
     with get_client(sync_client=True) as client:
         ended = [state.timestamp for state in client.read_flow_run_states(run_id) if state.is_final()]
@@ -79,18 +78,18 @@ def attempt_began() -> datetime:
 
 
 def suspended_runs(flow_name: str) -> dict[UUID, WaitingFor]:
-    """The suspended runs of a flow that wait for batches, and what for."""
+    """The suspended runs of a flow that wait for batches, and what they wait for."""
     read = {run.id: read_waiting_key(pause_key(run)) for run in suspended_of(flow_name)}
     return {run_id: waiting for run_id, waiting in read.items() if waiting}
 
 
 def suspended_names(flow_name: str) -> set[str]:
-    """The names of a flow's runs that are suspended, whatever for."""
+    """The names of a flow's suspended runs, whatever they wait for."""
     return {run.name for run in suspended_of(flow_name)}
 
 
 def pause_key(run: FlowRun) -> str | None:
-    """The key that a run is suspended under."""
+    """The key under which a run is suspended."""
     return run.state.state_details.pause_key if run.state else None
 
 
@@ -100,12 +99,12 @@ def suspended_of(flow_name: str) -> list[FlowRun]:
 
 
 def wake(run_ids: Sequence[UUID]) -> list[UUID]:
-    """Wake suspended runs, a few at a time; returns those that this call has woken."""
+    """Resume suspended runs, a few at a time; returns those that this call resumed."""
     return start_by_and_by(run_ids, _resume)
 
 
 def _resume(run_id: UUID) -> bool:
-    """Wake a suspended run; False when it is no longer suspended (somebody else was faster) or it is too late."""
+    """Resume a suspended run; False when it is no longer suspended (another process was faster) or it is too late."""
     try:
         resume_flow_run(run_id)
     except (NotPausedError, FlowPauseTimeout):

@@ -61,7 +61,7 @@ def test_services_are_one_to_thirty_texts(services: object) -> None:
 
 
 def test_a_page_named_twice_is_refused_whatever_its_capitals() -> None:
-    assert "'home' is there twice" in fault_of(pages=["Home", "Contact", "home"])
+    assert "'home' occurs twice" in fault_of(pages=["Home", "Contact", "home"])
 
 
 def test_an_empty_optional_field_means_that_it_was_not_given() -> None:

@@ -76,7 +76,7 @@ def test_a_faulty_line_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     first, second = map(str, found.faulty)
     assert f"{place}:2: 1 fault" in first
     assert "article_count: should be at most 9" in first
-    assert "10 cells, but the head names 9" in second
+    assert "10 cells, but the header has 9" in second
 
 
 def test_a_column_that_no_brief_has_is_named(tmp_path: Path) -> None:
@@ -89,21 +89,21 @@ def test_a_slug_that_two_briefs_have_is_a_fault_of_the_second(tmp_path: Path) ->
     place = a_csv(tmp_path, *["North,north,north.example,Bakery,Neighbours,Loaves,,,"] * 2)
     found = find_briefs([place])
     assert [brief.slug for brief in found.briefs] == ["north"]
-    assert "another brief has the slug north too" in str(found.faulty[0])
-    with pytest.raises(Refused, match="another brief has the slug north too"):
+    assert "another brief also has the slug north" in str(found.faulty[0])
+    with pytest.raises(Refused, match="another brief also has the slug north"):
         load_briefs([Path(place)])
 
 
 @pytest.mark.parametrize("place", ["", "*.yaml"])
 def test_a_place_without_a_brief_is_refused(tmp_path: Path, place: str) -> None:
-    with pytest.raises(Refused, match="has no brief in it"):
+    with pytest.raises(Refused, match="contains no briefs"):
         find_briefs([f"{tmp_path}/{place}"])
 
 
 def test_a_file_that_is_not_there_is_a_fault_and_not_an_end(tmp_path: Path) -> None:
     found = find_briefs([str(tmp_path / "none.yaml"), str(tmp_path / "none.csv"), str(a_file(tmp_path, "here"))])
     assert [brief.slug for brief in found.briefs] == ["here"]
-    assert ["there is no such file" in str(fault) for fault in found.faulty] == [True, True]
+    assert ["file not found" in str(fault) for fault in found.faulty] == [True, True]
 
 
 @given(text=st.text(max_size=300))

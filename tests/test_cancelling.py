@@ -53,5 +53,5 @@ def test_a_batch_is_shared_with_whoever_is_suspended_for_it_or_makes_its_only_si
 
 
 def test_a_person_is_told_what_is_kept_and_what_to_do_when_nobody_heard() -> None:
-    assert "3 of 8 answers were done" in say_cancelled(a_batch("cancelling", completed=3, total=8))
+    assert "3 of 8 answers were finished" in say_cancelled(a_batch("cancelling", completed=3, total=8))
     assert "pressrun batches cancel batch_1" in say_cancelled(a_batch("in_progress", completed=3, total=8))

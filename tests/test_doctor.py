@@ -81,8 +81,13 @@ def with_a_list(models: list[dict[str, object]], **settings: object) -> dict[str
             "ok",
             "shuts down on 2028-01-01, according to the provider's own list; can be batched",
         ),
-        ("gpt-6-luna", "2026-12-24", "warn", "in 31 days, by the provider's own list. Choose a current model instead."),
-        ("gpt-6-luna", "2026-11-23", "bad", "was shut down on 2026-11-23, by the provider's own list."),
+        (
+            "gpt-6-luna",
+            "2026-12-24",
+            "warn",
+            "in 31 days, according to the provider's own list. Choose a current model instead.",
+        ),
+        ("gpt-6-luna", "2026-11-23", "bad", "was shut down on 2026-11-23, according to the provider's own list."),
         (
             "qwen3-32b",
             "2028-01-01",
@@ -129,7 +134,7 @@ def test_old_prices_are_a_warning_with_the_way_out() -> None:
 def test_a_model_without_a_price_is_bad_until_the_users_table_gives_one(tmp_path: Path) -> None:
     missing = findings(text_model="qwen3-32b")["prices of qwen3-32b"]
     assert missing.level == "bad"
-    assert "give its price in a table of your own (PRESSRUN_PRICES_FILE)" in missing.text
+    assert "add its price to your own price table (PRESSRUN_PRICES_FILE)" in missing.text
     prices = tmp_path / "prices.yaml"
     prices.write_text(
         "models: {qwen3-32b: {source: contract 17, as_of: 2026-11-01, standard: {input: 0.1, output: 0.4}}}"
@@ -142,5 +147,5 @@ def test_a_model_without_a_price_is_bad_until_the_users_table_gives_one(tmp_path
 def test_a_faulty_price_table_is_bad_and_stops_nothing_else(tmp_path: Path) -> None:
     found = findings(prices_file=tmp_path / "none.yaml")
     assert found["prices"].level == "bad"
-    assert "there is no such file" in found["prices"].text
+    assert "file not found" in found["prices"].text
     assert found["gpt-6-luna"].level == "ok"

@@ -76,13 +76,13 @@ brand_colours:
         "line 2: trade: required, but missing",
         "line 2: services: required, but missing",
         "line 3: domain: not a domain name such as harbour-bakery.example (got 'not a domain')",
-        "line 4: audience: should be one text",
+        "line 4: audience: should be text",
         "line 5: servces: unknown field; did you mean services?",
         "line 7: article_count: should be at least 6 (got '5')",
         "line 8: language: not a BCP 47 language tag such as en-GB or zh-TW (got 'English')",
         "line 10: contact.emial: unknown field; did you mean email?",
         "line 11: contact.email: not an e-mail address such as hello@harbour-bakery.example (got 'bread')",
-        "line 12: keywords: should be a list: one entry a line, each begun with `- ` (got 'sourdough')",
+        "line 12: keywords: should be a list: one entry per line, each starting with `- ` (got 'sourdough')",
         "line 15: brand_colours.1: not a colour of the form #1a2b3c (got 'teal')",
     ]
 
@@ -90,7 +90,7 @@ brand_colours:
 def test_all_faults_of_a_json_file_are_listed_at_their_lines(tmp_path: Path) -> None:
     content = json.dumps(brief_fields(article_count=10, image_count=None, contact={"fax": "1"}, services=[]), indent=2)
     assert faults_of(tmp_path / "brief.json", content) == [
-        "line 6: services: has 0 entries; at least 1 wanted",
+        "line 6: services: has 0 entries; at least 1 required",
         "line 7: article_count: should be at most 9 (got '10')",
         "line 9: contact.fax: unknown field; check its spelling",
     ]
@@ -123,26 +123,26 @@ def test_a_long_text_is_not_repeated_in_full(brief_file: Path) -> None:
     [
         ("", "line 1: the file is empty"),
         ("# only a comment\n", "line 1: the file is empty"),
-        ("- name: A\n", "line 1: expected fields (`name: ...`), found something else"),
-        ("[1, 2]", "line 1: expected fields (`name: ...`), found something else"),
-        ("Harbour Bakery", "line 1: expected fields (`name: ...`), found something else"),
-        ("null", "line 1: expected fields (`name: ...`), found something else"),
+        ("- name: A\n", "line 1: expected fields (`name: ...`), but found something else"),
+        ("[1, 2]", "line 1: expected fields (`name: ...`), but found something else"),
+        ("Harbour Bakery", "line 1: expected fields (`name: ...`), but found something else"),
+        ("null", "line 1: expected fields (`name: ...`), but found something else"),
         (VALID.encode("utf-16"), "line 1: not UTF-8 text; save the file as UTF-8"),
         (VALID.encode() + "tone: süß".encode("latin-1"), "line 6: not UTF-8 text; save the file as UTF-8"),
         (VALID + "tone: a\x07b", "line 6: an unprintable character (U+0007)"),
         (VALID + "name: Another\n", "line 6: name: given twice"),
         (VALID + "contact:\n  phone: 1\n  phone: 2\n", "line 8: phone: given twice"),
-        (VALID + "---\nname: Another\n", "line 6: a second document begins here; a file holds one"),
-        (VALID + "tone: &warm\n", "line 6: put a text that begins with & in quotes (found &warm)"),
-        (VALID + "tone: *warm\n", "line 6: put a text that begins with * in quotes (found *warm)"),
-        (VALID + "tone: !warm\n", "line 6: put a text that begins with ! in quotes (found !warm)"),
+        (VALID + "---\nname: Another\n", "line 6: a second document begins here; a file must have only one"),
+        (VALID + "tone: &warm\n", "line 6: put text that begins with & in quotes (found &warm)"),
+        (VALID + "tone: *warm\n", "line 6: put text that begins with * in quotes (found *warm)"),
+        (VALID + "tone: !warm\n", "line 6: put text that begins with ! in quotes (found !warm)"),
         (VALID + 'tone: "\\ud83d"\n', "line 6: half of a character (a lone surrogate escape)"),
-        (VALID + "\ttone: warm\n", "line 6: indented with a tab; YAML wants spaces"),
-        (VALID + 'tone: "warm\nslug: x\n', "line 6: a quote or bracket is opened here and never closed"),
-        (VALID + "keywords: [bread\n", "line 6: a quote or bracket is opened here and never closed"),
+        (VALID + "\ttone: warm\n", "line 6: indented with a tab; YAML requires spaces"),
+        (VALID + 'tone: "warm\nslug: x\n', "line 6: a quote or bracket opened here is never closed"),
+        (VALID + "keywords: [bread\n", "line 6: a quote or bracket opened here is never closed"),
         (
             VALID + "tone: Warm: and plain\n",
-            "line 6: put a text that has a colon and a space in it in quotes; or the line is indented wrongly",
+            "line 6: put text that contains a colon and a space in quotes, or fix the indentation",
         ),
         (
             VALID + "tone: @home\n",
@@ -150,7 +150,7 @@ def test_a_long_text_is_not_repeated_in_full(brief_file: Path) -> None:
         ),
         (
             VALID + "brand_colours: [#1a2b3c]\n",
-            "line 6: after a # YAML reads a comment, so put a colour in quotes, such as '#1a2b3c'",
+            "line 6: YAML treats text after # as a comment, so put colours in quotes, such as '#1a2b3c'",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_file_that_is_not_one_group_of_fields_is_refused(brief_file: Path, con
 
 def test_a_colour_that_yaml_swallowed_as_a_comment_is_named(brief_file: Path) -> None:
     faults = faults_of(brief_file, f"{VALID}brand_colours:\n  - #1a2b3c\n  - '#223344'\n")
-    advice = "after a # YAML reads a comment, so put a colour in quotes, such as '#1a2b3c'"
+    advice = "YAML treats text after # as a comment, so put colours in quotes, such as '#1a2b3c'"
     assert faults == [f"line 7: brand_colours.0: read as empty; {advice}"]
 
 
@@ -176,14 +176,14 @@ def test_numbers_and_dates_stay_the_text_that_was_written(brief_file: Path) -> N
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(BadBrief, match="there is no such file"):
+    with pytest.raises(BadBrief, match="file not found"):
         load_brief(tmp_path / "none.yaml")
     with pytest.raises(BadBrief, match="this is a folder"):
         load_brief(tmp_path)
 
 
 def test_a_file_too_large_to_be_a_brief_is_not_parsed(brief_file: Path) -> None:
-    assert faults_of(brief_file, b"#" * (SIZE_LIMIT + 1)) == ["larger than 500 kB; this cannot be a brief"]
+    assert faults_of(brief_file, b"#" * (SIZE_LIMIT + 1)) == ["larger than 500 kB, which is too large for a brief"]
 
 
 def test_the_longest_brief_that_the_model_accepts_is_within_the_size_limit(brief_file: Path) -> None:

@@ -93,7 +93,8 @@ def test_the_providers_own_date_wins_over_our_tables_and_says_so():
     told = {"gpt-4o-mini": date(2026, 12, 24), "gpt-4.1-nano": date(2026, 12, 1)}
     later, revived = check_models(["gpt-4o-mini", "gpt-4.1-nano"], TODAY, told)
     assert later.text == (
-        "gpt-4o-mini shuts down on 2026-12-24, in 31 days, by the provider's own list. Use gpt-6-luna instead."
+        "gpt-4o-mini shuts down on 2026-12-24, in 31 days, according to the provider's own list. "
+        "Use gpt-6-luna instead."
     )
     assert not revived.refused
 
@@ -102,7 +103,7 @@ def test_a_model_that_the_provider_has_ended_is_refused_though_our_table_knows_o
     told = {"gpt-6-luna": TODAY, "qwen3-32b": TODAY}
     known, unknown = check_models(["gpt-6-luna", "qwen3-32b"], TODAY, told)
     assert known.refused
-    assert known.text.startswith("gpt-6-luna was shut down on 2026-11-23, by the provider's own list.")
+    assert known.text.startswith("gpt-6-luna was shut down on 2026-11-23, according to the provider's own list.")
     assert unknown.refused
     assert unknown.text.endswith("Choose a current model instead.")
 

@@ -21,7 +21,7 @@ def test_old_prices_are_told_with_their_age_their_source_and_the_way_out() -> No
     source = unit_prices("gpt-6-luna", Tier.STANDARD, NOON).source
     assert notice == (
         "The prices of gpt-6-luna were read on 2026-10-14, 99 days ago, and may have changed since "
-        f"(source: {source}): check them, and give newer ones in a table of your own (PRESSRUN_PRICES_FILE)."
+        f"(source: {source}). Check them, and put newer ones in your own price table (PRESSRUN_PRICES_FILE)."
     )
 
 

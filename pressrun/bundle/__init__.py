@@ -1,6 +1,6 @@
 """The bundle: the folder in which one site is delivered.
 
-Invariant: a bundle that is there is whole; see `writer` for how it is written and `layout` for what goes by which name.
+Invariant: an existing bundle is complete; see `writer` for how it is written and `layout` for the names in it.
 """
 
 from pressrun.bundle.assemble import write_bundle

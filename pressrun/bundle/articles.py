@@ -1,6 +1,6 @@
 """Articles as Markdown files with front matter that Hugo, Astro and Eleventy read.
 
-Invariant: the front matter is one YAML mapping whatever the title says, every article is a draft, and the body holds
+Invariant: the front matter is one YAML mapping whatever the title contains, every article is a draft, and the body has
 no raw HTML and no template call.
 """
 
@@ -23,7 +23,7 @@ __all__ = ["article_file"]
 
 
 class _Representer(SafeRepresenter):
-    """Writes times with a `T`, as Go's YAML reader, and so Hugo, wants them when they have a zone."""
+    """Writes times with a `T`, as Go's YAML reader (and so Hugo) requires for times with a zone."""
 
     def represent_time(self, time: datetime) -> ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:timestamp", time.isoformat(timespec="seconds"))
@@ -38,7 +38,7 @@ def article_file(placed: PlacedArticle, brief: SiteBrief, *, made_at: datetime) 
 
 
 def _front_matter(placed: PlacedArticle, brief: SiteBrief, made_at: datetime) -> dict[str, Any]:
-    """Hugo's own names at the top (https://gohugo.io/content/front-matter/), all others below `params`."""
+    """Hugo's own fields at the top level (https://gohugo.io/content/front-matter/), all others under `params`."""
     article = placed.article
     front: dict[str, Any] = {
         "title": _line(article.title),
@@ -59,12 +59,12 @@ def _front_matter(placed: PlacedArticle, brief: SiteBrief, made_at: datetime) ->
 
 
 def _line(text: str) -> str:
-    """One line: YAML readers do not agree on what U+0085 and U+2028 are."""
+    """One line, because YAML readers disagree about U+0085 and U+2028."""
     return " ".join(text.split())
 
 
 def _yaml(front: dict[str, Any]) -> str:
-    yaml: Any = YAML(typ="safe", pure=True)  # its settings are declared as None
+    yaml: Any = YAML(typ="safe", pure=True)  # its settings are typed as None
     yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.allow_unicode = True
@@ -95,5 +95,5 @@ def _figure(picture: Picture) -> str:
 
 
 def _path(picture: Picture) -> str:
-    """From the article's own folder."""
+    """Relative to the article's folder."""
     return f"../images/{picture.file}"

@@ -1,6 +1,6 @@
-"""Puts a site's bundle together: every file by its name, then all of them written as one.
+"""Assembles a site's bundle: every file by name, then all of them written atomically.
 
-Invariant: a bundle is a function of the site, the extra files and `made_at`; nothing else gets in.
+Invariant: a bundle is a function of the site, the extra files and `made_at`, and nothing else.
 """
 
 import json
@@ -22,11 +22,11 @@ __all__ = ["bundle_files", "write_bundle"]
 
 
 def write_bundle(site: Site, out: Path, extra: Mapping[str, str | bytes], *, made_at: datetime) -> Path:
-    """Write the site's folder, `<out>/<slug>/`, as one act, and give back its path. A folder that is there is replaced.
+    """Write the site's folder, `<out>/<slug>/`, atomically, and return its path. An existing folder is replaced.
 
-    `extra` holds files made by others (costs, manifest), by their name inside the folder. `made_at` is aware.
-    Raises `ValueError` for an extra name that is absolute, has `..` or is one of the bundle's own; `OSError` when
-    writing fails. In every such case a bundle that was there stays as it was.
+    `extra` has additional files (costs, manifest) by their name inside the folder. `made_at` is timezone-aware.
+    Raises `ValueError` for an extra name that is absolute, contains `..` or is one of the bundle's own; `OSError` when
+    writing fails. In all these cases an existing bundle stays unchanged.
     """
     own = bundle_files(site, made_at=made_at)
     files = {**own, **{check_name(name): _encoded(content) for name, content in extra.items()}}
@@ -35,7 +35,7 @@ def write_bundle(site: Site, out: Path, extra: Mapping[str, str | bytes], *, mad
 
 
 def bundle_files(site: Site, *, made_at: datetime) -> dict[str, bytes]:
-    """Every file that the bundle itself makes, by its name inside the folder.
+    """Every file of the bundle itself, by its name inside the folder.
 
     Raises `ValueError` when `made_at` has no time zone.
     """
@@ -75,7 +75,7 @@ def _site_record(layout: Layout, made_at: datetime) -> dict[str, Any]:
 
 
 def _json(value: Any) -> bytes:
-    r"""Readable JSON. `<` is written as `\u003c`, so that a part of it pasted into a `<script>` cannot end it."""
+    r"""Readable JSON. `<` is written as `\u003c`, so that JSON pasted into a `<script>` cannot close it."""
     return (json.dumps(value, ensure_ascii=False, indent=2).replace("<", "\\u003c") + "\n").encode()
 
 
@@ -84,11 +84,11 @@ def _encoded(content: str | bytes) -> bytes:
 
 
 def _refuse_clashes(own: Mapping[str, bytes], extra: Mapping[str, str | bytes]) -> None:
-    """No extra file may replace one of ours, or stand where a folder has to be (case counts for nothing: macOS)."""
+    """No extra file may replace one of ours or be where a folder must be, ignoring case (for macOS)."""
     files = {name.casefold() for name in own}
     folders = {str(parent).casefold() for name in (*own, *extra) for parent in PurePosixPath(name).parents}
     all_files = files | {name.casefold() for name in extra}
     for name in extra:
         parents = {str(parent).casefold() for parent in PurePosixPath(name).parents}
         if name.casefold() in files | folders or parents & all_files:
-            raise ValueError(f"the bundle has a file or folder of its own by this name: {name!r}")
+            raise ValueError(f"the bundle already has a file or folder with this name: {name!r}")

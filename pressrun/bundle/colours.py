@@ -1,7 +1,7 @@
-"""The preview's colours, from a palette that a model chose.
+"""The preview's colours, from a palette chosen by a model.
 
-Invariant: nothing but `#rrggbb` reaches the style sheet, and every text colour has a contrast of at least 4.5:1
-against each ground that it is set on (WCAG 2.2, success criterion 1.4.3), whatever the palette says.
+Invariant: only `#rrggbb` reaches the style sheet, and every text colour has a contrast of at least 4.5:1 against each
+background it is used on (WCAG 2.2, success criterion 1.4.3), whatever the palette is.
 """
 
 import re
@@ -39,8 +39,8 @@ def contrast(one: Rgb, other: Rgb) -> float:
 def theme(palette: Palette) -> dict[str, str]:
     """The style sheet's colour variables, each as `#rrggbb`.
 
-    `ground`, `surface` and `band` carry `text`, `muted`, `heading` and `link`; `primary`, `accent` and `deep` carry
-    their `on-...`. `line`, `secondary` and `wash` are decoration and carry no text.
+    `ground`, `surface` and `band` are backgrounds for `text`, `muted`, `heading` and `link`; `primary`, `accent` and
+    `deep` are backgrounds for their `on-...`. `line`, `secondary` and `wash` are decoration without text.
     """
     chosen = {name: parse_colour(getattr(palette, name)) or spare for name, spare in FALLBACK.items()}
     ground, primary, accent = chosen["background"], chosen["primary"], chosen["accent"]
@@ -74,7 +74,7 @@ def theme(palette: Palette) -> dict[str, str]:
 
 
 def palette_warnings(palette: Palette) -> list[str]:
-    """What the preview had to put right in the palette, for the editor."""
+    """What the preview had to correct in the palette, for the editor."""
     warnings = [
         f"palette: {name} is not a colour of the form #rrggbb; the preview uses a default"
         for name in FALLBACK
@@ -97,13 +97,13 @@ def _linear(channel: float) -> float:
 
 
 def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
-    """`one` with `share` (0 to 1) of `other` in it."""
+    """`one` mixed with `share` (0 to 1) of `other`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def _readable(colour: Rgb, grounds: tuple[Rgb, ...]) -> Rgb:
-    """The colour nearest to `colour`, on its way to black or white, that reads well on all the grounds."""
+    """The colour nearest to `colour`, towards black or white, that is readable on all the backgrounds."""
 
     def worst(candidate: Rgb) -> float:
         return min(contrast(candidate, ground) for ground in grounds)
@@ -114,5 +114,5 @@ def _readable(colour: Rgb, grounds: tuple[Rgb, ...]) -> Rgb:
 
 
 def _on(ground: Rgb) -> Rgb:
-    """White where it reads well, else the darkest that does; black or white always reaches 4.58:1."""
+    """White where it is readable, otherwise ink or black; black or white always reaches 4.58:1."""
     return next(colour for colour in (WHITE, INK, BLACK) if contrast(colour, ground) >= TEXT_CONTRAST)

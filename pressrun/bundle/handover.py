@@ -1,6 +1,6 @@
-"""A bundle that waits for approval at a place of its own, and how it gets from there to where it belongs.
+"""A bundle that waits for approval in a separate folder, and its delivery from there.
 
-Invariant: what is delivered is what was shown, byte for byte, but for the manifest, which says who approved it.
+Invariant: what is delivered is what was shown, byte for byte, except for the manifest, which says who approved it.
 """
 
 import json
@@ -18,19 +18,19 @@ MANIFEST = "manifest.json"
 
 
 def preview_out(out: Path, run_id: str) -> Path:
-    """Where a run puts its bundle until it is approved, in place of `out`; no other run's preview is there."""
+    """Where a run puts its bundle until it is approved, instead of `out`; each run has its own folder."""
     return out / FOLDER / run_id
 
 
 def hand_over(preview: Path, target: Path, decision: Decision) -> Path:
-    """Write the bundle that is at `preview` to `target` as one act, and then remove the preview.
+    """Write the bundle at `preview` to `target` atomically, and then remove the preview.
 
-    Raises `StepFailed` when it is no longer there.
+    Raises `StepFailed` when the preview no longer exists.
     """
     if not (preview / MANIFEST).exists():
         raise StepFailed(
-            f"The site was approved, but its preview is no longer in {preview}, so it could not be delivered. What was "
-            "paid for is kept: start the brief again to have it made from that."
+            f"The site was approved, but its preview is no longer in {preview}, so it could not be delivered. "
+            "Everything paid for is kept. Start the brief again to rebuild the site without paying again."
         )
     files = {path.relative_to(preview).as_posix(): path.read_bytes() for path in preview.rglob("*") if path.is_file()}
     account = with_decision(json.loads(files[MANIFEST]), decision)

@@ -1,7 +1,7 @@
-"""`Layout`: the site as every file of the bundle sees it: what goes by which name, and what stands where.
+"""`Layout`: the names and positions of everything in the site, shared by all files of the bundle.
 
 Invariant: slugs here are `[a-z0-9-]`, never empty, unique among the pages and among the articles, and the same for
-the same site. Nothing that a model wrote names a file before it went through here.
+the same site. Text from a model never becomes a file name without passing through here.
 """
 
 import re
@@ -20,9 +20,9 @@ from pressrun.steps.seo import PageSeo
 __all__ = ["Layout", "PlacedArticle", "PlacedPage", "lay_out", "unique_slugs"]
 
 SLUG_LIMIT = 60
-"""Characters; what `ArticlePlan.slug` asks for."""
+"""Characters, as requested for `ArticlePlan.slug`."""
 DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-"""Names that Windows keeps for devices, whatever the extension."""
+"""Names that Windows reserves for devices, with any extension."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class PlacedPage:
     slug: str
     seo: PageSeo | None
     lead: Picture | None
-    """The page's hero: the first one with that role, else the first image placed on the page."""
+    """The page's hero: the first image with that role, otherwise the first image placed on the page."""
     others: tuple[Picture, ...]
 
 
@@ -55,15 +55,15 @@ class Layout:
     pages: tuple[PlacedPage, ...]
     """The first one is the home page."""
     articles: tuple[PlacedArticle, ...]
-    """Those that were written, in the order of the plans."""
+    """The generated articles, in the order of the plans."""
     pictures: Mapping[str, Picture]
     """By item, in the order of the plans."""
     warnings: tuple[str, ...]
-    """The site's own, and what laying it out brought to light."""
+    """The site's own warnings, and those from laying it out."""
 
 
 def lay_out(site: Site) -> Layout:
-    """Give everything its name and place. What cannot be used (an unreadable image) is left out with a warning.
+    """Give everything its name and position. Unusable parts (an unreadable image) are left out with a warning.
 
     Raises `ValueError` for a configuration without pages.
     """
@@ -95,7 +95,7 @@ def lay_out(site: Site) -> Layout:
 
 
 def unique_slugs(wanted: Sequence[str], spare: str) -> list[str]:
-    """A slug for each wish, in order: cleaned, transliterated, `spare` when nothing is left, then -2, -3, ..."""
+    """A slug for each text, in order: cleaned, transliterated, `spare` if nothing is left, then -2, -3, ..."""
     taken = set(DEVICE_NAMES)
     return [_take(wish, spare, taken) for wish in wanted]
 
@@ -111,7 +111,7 @@ def _take(wish: str, spare: str, taken: set[str]) -> str:
 
 
 def _hosts(site: Site, page_slugs: list[str], article_slugs: list[str]) -> dict[tuple[Kind, str], Host]:
-    """What a placement may name: a slug as planned, a slug as delivered, or a page's kind; the first one wins."""
+    """What a placement may refer to: a planned slug, a delivered slug, or a page's kind; the first match counts."""
     pages = list(zip(site.config.pages, page_slugs, strict=True))
     articles = list(zip(site.config.articles, article_slugs, strict=True))
     named: list[tuple[Kind, str, str]] = [
@@ -155,12 +155,12 @@ def _place_article(
 
 
 def _image_warnings(site: Site, made: Mapping[str, Picture | None], pictures: Mapping[str, Picture]) -> list[str]:
-    unplanned = [f"{item}: no plan for this image; left out" for item in site.images if item not in made]
+    unplanned = [f"{item}: image without a plan; left out" for item in site.images if item not in made]
     unreadable = [
-        f"{item}: not a whole JPEG, PNG or WebP image; left out" for item, made_one in made.items() if not made_one
+        f"{item}: not a complete JPEG, PNG or WebP image; left out" for item, made_one in made.items() if not made_one
     ]
     homeless = [
-        f"{item}: its placement {picture.plan.placement!r} is no page or article; shown in the gallery only"
+        f"{item}: its placement {picture.plan.placement!r} is not a page or article; shown only in the gallery"
         for item, picture in pictures.items()
         if not picture.host
     ]

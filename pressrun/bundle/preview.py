@@ -1,7 +1,7 @@
 """The preview: the whole site as one HTML file that works from disk.
 
-Invariant: the page asks for nothing but the bundle's own images; its content policy forbids scripts and the network,
-and model text reaches it only escaped (Jinja's autoescape) or sanitised (`prose.to_html`).
+Invariant: the page loads only the bundle's own images; its content security policy forbids scripts and the network, and
+model text is always escaped (Jinja's autoescape) or sanitised (`prose.to_html`).
 """
 
 import json
@@ -26,12 +26,12 @@ from pressrun.steps.checks import display_width
 __all__ = ["preview_page"]
 
 WIDTH_LIMITS = {"title": (30, 60), "description": (120, 160)}
-"""Advised widths, a full-width character counting as two; what search results have room for."""
+"""Recommended widths, with a full-width character as two; what search results have room for."""
 RIGHT_TO_LEFT = {"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm"}
 
 
 def preview_page(layout: Layout, seo: Sequence[Mapping[str, Any]], *, made_at: datetime) -> str:
-    """`preview/index.html`: every page, article and image of the site, and the editor's sheet."""
+    """`preview/index.html`: every page, article and image of the site, and the editor's checklist."""
     language = langcodes.Language.get(layout.site.brief.language).maximize()
     template = _environment().get_template("index.html")
     return template.render(
@@ -73,7 +73,7 @@ def _environment() -> Environment:
 
 @cache
 def _css() -> str:
-    """The style sheet; it is ours and names no colour but the theme's and the editor's own."""
+    """Our own style sheet, which uses only the theme's and the editor's colours."""
     package = files("pressrun.bundle")
     return "\n".join((package / name).read_text(encoding="utf-8") for name in ("preview.css", "editor.css"))
 
@@ -86,14 +86,14 @@ def _all_labels() -> dict[str, dict[str, str]]:
 
 
 def _labels(language: langcodes.Language) -> dict[str, Any]:
-    """The preview's own words in the site's language, else in English, and the language that they are in."""
+    """The preview's own labels in the site's language, otherwise in English, and the language they are in."""
     names = (f"{language.language}-{language.script}", str(language.language), "en")
     name = next(name for name in names if name in _all_labels())
     return {"say": _all_labels()[name], "say_lang": name}
 
 
 def _homes(layout: Layout) -> dict[str, tuple[str, str]]:
-    """Where each image stands in the preview: image item -> anchor and name of its page or article."""
+    """Where each image is shown in the preview: image item -> anchor and name of its page or article."""
     pages = {("page", placed.slug): (f"page-{placed.slug}", placed.page.nav_label) for placed in layout.pages}
     articles = {
         ("article", placed.slug): (f"article-{placed.slug}", placed.article.title) for placed in layout.articles
@@ -107,7 +107,7 @@ def _homes(layout: Layout) -> dict[str, tuple[str, str]]:
 
 
 def _button_target(layout: Layout, placed: PlacedPage) -> str | None:
-    """Where a page's button leads: the contact page, or from there (or without one) to e-mail or telephone."""
+    """The target of a page's button: the contact page or, on that page or without one, e-mail or telephone."""
     contact_page = next((page for page in layout.pages if page.page.kind == "contact"), None)
     if contact_page and contact_page is not placed:
         return f"#page-{contact_page.slug}"
@@ -126,7 +126,7 @@ def _phone_link(phone: str) -> str:
 
 
 def _fit(text: str, kind: str) -> dict[str, Any]:
-    """The text's width in half-width characters and whether it is within the advised limits."""
+    """The text's width in half-width characters, and whether it is within the recommended limits."""
     width = display_width(text)
     low, high = WIDTH_LIMITS[kind]
     return {"width": width, "low": low, "high": high, "good": low <= width <= high}

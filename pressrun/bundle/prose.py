@@ -1,7 +1,7 @@
-"""Model prose, made safe to show and to hand on.
+"""Model text, made safe to display and to deliver.
 
-Invariant: whatever a model wrote, `to_html` gives HTML without script, style, image or unsafe link, and `to_markdown`
-and `plain_to_markdown` give Markdown that no common renderer turns into raw HTML, a template call or an unsafe link.
+Invariant: for any text, `to_html` returns HTML without scripts, styles, images or unsafe links, and `to_markdown` and
+`plain_to_markdown` return Markdown that no common renderer turns into raw HTML, a template call or an unsafe link.
 """
 
 import re
@@ -23,7 +23,7 @@ SENTINEL = "pressrun-end-of-text"
 
 
 class _Unguarded(MarkdownIt):
-    """Reads every link, also those that markdown-it would leave as text, so that they can be found."""
+    """Parses every link, including those that markdown-it would leave as text, so that they can be found."""
 
     def validateLink(self, url: str) -> bool:  # noqa: ARG002 - markdown-it's own signature
         return True
@@ -53,10 +53,10 @@ def to_html(text: str) -> Markup:
 
 
 def to_markdown(text: str) -> str:
-    """Markdown that stays Markdown: tags and template braces become entities, unsafe links and images become text.
+    """Safe Markdown: tags and template braces become entities, unsafe links and images become text.
 
-    Braces matter because Hugo, Eleventy and Jekyll run `{{ }}` and `{% %}` in content; tags because Astro passes
-    them on. A code fence that is never closed is dropped, or it would swallow the sections after it.
+    Braces matter because Hugo, Eleventy and Jekyll run `{{ }}` and `{% %}` in content; tags matter because Astro passes
+    them through. An unclosed code fence is removed, because it would swallow the sections after it.
     """
     safe = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", _outward_punctuation(text).strip()).replace("{", "&#123;")
     if not _ends_where_it_ends(safe):
@@ -76,12 +76,12 @@ def plain_to_markdown(text: str) -> str:
 
 
 def _absolute_links_only(_tag: str, name: str, value: str) -> str | None:
-    """A relative link leads nowhere from a preview on disk."""
+    """A relative link has no target in a preview on disk."""
     return value if name != "href" or re.match(r"[a-zA-Z]+:", value) else None
 
 
 def _outward_punctuation(text: str) -> str:
-    """Move CJK punctuation out of bold text: to CommonMark `**重點：**說明` is no bold text, `**重點**：說明` is."""
+    """Move CJK punctuation out of bold text: in CommonMark `**重點：**說明` is not bold, but `**重點**：說明` is."""
     return re.sub(r"\*\*([^*\n]+)\*\*", _move_punctuation, text)
 
 
@@ -95,7 +95,7 @@ def _move_punctuation(match: re.Match[str]) -> str:
 
 
 def _ends_where_it_ends(text: str) -> bool:
-    """Whether what is written after the text would be a paragraph of its own."""
+    """Whether text added after this text would be a separate paragraph."""
     tokens = _INSPECTOR.parse(f"{text}\n\n{SENTINEL}")
     inlines = [token for token in tokens if token.type == "inline"]
     return bool(inlines) and inlines[-1].content == SENTINEL and inlines[-1].level == 1
@@ -109,7 +109,7 @@ def _has_unsafe_target(text: str) -> bool:
 
 
 def _is_safe_target(href: str) -> bool:
-    """Whether a browser, which ignores white space and control characters in a scheme, would find a safe one."""
+    """Whether the scheme is safe for a browser, which ignores white space and control characters in it."""
     bare = re.sub(r"[\x00-\x20\x7f]", "", unquote(href)).lower()
     scheme = re.match(r"([a-z][a-z0-9+.-]*):", bare)
     return scheme is None or scheme[1] in SAFE_SCHEMES

@@ -1,7 +1,7 @@
-"""Puts a bundle that was written here to where it is wanted: S3, Google Cloud Storage, Azure, or whatever fsspec knows.
+"""Uploads a local bundle to its destination: S3, Google Cloud Storage, Azure, or anything else that fsspec supports.
 
-Invariant: a bundle there that has `manifest.json` is whole. What says that it is, is taken away first and written last,
-so an upload that breaks off leaves a folder without it, and the next one begins anew.
+Invariant: an uploaded bundle with `manifest.json` is complete. The manifest is deleted first and written last, so an
+interrupted upload leaves a folder without it, and the next upload starts again.
 """
 
 from pathlib import Path
@@ -15,21 +15,21 @@ from pressrun.errors import DeliveryFailed, DestinationUnfit
 __all__ = ["check_destination", "local_folder", "upload_folder"]
 
 LAST = ("preview/index.html", "manifest.json")
-"""In this order. A person opens the first; programs look for the second."""
-UNSPENT = "This attempt has spent nothing."
-"""A run that was suspended may have spent before."""
+"""In this order. People open the first; programs check for the second."""
+UNSPENT = "This attempt spent nothing."
+"""A suspended run may have spent something earlier."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure"}
-"""Our extra that brings the driver of a protocol."""
+"""The extra that installs the driver for a protocol."""
 
 
 def local_folder(out: str) -> Path | None:
-    """The folder of this machine that `out` names (a path, or `file://`); None when it is the address of another."""
+    """The local folder that `out` names (a path, or `file://`); None for any other URL."""
     protocol, path = split_protocol(out)
     return Path(path) if protocol in {None, "file"} else None
 
 
 def check_destination(out: str) -> None:
-    """Raise `DestinationUnfit` when bundles cannot be put under `out`; a small file is written there and removed."""
+    """Raise `DestinationUnfit` when bundles cannot be written to `out`; a small file is written there and removed."""
     if local_folder(out) is not None:
         return
     protocol, _ = split_protocol(out)
@@ -37,10 +37,10 @@ def check_destination(out: str) -> None:
     try:
         system, root = url_to_fs(out)
         probe = f"{root.rstrip('/')}/.pressrun-{uuid4().hex}"
-        system.pipe_file(probe, b"Pressrun looks whether it can write here.")
+        system.pipe_file(probe, b"Pressrun tests whether it can write here.")
         system.rm_file(probe)
-    except Exception as error:  # Each driver has errors of its own, and all mean the same here.
-        raise DestinationUnfit(f"Nothing can be written to {out} ({_said(error)}). {UNSPENT}") from error
+    except Exception as error:  # Each driver has its own errors, which all mean the same here.
+        raise DestinationUnfit(f"Cannot write to {out} ({_said(error)}). {UNSPENT}") from error
 
 
 def _require_driver(protocol: str, out: str) -> None:
@@ -48,21 +48,21 @@ def _require_driver(protocol: str, out: str) -> None:
         fsspec.get_filesystem_class(protocol)
     except ValueError:
         raise DestinationUnfit(
-            f"{out}: there is no storage by the name of {protocol}://. Give a folder, or an address that begins with "
-            f"s3://, gs:// or az://. {UNSPENT}"
+            f"{out}: unknown storage {protocol}://. Use a folder, or a URL that begins with s3://, gs:// or az://. "
+            f"{UNSPENT}"
         ) from None
     except ImportError as error:
         extra = EXTRAS.get(protocol)
-        install = f"pip install 'pressrun[{extra}]'" if extra else f"install what it needs ({error})"
+        install = f"pip install 'pressrun[{extra}]'" if extra else f"install its driver ({error})"
         raise DestinationUnfit(
-            f"{out}: the driver for {protocol}:// is not installed where the run takes place: {install}. {UNSPENT}"
+            f"{out}: the driver for {protocol}:// is not installed where the run executes: {install}. {UNSPENT}"
         ) from None
 
 
 def upload_folder(folder: Path, url: str) -> str:
-    """Make `url` hold exactly the files of `folder`; what is there is replaced. Gives back the address.
+    """Make `url` contain exactly the files of `folder`, replacing what is there. Returns the URL.
 
-    Raises `DeliveryFailed`; the bundle that was there may be gone by then, and `manifest.json` with it.
+    Raises `DeliveryFailed`; the previous bundle, with its `manifest.json`, may then be gone.
     """
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     last = [name for name in LAST if name in names]
@@ -75,10 +75,10 @@ def upload_folder(folder: Path, url: str) -> str:
         _remove(system, root, sorted(there - {*names, *LAST}))
         for name in last:
             _put(system, folder, root, [name])
-    except Exception as error:  # As above: a driver's errors are its own.
+    except Exception as error:  # As above, each driver has its own errors.
         raise DeliveryFailed(
-            f"The bundle could not be put at {url} ({_said(error)}). Everything that was paid for is kept: run again "
-            "to deliver it."
+            f"The bundle could not be uploaded to {url} ({_said(error)}). Everything paid for is kept. Run again to "
+            "deliver it."
         ) from error
     return url
 

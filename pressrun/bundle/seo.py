@@ -1,6 +1,6 @@
-"""`seo.json`: what belongs into the head of every page and every article.
+"""`seo.json`: the content for the `<head>` of every page and every article.
 
-Invariant: every URL is absolute, below the client's domain, and made of our own slugs; each page has exactly one
+Invariant: every URL is absolute, under the client's domain, and built from our own slugs; each page has exactly one
 canonical URL, its own.
 """
 
@@ -20,9 +20,9 @@ PAGE_TYPES = {"about": "AboutPage", "contact": "ContactPage"}
 
 
 def seo_records(layout: Layout, *, made_at: datetime) -> list[Record]:
-    """One record for each page and each written article, pages first.
+    """One record for each page and each generated article, pages first.
 
-    A page whose meta tags are missing gets its headline and intro instead, and says so in `fallback`.
+    A page without meta tags gets its headline and intro instead, with `fallback` set.
     """
     pages = [_page(layout, page, is_home=page is layout.pages[0]) for page in layout.pages]
     return [*pages, *(_article(layout, article, made_at) for article in layout.articles)]
@@ -112,7 +112,7 @@ def _record(layout: Layout, url: str, title: str, description: str, picture: Pic
 
 
 def _business(layout: Layout) -> Record:
-    """The client; `LocalBusiness` only with an address, which schema.org users require of one."""
+    """The client; `LocalBusiness` only with an address, which consumers of schema.org data require for it."""
     brief = layout.site.brief
     contact = brief.contact
     known = {"email": contact.email, "telephone": contact.phone, "address": contact.address}
@@ -127,7 +127,7 @@ def _business(layout: Layout) -> Record:
 
 
 def _publisher(layout: Layout) -> Record:
-    """The client in brief, by the id of the full record, for readers that do not follow ids."""
+    """The client in short form, with the id of the full record, for consumers that do not follow ids."""
     name = layout.site.brief.name
     return {"@type": "Organization", "@id": _url(layout, "#business"), "name": name, "url": _url(layout)}
 
@@ -153,11 +153,11 @@ def _image_object(layout: Layout, picture: Picture) -> Record:
 
 
 def _url(layout: Layout, path: str = "") -> str:
-    """An absolute URL; a domain in other than ASCII letters is written in its IDNA form."""
+    """An absolute URL; a domain with non-ASCII letters is written in its IDNA form."""
     return f"https://{layout.site.brief.domain.encode('idna').decode()}/{path}"
 
 
 def _locale(language: str) -> str:
-    """Open Graph's `language_TERRITORY`; the language's likeliest territory when the tag has none."""
+    """Open Graph's `language_TERRITORY`, with the language's most likely territory when the tag has none."""
     tag = langcodes.Language.get(language).maximize()
     return f"{tag.language}_{tag.territory}"

@@ -1,8 +1,8 @@
-"""Writes a folder as one act.
+"""Writes a folder atomically.
 
-Invariant: under its name a folder is at all times either the old one or the new one, whole. Between the two renames
-of a swap it may be absent for a moment; a process killed just then leaves the old one aside, and the next write puts
-it back first.
+Invariant: a folder under its name is always either the complete old one or the complete new one. Between the two
+renames of a swap it may be absent for a moment; a process killed just then leaves the old one under another name, and
+the next write restores it first.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ __all__ = ["check_name", "write_folder"]
 def check_name(name: str) -> str:
     """A file's name inside the folder, such as `costs.csv` or `images/a.png`, with forward slashes.
 
-    Raises `ValueError` for a name that is empty, absolute, has `..`, a backslash, a colon or a NUL in it.
+    Raises `ValueError` for a name that is empty or absolute, or contains `..`, a backslash, a colon or a NUL.
     """
     path = PurePosixPath(name)
     parts = name.split("/")
@@ -32,9 +32,9 @@ def check_name(name: str) -> str:
 
 
 def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
-    """Make `target` hold exactly `files` (by relative name); a folder that is there is replaced. Gives back `target`.
+    """Make `target` contain exactly `files` (by relative name), replacing an existing folder. Returns `target`.
 
-    Raises `ValueError` for a bad name and `OSError` when writing fails; in both cases the old folder stays as it was.
+    Raises `ValueError` for an invalid name and `OSError` when writing fails; the old folder then stays unchanged.
     """
     for name in files:
         check_name(name)
@@ -55,7 +55,7 @@ def _aside(target: Path) -> Path:
 
 
 def _clean_up(target: Path) -> None:
-    """Undo what a killed write left: put the old folder back when it has no successor, drop unfinished ones."""
+    """Clean up after a killed write: restore the old folder if it has no successor, and delete unfinished ones."""
     aside = _aside(target)
     if aside.exists() and not target.exists():
         aside.rename(target)
@@ -65,7 +65,7 @@ def _clean_up(target: Path) -> None:
 
 
 def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
-    folder.chmod(0o755)  # mkdtemp makes it private; a bundle is to be read by others
+    folder.chmod(0o755)  # mkdtemp makes it private, but a bundle must be readable by others
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def _remove(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make names durable; Windows cannot open a folder and does without."""
+    """Make names durable, except on Windows, which cannot open a folder."""
     if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -115,9 +115,9 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep two writers of the same folder from cleaning each other's work away.
+    """Keep two writers of the same folder from deleting each other's work.
 
-    File systems that cannot lock a folder (NFS) go without: the worst there is that one of the two writers fails.
+    On file systems that cannot lock a folder (NFS) there is no lock; at worst, one of the two writers fails.
     """
     if sys.platform == "win32":
         yield

@@ -1,1 +1,1 @@
-"""The ways to get calls answered, over the openai SDK; a new route is a new file."""
+"""The routes that answer calls, built on the openai SDK; a new route is a new file."""

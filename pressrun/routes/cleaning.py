@@ -1,7 +1,7 @@
-"""Which files at the provider may go.
+"""Which files at the provider can be deleted.
 
-Invariant: nothing is chosen that is not Pressrun's or that a batch may still need: a status that we do not know counts
-as live, a file whose age is not known as new, and what a look did not reach as in use.
+Invariant: a file is chosen only if it is Pressrun's and no batch can still need it: an unknown status counts as live, a
+file of unknown age as new, and anything beyond the listing as in use.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,32 +12,32 @@ from pressrun.routes.records import BatchListing, BatchRecord, FileListing, File
 __all__ = ["Cleaning", "Removal", "plan_cleaning"]
 
 LONGEST_LIFE = timedelta(days=3)
-"""An unfinished batch is never older, with all grace for finalizing and cancelling."""
+"""An unfinished batch is never older than this, including time for finalizing and cancelling."""
 
 
 class Removal(Frozen):
-    """A file that may go, and why."""
+    """A file that can be deleted, and why."""
 
     file: FileRecord
     reason: str
 
 
 class Cleaning(Frozen):
-    """What may be deleted."""
+    """What can be deleted."""
 
     removals: tuple[Removal, ...]
     answers_of: tuple[BatchRecord, ...]
-    """Batches whose answers would be gone."""
+    """Batches whose answers would be lost."""
     kept: int
-    """Input files of ours that stay, because they are too new, in use, or perhaps in use."""
+    """Our input files that stay, because they are too new, in use, or possibly in use."""
 
 
 def plan_cleaning(
     batches: BatchListing, files: FileListing, *, older_than: timedelta, answers: bool, now: datetime
 ) -> Cleaning:
-    """What may go: input files of ours that no live batch uses, and with `answers` the results of ended batches.
+    """What can be deleted: our input files that no live batch uses, and with `answers` the results of ended batches.
 
-    Whatever is younger than `older_than` stays: a run may just have uploaded it and not created its batch yet.
+    Files newer than `older_than` stay: a run may have just uploaded one and not yet created its batch.
     """
     before = now - older_than
     ended = [batch for batch in batches.batches if batch.is_ours and not batch.is_live and _ended_before(batch, before)]
@@ -78,10 +78,10 @@ def _ended_before(batch: BatchRecord, before: datetime) -> bool:
 
 
 def _horizon(batches: BatchListing, now: datetime) -> datetime:
-    """A file that is younger is used by no batch that was not seen: a batch is created after its input file."""
+    """A file newer than this is used by no unlisted batch, because a batch is created after its input file."""
     beginning = datetime.min.replace(tzinfo=UTC)
     if batches.is_complete:
         return beginning
     oldest = min((batch.created_at for batch in batches.batches if batch.created_at), default=now)
-    # Unseen batches are older still; beyond their longest life none of them is live.
+    # Unlisted batches are even older; beyond the longest lifetime none of them is live.
     return beginning if oldest < now - LONGEST_LIFE else oldest

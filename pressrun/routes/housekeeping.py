@@ -1,7 +1,7 @@
-"""Looking after what this project has at the provider: batches and files, seen, cancelled, deleted.
+"""Managing what this project has at the provider: listing, cancelling and deleting batches and files.
 
-Invariant: every look is bounded and says when the bound was reached; every failure is one of our errors, in words
-that say what to do.
+Invariant: every listing is bounded and says when the bound was reached; every failure is one of our errors, with a
+message that says what to do.
 """
 
 import re
@@ -31,24 +31,24 @@ __all__ = [
 ]
 
 LOOK_BACK = 1_000
-"""Batches that are listed at the most."""
+"""Maximum number of batches listed."""
 FILES = 50_000
-"""Files that are listed at the most."""
+"""Maximum number of files listed."""
 BATCH_PAGE, FILE_PAGE = 100, 1_000
 AN_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 def read_batches(client: OpenAI, most: int = LOOK_BACK) -> BatchListing:
-    """All batches of the project, ours or not; `most` at the most. Raises `PressrunError`."""
+    """All batches of the project, ours or not, up to `most`. Raises `PressrunError`."""
     records, is_complete = _pages(client, "/batches", most, BATCH_PAGE)
     batches = list({batch.id: batch for record in records if (batch := BatchRecord.read(record)).id}.values())
-    # A stable sort: those whose time is not told keep their place behind the others.
+    # A stable sort: batches without a time stay behind the others in their order.
     batches.sort(key=lambda batch: batch.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     return BatchListing(batches=tuple(batches), is_complete=is_complete)
 
 
 def read_files(client: OpenAI, most: int = FILES) -> FileListing:
-    """All files of the project, whatever they are for. Raises `PressrunError`."""
+    """All files of the project, for any purpose. Raises `PressrunError`."""
     records, is_complete = _pages(client, "/files", most, FILE_PAGE)
     files = {file.id: file for record in records if (file := FileRecord.read(record)).id}
     return FileListing(files=tuple(files.values()), is_complete=is_complete)
@@ -57,7 +57,7 @@ def read_files(client: OpenAI, most: int = FILES) -> FileListing:
 def select(
     batches: Iterable[BatchRecord], *, site: str | None = None, run_id: str | None = None, live_only: bool = False
 ) -> list[BatchRecord]:
-    """Those of ours that fit; `run_id` may be the beginning of one."""
+    """Our batches that match; `run_id` may be a prefix."""
     return [
         batch
         for batch in batches
@@ -69,9 +69,9 @@ def select(
 
 
 def find_batch(client: OpenAI, batch_id: str) -> BatchRecord:
-    """One batch by its id. Raises `Refused` when there is none, `PressrunError` when the provider cannot tell."""
+    """One batch by its id. Raises `Refused` when there is none, `PressrunError` when the provider fails."""
     nobody = Refused(
-        f"There is no batch {batch_id!r} in the project of this key. `pressrun batches list` shows those there are."
+        f"There is no batch {batch_id!r} in the project of this key. Run `pressrun batches list` to see its batches."
     )
     if not AN_ID.fullmatch(batch_id):
         raise nobody
@@ -83,8 +83,8 @@ def find_batch(client: OpenAI, batch_id: str) -> BatchRecord:
 
 
 def cancel_batch(client: OpenAI, batch_id: str) -> BatchRecord:
-    """Ask the provider to stop a batch, and look at it again: it may have ended first. Raises `PressrunError`."""
-    # A conflict: it has ended, or is being cancelled.
+    """Ask the provider to cancel a batch, and read it again, as it may have ended first. Raises `PressrunError`."""
+    # A conflict means that it has ended or is being cancelled.
     with _explaining(f"cancellation of {batch_id}"), suppress(openai.ConflictError, openai.BadRequestError):
         client.post(f"/batches/{quote(batch_id, safe='')}/cancel", cast_to=httpx2.Response)
     return find_batch(client, batch_id)
@@ -100,7 +100,7 @@ def find_file(client: OpenAI, file_id: str) -> FileRecord | None:
 
 
 def delete_file(client: OpenAI, file_id: str) -> bool:
-    """Delete a file; False when it was gone already. Raises `PressrunError`."""
+    """Delete a file; False when it was already gone. Raises `PressrunError`."""
     with _explaining(f"deletion of {file_id}"):
         try:
             client.delete(f"/files/{quote(file_id, safe='')}", cast_to=httpx2.Response)
@@ -110,7 +110,7 @@ def delete_file(client: OpenAI, file_id: str) -> bool:
 
 
 def _pages(client: OpenAI, path: str, most: int, page_size: int) -> tuple[list[dict[str, Any]], bool]:
-    """The records of a list, and whether these are all. The SDK's own iterator follows pages for ever."""
+    """The records of a list, and whether they are complete. The SDK's own iterator follows pages without a limit."""
     records: list[dict[str, Any]] = []
     after = ""
     while len(records) < most:
@@ -130,7 +130,7 @@ def _get(client: OpenAI, path: str) -> dict[str, Any]:
     body = read_json(client.get(path, cast_to=httpx2.Response).content)
     if body is None:
         raise PressrunError(
-            f"The provider's answer to GET {path.partition('?')[0]} is no JSON object. Nothing was changed. Check "
+            f"The provider's response to GET {path.partition('?')[0]} is not a JSON object. Nothing was changed. Check "
             "OPENAI_BASE_URL, which normally ends in /v1."
         )
     return body
@@ -138,7 +138,7 @@ def _get(client: OpenAI, path: str) -> dict[str, Any]:
 
 @contextmanager
 def _explaining(what: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours."""
+    """Convert the SDK's errors into ours."""
     try:
         yield
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:

@@ -1,7 +1,7 @@
-"""The provider behind a run: its address, whether it is our simulator, and whether it can serve the plan.
+"""The provider of a run: its URL, whether it is our simulator, and whether it can serve the plan.
 
-Invariant: a `Provider` holds no key, so it may be logged and stored; the key goes from the settings straight into the
-client. What tells one provider from another is its `identity` alone, never what it says of its models today.
+Invariant: a `Provider` contains no key, so it may be logged and stored; the key goes directly from the settings into
+the client. Providers are distinguished only by their `identity`, never by what they report about their models.
 """
 
 from datetime import date
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 SIMULATOR_OWNER = "pressrun-simulator"
-"""`owned_by` of every model that our simulator lists; how a run notices that it talks to one."""
+"""`owned_by` of every model that our simulator lists, by which a run recognises it."""
 
 
 class Provider(Frozen):
@@ -39,38 +39,38 @@ class Provider(Frozen):
 
     base_url: str
     simulated: bool = False
-    """Whether it is one of our simulators, ours or someone else's."""
+    """Whether it is a Pressrun simulator, started by this run or separately."""
     built_in: bool = False
-    """Whether it is the simulator that this very run started, on whatever port was free."""
+    """Whether it is the simulator that this run itself started, on any free port."""
     shutdowns: dict[str, date] = Field(default_factory=dict)
-    """When its models end, by its own list; of the others it said nothing."""
+    """Shutdown dates from its own model list; only for models with a date."""
 
     @property
     def identity(self) -> str:
-        """What tells its answers from another provider's: the address, unless that is a port of the moment."""
+        """Identifies its answers: the URL, unless that has a temporary port."""
         return "built-in simulator" if self.built_in else self.base_url
 
 
 class ModelList(Frozen):
-    """What a provider says of its models."""
+    """What a provider reports about its models."""
 
     names: frozenset[str] = frozenset()
-    """Empty when it has no such list."""
+    """Empty when it has no model list."""
     shutdowns: dict[str, date] = Field(default_factory=dict)
-    """Only those models that have a date."""
+    """Only for models with a date."""
     simulated: bool = False
 
 
 def expected_identity(settings: Settings, *, simulate: bool) -> str:
-    """The identity of the provider that the settings name, or of the built-in simulator, without asking it."""
+    """The identity of the configured provider, or of the built-in simulator, without contacting it."""
     return Provider(base_url=settings.openai_base_url.rstrip("/"), built_in=simulate).identity
 
 
 def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenAI:
-    """A client for real-time calls and look-ups: SDK retries on, with a timeout of its own.
+    """A client for real-time calls and queries, with the SDK's retries and the configured timeout.
 
-    Creating a batch must switch the retries off (`with_options(max_retries=0)`): a POST that is retried blindly may
-    be paid twice, because the provider honours no idempotency key.
+    Creating a batch must turn the retries off (`with_options(max_retries=0)`): a blindly retried POST may be paid for
+    twice, because the provider has no idempotency keys.
     """
     return OpenAI(
         api_key=key.get_secret_value(),
@@ -83,14 +83,14 @@ def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenA
 
 @cache
 def _certificates() -> SSLContext:
-    """Read once a process: a client of its own for each call is cheap, but reading the certificates takes 50 ms."""
+    """Read once per process: a separate client for each call is cheap, but reading the certificates takes 50 ms."""
     return httpx2.create_ssl_context()
 
 
 def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provider:
-    """Ask, before anything is spent, whether the key works and the batch endpoint is there when the plan needs it.
+    """Check, before anything is spent, that the key works, and that there is a batch endpoint if the plan needs it.
 
-    Raises `ProviderUnfit` with the choice left. A server without `GET /v1/models` is tolerated.
+    Raises `ProviderUnfit` with the alternatives. A server without `GET /v1/models` is accepted.
     """
     found = list_models(client, base_url)
     if needs_batch:
@@ -99,7 +99,7 @@ def check_provider(client: OpenAI, base_url: str, *, needs_batch: bool) -> Provi
 
 
 def list_models(client: OpenAI, base_url: str) -> ModelList:
-    """Ask for the models, which also tries the key. Raises `ProviderUnfit`; a server without the list is tolerated."""
+    """List the models, which also tests the key. Raises `ProviderUnfit`; a server without the list is accepted."""
     try:
         listed = _list(client, "/models", base_url)
     except openai.NotFoundError:
@@ -116,7 +116,7 @@ def list_models(client: OpenAI, base_url: str) -> ModelList:
 
 
 def _day(text: Any) -> date | None:
-    """An ISO date. A server may send anything in a field that few have: what cannot be read says nothing."""
+    """An ISO date, or None. Few servers have this field, and anything unreadable in it is ignored."""
     try:
         return date.fromisoformat(text)
     except (TypeError, ValueError):
@@ -124,11 +124,11 @@ def _day(text: Any) -> date | None:
 
 
 def _list(client: OpenAI, path: str, base_url: str) -> list[Any]:
-    """The `data` of a list. The SDK's own lists stumble over a web page, which a mistyped address often leads to."""
+    """The `data` of a list. The SDK's own lists fail on a web page, which a mistyped URL often returns."""
     body = read_json(client.get(path, cast_to=httpx2.Response).content)
     if body is None:
         raise ProviderUnfit(
-            f"{base_url} is no OpenAI-compatible API: {path} is not JSON there. Nothing was spent. Check "
+            f"{base_url} is not an OpenAI-compatible API: its response to {path} is not JSON. Nothing was spent. Check "
             "OPENAI_BASE_URL, which normally ends in /v1."
         )
     data = body.get("data")
@@ -136,14 +136,14 @@ def _list(client: OpenAI, path: str, base_url: str) -> list[Any]:
 
 
 def check_batches(client: OpenAI, base_url: str) -> None:
-    """Ask whether the batch endpoint is there. Raises `ProviderUnfit` with the choice left."""
+    """Check that there is a batch endpoint. Raises `ProviderUnfit` with the alternatives."""
     try:
         _list(client, "/batches?limit=1", base_url)
     except openai.APIStatusError as error:
         if error.status_code in (404, 405, 501):
             raise ProviderUnfit(
                 f"{base_url} has no /v1/batches, which this plan needs. Nothing was spent. Use --prefer speed (or "
-                "never_batch in the strategy) to do everything in real time, or another provider."
+                "never_batch in the strategy) to run everything in real time, or use another provider."
             ) from None
         raise ProviderUnfit(_say(error, base_url)) from None
     except openai.OpenAIError as error:
@@ -154,5 +154,5 @@ def _say(error: openai.OpenAIError, base_url: str) -> str:
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return f"{base_url} refused the key (HTTP {error.status_code}). Nothing was spent. Check OPENAI_API_KEY."
     if isinstance(error, openai.APIStatusError):
-        return f"{base_url} answered HTTP {error.status_code} before the start. Nothing was spent. Try again later."
+        return f"{base_url} answered HTTP {error.status_code} to the first check. Nothing was spent. Try again later."
     return f"{base_url} cannot be reached ({type(error).__name__}). Nothing was spent. Check OPENAI_BASE_URL."

@@ -1,7 +1,7 @@
 """The real-time route: one request, one reply, at the standard tier or at flex.
 
-Invariant: the call's body is sent as a batch line would carry it, byte for byte; flex adds `service_tier` to the
-request and nothing to the call. So a call may move between routes and tiers without becoming another call.
+Invariant: the call's body is sent exactly as in a batch line, byte for byte; flex adds `service_tier` to the request
+but not to the call. So a call can move between routes and tiers and remain the same call.
 """
 
 import logging
@@ -27,27 +27,27 @@ __all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
 log = logging.getLogger(__name__)
 
 HOPELESS = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
-"""Codes and types that come as a 429 and are mended by a payment, not by patience."""
+"""Codes and types of a 429 that only a payment can fix, not a retry."""
 NO_CAPACITY = "resource_unavailable"
-"""Code of the 429 that says that flex has no room just now; it is not billed."""
+"""Code of the 429 for flex without capacity, which is not billed."""
 FLEX_TRIES = 3
-"""Requests at flex until a lack of capacity is believed: a gap of a second is bridged, but a shortage lasts, and who
-asked for flex did not ask to wait without end; the standard tier answers then."""
+"""Attempts at flex before falling back to the standard tier: a gap of a second is bridged, but a shortage lasts, and
+choosing flex does not mean waiting without limit."""
 FLEX_TIMEOUT = 900.0
-"""Seconds that a flex request may take at least, which is OpenAI's own advice: flex queues."""
+"""Minimum timeout of a flex request in seconds, as OpenAI's guide to flex processing recommends."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
-"""Seconds before the second try and, doubling, at most before a later one, when the provider does not say."""
+"""Seconds before the second attempt and, doubling, at most before later ones, without a Retry-After."""
 LONGEST_WAIT = 600.0
-"""Seconds of Retry-After that are waited out: a limit per minute is over by then, one per day is not."""
+"""The longest Retry-After, in seconds, to wait for: a limit per minute is over by then, one per day is not."""
 SPREAD = 1.25
-"""Calls that were turned away together come back spread over this, and never earlier than they were told to."""
+"""Retries of calls that were rejected together are spread over this factor, never earlier than requested."""
 
 
 class TemporaryFailure(Exception):
-    """The provider did not answer now; asking again later may help. Never leaves the tasks.
+    """The provider did not answer; a later retry may help. Never leaves the tasks.
 
-    `soon` is false when the provider names a time so far off that this run does not wait for it. `unheard`: the request
-    may have been done, and billed, though its answer was lost.
+    `soon` is false when the provider asks for a longer wait than this run accepts. `unheard`: the request may have been
+    processed and billed, although its answer was lost.
     """
 
     def __init__(self, message: str, *, soon: bool = True, unheard: bool = False) -> None:
@@ -57,7 +57,7 @@ class TemporaryFailure(Exception):
 
 
 class FlexUnavailable(TemporaryFailure):
-    """Flex did not take the call, for want of capacity or because this model or provider has none; not billed."""
+    """Flex did not accept the call: it has no capacity, or this model or provider has no flex. Not billed."""
 
 
 def ask(
@@ -68,16 +68,16 @@ def ask(
     tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDARD,
     before_repeat: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Send one call and wait for its reply, asking again as often as the client's `max_retries` allows.
+    """Send one call and wait for its reply, with as many retries as the client's `max_retries` allows.
 
-    The answer's route is FLEX only if the reply says that flex served it: without that word the discount is not
-    confirmed, and the answer counts (and is priced) as real time.
+    The answer's route is FLEX only if the reply says that flex served it: otherwise the discount is not confirmed, and
+    the answer is priced as real time.
 
-    `before_repeat` is called before a request is sent again whose answer was lost on the way, as the lost one may have
-    been done and billed. What it raises ends the call.
+    `before_repeat` is called before a retry of a request whose answer was lost, because the lost one may have been
+    processed and billed. An exception from it ends the call.
 
-    Raises `CallFailed` when asking again cannot help (400-class, no quota), `FlexUnavailable` when the standard tier
-    may still take the call, `TemporaryFailure` when it may help later.
+    Raises `CallFailed` when a retry cannot help (400-class, no quota), `FlexUnavailable` when the standard tier may
+    still accept the call, `TemporaryFailure` when a later retry may help.
     """
     asked_at = datetime.now(UTC)
     body = _body(_send(client, call, tier, before_repeat))
@@ -87,7 +87,7 @@ def ask(
 
 
 def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], None]) -> httpx2.Response:
-    """The SDK's own retries stay off: they would ask again after every 429, a spent quota included."""
+    """The SDK's own retries stay off: they would retry every 429, including an exhausted quota."""
     body = {**call.body, "service_tier": Tier.FLEX.value} if tier is Tier.FLEX else call.body
     tries = 0
     while True:
@@ -107,23 +107,23 @@ def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], No
                 allowed = min(allowed, FLEX_TRIES)
             if delay is None or tries >= allowed:
                 raise failure from None
-        log.info("%s: %s; asking again in %.1f s", call.id, failure, delay)
+        log.info("%s: %s; retrying in %.1f s", call.id, failure, delay)
         sleep(delay * uniform(1, SPREAD))
         if isinstance(failure, TemporaryFailure) and failure.unheard:
             before_repeat()
 
 
 def time_limit(client: OpenAI, tier: Tier) -> float | httpx2.Timeout | None:
-    """What one request may take: as the client says, and longer for flex."""
+    """The timeout of one request: the client's, or longer for flex."""
     own = client.timeout
     return max(own, FLEX_TIMEOUT) if tier is Tier.FLEX and isinstance(own, int | float) else own
 
 
 def retry_delay(error: openai.APIError, earlier: int) -> float | None:
-    """Seconds to wait after an error and `earlier` ones before it; None when asking again now is no use.
+    """Seconds to wait after an error that follows `earlier` ones; None when a retry is of no use now.
 
-    The provider's word (Retry-After) comes before our own doubling. A request that timed out may have been done and
-    billed, so it is not repeated here.
+    The provider's Retry-After takes precedence over our own doubling. A request that timed out may have been processed
+    and billed, so it is not repeated here.
     """
     if isinstance(error, openai.APITimeoutError):
         return None
@@ -137,7 +137,7 @@ def retry_delay(error: openai.APIError, earlier: int) -> float | None:
 
 
 def _may_help(error: openai.APIStatusError) -> bool:
-    """Whether the same request may succeed later; the provider's own word on it wins over the status."""
+    """Whether the same request may succeed later; the provider's own header takes precedence over the status."""
     if {str(error.code), str(error.type)} & HOPELESS:
         return False
     told = error.response.headers.get("x-should-retry")
@@ -147,7 +147,7 @@ def _may_help(error: openai.APIStatusError) -> bool:
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:
-    """Seconds that the provider asks us to wait, if it says so and it is a positive number."""
+    """The provider's Retry-After in seconds, if there is one and it is positive."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             seconds = float(headers.get(name, "")) / unit
@@ -156,7 +156,7 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
         if seconds > 0:
             return seconds
     try:
-        # A date is counted from the reply's own, so that no clock but the provider's matters.
+        # A date is compared with the reply's own date, so that only the provider's clock matters.
         until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
         return max((until - now).total_seconds(), 0.0) or None
     except (ValueError, TypeError, OverflowError):
@@ -176,12 +176,12 @@ def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailur
         return TemporaryFailure(f"no answer from the provider ({type(error).__name__})", unheard=not never_sent)
     code = str(error.code or error.status_code)
     if tier is Tier.FLEX and (code == NO_CAPACITY or error.param == "service_tier"):
-        return FlexUnavailable(f"flex did not take the request ({code})")
+        return FlexUnavailable(f"flex did not accept the request ({code})")
     if _may_help(error):
         told = _retry_after(error.response.headers)
         if told is not None and told > LONGEST_WAIT:
             wait = say_duration(timedelta(seconds=min(told, 365 * 86_400)))
-            return TemporaryFailure(f"the provider asks for a pause of {wait} ({code})", soon=False)
+            return TemporaryFailure(f"the provider asks to wait {wait} ({code})", soon=False)
         return TemporaryFailure(f"the provider is busy or failing ({code})")
     detail = error.body.get("message") if isinstance(error.body, dict) else None
     return CallFailed(f"the provider refused the request ({code}): {detail or error.message}", code=code)

@@ -1,7 +1,7 @@
-"""Batches and files as a provider lists them, for people who want to know.
+"""Batches and files as a provider lists them, for people.
 
-Invariant: whatever JSON a server sends is read without failing: unknown statuses survive, falsy ids are absent, and
-what is not told is None, never a guess.
+Invariant: whatever JSON a server sends is read without failing: unknown statuses are kept, falsy ids are absent, and
+missing data is None, never a guess.
 """
 
 import re
@@ -16,28 +16,27 @@ from pressrun.wire import count, mapping, moment, text
 __all__ = ["BatchListing", "BatchRecord", "FileListing", "FileRecord"]
 
 WINDOW = timedelta(days=1)
-"""After this a batch expires, if the provider does not say when."""
+"""When a batch expires, if the provider does not say."""
 SITES_CUT = 512
-"""Characters at which the list of sites in the metadata is cut."""
+"""Characters after which the list of sites in the metadata is truncated."""
 INPUT_NAME = re.compile(r"pressrun-[0-9a-f]{32}\.jsonl|[0-9a-f]{16}\.jsonl")
 
 
 class BatchRecord(Frozen):
-    """A batch as the provider lists it; times are aware UTC, and what is not told is None."""
+    """A batch as the provider lists it; times are aware UTC, and missing data is None."""
 
     id: str
     status: str
-    """As the provider spells it, which may be a word that OpenAI does not have."""
+    """As the provider spells it; not necessarily one of OpenAI's."""
     created_at: datetime | None
     expires_at: datetime | None
-    """When it ends at the latest."""
     ended_at: datetime | None
     key: str | None
-    """Of the work, by which a run finds it again; None when the batch is not Pressrun's."""
+    """The work key, by which a run finds it again; None when the batch is not Pressrun's."""
     run_id: str | None
     """The flow run that created it."""
     after: str | None
-    """The batch whose leftovers it does."""
+    """The batch whose unanswered lines it retries."""
     sites: tuple[str, ...]
     """Slugs, sorted. The last one may be a fragment, see `sites_cut`."""
     sites_cut: bool
@@ -50,7 +49,7 @@ class BatchRecord(Frozen):
     output_file_id: str | None
     error_file_id: str | None
     problems: tuple[str, ...]
-    """What validation found, one line each."""
+    """Validation errors, one line each."""
 
     @property
     def is_ours(self) -> bool:
@@ -62,17 +61,17 @@ class BatchRecord(Frozen):
 
     @property
     def files(self) -> dict[str, str]:
-        """Ids of the files that it names, by what they are."""
+        """Ids of its files, by kind."""
         named = {"input": self.input_file_id, "output": self.output_file_id, "error": self.error_file_id}
         return {what: file_id for what, file_id in named.items() if file_id}
 
     def may_hold(self, site: str) -> bool:
-        """Whether work of the site is in it; where the list of sites was cut, whether it may be."""
+        """Whether it contains work of the site, or may contain it if the list of sites was truncated."""
         return site in self.sites or (self.sites_cut and site >= self.sites[-1])
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> "BatchRecord":
-        """Read a batch object, whatever is missing or odd in it."""
+        """Read a batch object, whatever is missing or unusual in it."""
         metadata, counts = mapping(record.get("metadata")), mapping(record.get("request_counts"))
         status = text(record.get("status")) or "unknown"
         created_at = moment(record.get("created_at"))
@@ -130,7 +129,7 @@ class BatchListing(Frozen):
 
     batches: tuple[BatchRecord, ...]
     is_complete: bool
-    """False when the bound was reached, so that older ones were not seen."""
+    """False when the bound was reached, so that older ones were not listed."""
 
 
 class FileListing(Frozen):

@@ -1,7 +1,7 @@
 """An OpenAI-compatible server for machines without a key: Files, Batches, Chat Completions and Images over real HTTP.
 
-Invariant: it enforces what OpenAI enforces and shares no belief with the client, so that what works here is not a
-matter of two mistakes that agree. Every reply carries the header `x-pressrun-simulator: 1`.
+Invariant: it enforces what OpenAI enforces and shares no assumptions with the client, so that success here cannot come
+from two matching mistakes. Every reply has the header `x-pressrun-simulator: 1`.
 """
 
 from pressrun.simulator.app import create_app

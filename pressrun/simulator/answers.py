@@ -1,6 +1,6 @@
-"""One answer to one request, the same for the endpoints themselves and for the lines of a batch.
+"""One answer to one request, for both the endpoints and the lines of a batch.
 
-Invariant: a line of a batch gets a status and a body whatever happens, as a batch goes on when a line fails.
+Invariant: a line of a batch always gets a status and a body, because a batch continues when a line fails.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def answer(endpoint: str, body: Mapping[str, Any], cache: PromptCache, *, in_batch: bool = False) -> dict[str, Any]:
-    """The body of a good reply. Raises `ApiError` when the request is refused."""
+    """The body of a successful reply. Raises `ApiError` when the request is refused."""
     if endpoint == IMAGES:
         return generate_images(body)
     return complete_chat(body, cache, in_batch=in_batch)
@@ -34,5 +34,5 @@ def answer_line(endpoint: str, body: Mapping[str, Any], cache: PromptCache) -> t
     except ApiError as error:
         return error.status, error.body
     except Exception:
-        log.exception("The simulator failed at a line of a batch; the line fails with status 500, the batch goes on.")
+        log.exception("The simulator failed on a batch line; the line fails with status 500, the batch continues.")
         return 500, ApiError(500, "The server had an error while processing your request.", code="server_error").body

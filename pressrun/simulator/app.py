@@ -1,7 +1,7 @@
 """The HTTP application: which path does what.
 
-Invariant: nothing that blocks runs in the event loop, and painting has threads of its own, so a poll is answered
-while pictures are made.
+Invariant: no blocking code runs in the event loop, and painting has its own threads, so polls are answered while images
+are painted.
 """
 
 from collections.abc import AsyncIterator
@@ -39,9 +39,9 @@ from pressrun.simulator.runner import Runner
 __all__ = ["create_app"]
 
 PAINTERS = 2
-"""Pictures that are made at the same time for POST /v1/images/generations."""
+"""Images that are painted concurrently for POST /v1/images/generations."""
 LARGEST_UPLOAD = 200_000_000
-"""Bytes of a batch's input file; OpenAI says 200 MB."""
+"""Maximum bytes of a batch's input file; OpenAI's limit is 200 MB."""
 COPY_CHUNK = 1 << 20
 
 
@@ -70,10 +70,10 @@ def create_app(
 ) -> Starlette:
     """An OpenAI-compatible provider that keeps its files and batches in `state_dir`.
 
-    A batch takes `batch_seconds` in all and expires `window_seconds` after its creation; both are fixed when it is
-    created. A reply in real time takes at least `realtime_seconds`. `faults` is what goes wrong. Only one application
-    may use a folder at a time.
-    Raises `OSError` when the folder cannot be made.
+    A batch takes `batch_seconds` in total and expires `window_seconds` after its creation; both are fixed when it is
+    created. A real-time reply takes at least `realtime_seconds`. `faults` are the faults to inject. Only one
+    application may use a folder at a time.
+    Raises `OSError` when the folder cannot be created.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     journal = Journal()
@@ -116,7 +116,7 @@ async def _refuse_route(request: Request, error: Exception) -> Response:
 
 
 async def _fail(_request: Request, _error: Exception) -> Response:
-    """The answer to an error of the simulator itself; Starlette raises it on, and uvicorn logs the traceback."""
+    """The response to an error of the simulator itself; Starlette re-raises it, and uvicorn logs the traceback."""
     return JSONResponse(ApiError(500, "The simulator had an error; its log has the traceback.").body, 500)
 
 
@@ -167,7 +167,7 @@ async def _upload(request: Request) -> Response:
         files, filename = _provider(request).files, str(upload.filename)
         stored = await run_in_threadpool(files.add, chunks, filename, "batch", lifetime or DEFAULT_LIFETIME)
     if lifetime is None:
-        # OpenAI tells the default expiry only when it is asked for the file later.
+        # OpenAI reports the default expiry only in later requests for the file.
         stored["expires_at"] = None
     _note(request, file=stored["id"])
     return JSONResponse(stored)

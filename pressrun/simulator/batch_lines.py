@@ -1,6 +1,6 @@
-"""The lines of a running batch, and the two files that they end in.
+"""The lines of a running batch, and its two result files.
 
-Invariant: a line that was answered once is never answered again; every line ends in exactly one of the two files.
+Invariant: an answered line is never answered again; every line ends up in exactly one of the two files.
 """
 
 import json
@@ -17,11 +17,11 @@ from pressrun.simulator.input_file import Line
 __all__ = ["MISWRITTEN", "clear_lines", "error_lines", "keep_answer", "keep_lines", "output_lines", "pending_lines"]
 
 CHUNK = 1000
-"""Lines put in by one transaction, so that polls are answered in between."""
+"""Lines inserted per transaction, so that polls are answered in between."""
 PAGE = 8
-"""Answers read at a time; one with an image has megabytes."""
+"""Answers read at a time; an image has megabytes."""
 MISWRITTEN = {"missing", "duplicate", "garbage", "stranger"}
-"""Faults that a line has only in the file."""
+"""Faults that affect a line only in the file."""
 NEVER_RAN = {
     "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
     "cancelled": ("batch_cancelled", "This request was not executed because the batch was cancelled."),
@@ -29,7 +29,7 @@ NEVER_RAN = {
 
 
 def keep_lines(database: Database, batch_id: str, lines: Iterator[Line]) -> None:
-    """Put in the lines of a validated file; doing so again changes nothing."""
+    """Store the lines of a validated file; repeating it changes nothing."""
     while chunk := list(islice(lines, CHUNK)):
         with database.transaction() as connection:
             connection.executemany(
@@ -39,7 +39,7 @@ def keep_lines(database: Database, batch_id: str, lines: Iterator[Line]) -> None
 
 
 def pending_lines(database: Database, batch_id: str, count: int) -> list[Line]:
-    """The next lines to be answered: the last first, as the order is not the input's at OpenAI, either."""
+    """The next lines to answer, last first, because OpenAI does not keep the input's order either."""
     query = "SELECT * FROM lines WHERE batch = ? AND status IS NULL ORDER BY number DESC LIMIT ?"
     return [Line(row["number"], *json.loads(row["request"])) for row in database.rows(query, batch_id, count)]
 
@@ -62,7 +62,7 @@ def clear_lines(connection: sqlite3.Connection, batch_id: str) -> None:
 
 
 def output_lines(database: Database, batch: Batch) -> Iterator[bytes]:
-    """The content of the output file: lines that were answered well."""
+    """The content of the output file: successfully answered lines."""
     query = "SELECT number, kind FROM line_faults WHERE batch = ?"
     faults = {row["number"]: row["kind"] for row in database.rows(query, batch.id)}
     for row in _rows(database, batch.id, "status = 200"):
@@ -78,7 +78,7 @@ def _miswritten(line: bytes, row: sqlite3.Row, kind: str) -> list[bytes]:
 
 
 def error_lines(database: Database, batch: Batch, final_status: str) -> Iterator[bytes]:
-    """The content of the error file: lines that failed, and lines that the end of the batch left undone."""
+    """The content of the error file: failed lines, and lines that were not executed when the batch ended."""
     for row in _rows(database, batch.id, "status IS NOT 200"):
         yield _answered(row, batch) if row["status"] else _left_undone(row, final_status, batch)
 

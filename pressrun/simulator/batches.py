@@ -1,6 +1,6 @@
-"""Batches as they are kept and as clients see them.
+"""Batches as stored and as clients see them.
 
-Invariant: a batch is changed only within a transaction that read it, so that a cancellation and the runner's progress
+Invariant: a batch is changed only in the transaction that read it, so that a cancellation and the runner's progress
 never overwrite each other.
 """
 
@@ -23,11 +23,11 @@ from pressrun.simulator.timeline import ROUNDING, Timeline
 __all__ = ["Batch", "Batches", "NewBatch", "Spent"]
 
 MOMENTS = "in_progress finalizing completed failed expired cancelling cancelled"
-"""The states that leave a timestamp, in the order in which the object has them."""
+"""The states with a timestamp, in the object's order."""
 
 
 class Spent(BaseModel):
-    """Tokens of the lines that were answered."""
+    """Tokens of the answered lines."""
 
     input: int = 0
     cached: int = 0
@@ -54,7 +54,7 @@ class Spent(BaseModel):
 
 
 class NewBatch(BaseModel):
-    """What a client asks for, checked."""
+    """A client's validated request."""
 
     endpoint: str
     input_file_id: str
@@ -69,17 +69,17 @@ class Batch(NewBatch):
     id: str
     created: float
     seconds: float
-    """How long the provider takes for it."""
+    """How long the batch takes."""
     expires: float
     cancelled: float | None = None
-    """When the cancellation was asked for."""
+    """When the cancellation was requested."""
     status: str = "validating"
     moments: dict[str, int] = {}
     """When each state was reached."""
     entered: float = 0.0
-    """When the present state was reached; `moments` has whole seconds, as OpenAI tells them."""
+    """When the current state was reached; `moments` has whole seconds, as OpenAI reports them."""
     inspected: bool = False
-    """Whether the input file was validated, and its lines kept unless there are `problems`."""
+    """Whether the input file was validated, and its lines stored unless there are `problems`."""
     problems: list[dict[str, Any]] = []
     model: str | None = None
     total: int = 0
@@ -97,7 +97,7 @@ class Batch(NewBatch):
 
     @property
     def meant(self) -> int:
-        """Lines that are to be answered: all, unless a fault ends it early."""
+        """Lines to answer: all, unless a fault ends the batch early."""
         return floor(self.total * self.fault.share + ROUNDING) if self.fault.end else self.total
 
     def is_gone(self, now: float) -> bool:
@@ -116,7 +116,7 @@ class Batch(NewBatch):
         self.entered = now
 
     def wire(self) -> dict[str, Any]:
-        """The batch object; counts and model are withheld while it is validating, as OpenAI does."""
+        """The batch object; counts and model are absent while it is validating, as at OpenAI."""
         seen = self.status not in ("validating", "failed")
         status = self.fault.status_text if self.fault.status_text and self.status == "in_progress" else self.status
         absent = "" if self.fault.empty_ids else None
@@ -171,26 +171,26 @@ class Batches:
         return batch
 
     def get(self, batch_id: str) -> Batch:
-        """Raises `ApiError` 404 when there is none of that id."""
+        """Raises `ApiError` 404 when there is no batch with this id."""
         rows = self._database.rows("SELECT record FROM batches WHERE id = ?", batch_id)
         if not rows:
             raise ApiError(404, f"No batch found with id '{batch_id}'.")
         return Batch.model_validate_json(rows[0]["record"])
 
     def shown(self, batch_id: str) -> Batch:
-        """As `get`, for a client: a batch that has vanished is unknown."""
+        """Like `get`, for a client: a vanished batch is unknown."""
         batch = self.get(batch_id)
         if batch.is_gone(time()):
             raise ApiError(404, f"No batch found with id '{batch_id}'.")
         return batch
 
     def live(self) -> list[Batch]:
-        """Batches that still have something to come, oldest first."""
+        """Batches that have not ended, oldest first."""
         rows = self._database.rows("SELECT record FROM batches WHERE live = 1 ORDER BY number")
         return [Batch.model_validate_json(row["record"]) for row in rows]
 
     def page(self, limit: int, after: str | None) -> tuple[list[Batch], bool]:
-        """One page, newest first, and whether there are more. A batch that a fault hides takes no place in it."""
+        """One page, newest first, and whether there are more. Batches hidden by a fault are skipped."""
         now = time()
         listed = (batch for batch in self._newest_first(after, limit + 1) if batch.is_listed(now))
         found = list(islice(listed, limit + 1))
@@ -204,12 +204,12 @@ class Batches:
             before = rows[-1]["number"]
 
     def save(self, connection: sqlite3.Connection, batch: Batch, *, live: bool = True) -> None:
-        """Keep a batch that was read within the same transaction."""
+        """Store a batch that was read in the same transaction."""
         values = (live, batch.model_dump_json(), batch.id)
         connection.execute("UPDATE batches SET live = ?, record = ? WHERE id = ?", values)
 
     def cancel(self, batch_id: str) -> Batch:
-        """Begin to cancel; asking again changes nothing. Raises `ApiError` 404, or 409 when it has ended."""
+        """Start cancelling; repeating it changes nothing. Raises `ApiError` 404, or 409 when the batch has ended."""
         with self._database.transaction() as connection:
             batch = self.shown(batch_id)
             if batch.status in ("failed", "completed", "expired", "cancelled"):

@@ -1,6 +1,6 @@
-"""What the simulated provider has served, as its bill would list it: a check on the client's own books.
+"""What the simulated provider has served, as on a bill: a check on the client's ledger.
 
-Invariant: every reply that was made is on the bill once, whether or not it reached anybody. It is gone with the server.
+Invariant: every reply is on the bill once, whether or not it reached the client. The bill is lost with the server.
 """
 
 import threading
@@ -17,7 +17,7 @@ class Bill:
         self._lock = threading.Lock()
 
     def add(self, model: str, reply: dict[str, Any], *, batch: bool) -> None:
-        """Put one good reply on the bill, with its usage as the client was told it."""
+        """Put one successful reply on the bill, with the usage as reported to the client."""
         item = {"model": model, "batch": batch, "tier": reply.get("service_tier"), "usage": reply.get("usage")}
         with self._lock:
             self._items.append(item)

@@ -1,7 +1,7 @@
 """Replies of POST /v1/chat/completions.
 
-Invariant: the same body always gets the same content; only `created`, the tier and what the prompt cache has seen
-differ. Every choice keeps within `max_completion_tokens`, which reasoning tokens count against, too.
+Invariant: the same body always gets the same content; only `created`, the tier and the prompt cache's effect differ.
+Every choice stays within `max_completion_tokens`, which includes reasoning tokens.
 """
 
 import json
@@ -19,7 +19,7 @@ from pressrun.simulator.writer import write_reply
 __all__ = ["complete_chat"]
 
 REASONING_SHARE = {"none": 0.0, "minimal": 0.1, "low": 0.25, "medium": 0.5, "high": 1.0, "xhigh": 2.0, "max": 4.0}
-"""Reasoning tokens for one token of text; a plausible growth, not a measured one."""
+"""Reasoning tokens per token of text; a plausible ratio, not a measured one."""
 REASONING_BASE = 256
 """Tokens of text that are added before the share is taken, as short answers need thought, too."""
 REASONING_STEP = 64
@@ -67,7 +67,7 @@ def complete_chat(body: Mapping[str, Any], cache: PromptCache, *, in_batch: bool
 
 
 def _choices(body: Mapping[str, Any], model: Model, content: str) -> tuple[list[dict[str, Any]], int, int]:
-    """The choices, with the tokens of text and of reasoning of them all."""
+    """The choices, with their total text and reasoning tokens."""
     count = body.get("n") or 1
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or model.max_output_tokens
     reasoning = min(limit, _reasoning_tokens(count_tokens(content), effort_of(body, model)))
@@ -92,7 +92,7 @@ def _reasoning_tokens(text_tokens: int, effort: str | None) -> int:
 
 
 def _prompt_text(body: Mapping[str, Any], model: Model) -> str:
-    """All that the model reads: the schema of the reply first, then the messages; an image is its worth in tokens."""
+    """Everything the model reads: the schema of the reply, then the messages; an image counts as its tokens."""
     schema = (body.get("response_format") or {}).get("json_schema")
     parts = [json.dumps(schema, ensure_ascii=False)] if schema else []
     parts += [f"{message['role']}\n{_content_text(message['content'], model)}\n" for message in body["messages"]]

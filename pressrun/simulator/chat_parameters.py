@@ -1,7 +1,7 @@
-"""What POST /v1/chat/completions takes, model by model.
+"""What POST /v1/chat/completions accepts, by model.
 
-Invariant: a body that passes is one that OpenAI takes too; a parameter that OpenAI knows and the simulator does not
-answer to is refused by name, never ignored. Source: SDK openai 3.54.0; live tests in models.dev issue 6639.
+Invariant: OpenAI accepts every body that passes; a parameter that OpenAI knows but the simulator does not support is
+refused by name, never ignored. Source: SDK openai 3.54.0; live tests in models.dev issue 6639.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
 
 def check_chat(body: Mapping[str, Any], day: date) -> Model:
-    """The model that is asked. Raises `ApiError` when OpenAI would refuse the body."""
+    """The requested model. Raises `ApiError` when OpenAI would refuse the body."""
     fields.refuse_unknown(body, ANSWERED | NOT_SIMULATED)
     model = find_model(fields.required_text(body, "model"), day)
     require_kind(model, "text")
@@ -81,12 +81,12 @@ def check_chat(body: Mapping[str, Any], day: date) -> Model:
 
 
 def effort_of(body: Mapping[str, Any], model: Model) -> str | None:
-    """The reasoning effort that the reply is made with; None for a model that does not reason."""
+    """The reasoning effort of the reply; None for a model that does not reason."""
     return body.get("reasoning_effort") or model.default_effort
 
 
 def tier_of(body: Mapping[str, Any]) -> str:
-    """The tier that serves a checked body: `fast` is served as `priority`, whatever is not special as `default`."""
+    """The tier that serves a validated body: `fast` is served as `priority`, and unspecified tiers as `default`."""
     asked = body.get("service_tier")
     return {"fast": "priority", "priority": "priority", "flex": "flex"}.get(str(asked), "default")
 

@@ -1,7 +1,7 @@
-"""What the content of a message may be: text, or parts that are text or, of a user, images.
+"""What the content of a message may be: text, or parts that are text or, from a user, images.
 
-Invariant: an image that passes is one that can be seen: a JPEG, PNG or WebP in a data URI, at detail `low`, whose count
-of tokens is known. Source: SDK openai 3.54.0; refusals as quoted in OpenAI's forum (threads 745769, 1289584) and in
+Invariant: an image that passes is readable: a JPEG, PNG or WebP in a data URI, at detail `low`, with a known token
+count. Source: SDK openai 3.54.0; refusals as quoted in OpenAI's forum (threads 745769, 1289584) and in
 STranslate issue 277 and opencode issue 23983.
 """
 
@@ -24,7 +24,7 @@ FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 
 
 def check_content(message: Mapping[str, Any], where: str) -> None:
-    """Raise `ApiError` 400 when OpenAI would refuse the message's content; `where` is the message's place."""
+    """Raise `ApiError` 400 when OpenAI would refuse the message's content; `where` is the message's location."""
     content = message.get("content")
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not isinstance(parts, list) or not parts:
@@ -39,7 +39,7 @@ def check_content(message: Mapping[str, Any], where: str) -> None:
 
 
 def content_texts(message: Mapping[str, Any]) -> list[str]:
-    """The texts of a checked message, without its images."""
+    """The texts of a validated message, without its images."""
     content = message["content"]
     return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
 
@@ -99,7 +99,7 @@ def _check_url(url: Any, where: str) -> None:
 
 
 def _check_bytes(raw: bytes) -> None:
-    """Whether it is an image, whatever its MIME type says."""
+    """Whether the data is an image, whatever its MIME type says."""
     try:
         with Image.open(io.BytesIO(raw), formats=list(FORMATS.values())) as image:
             image.load()

@@ -1,7 +1,7 @@
-"""What is to be done next for a batch.
+"""What to do next for a batch.
 
-Invariant: `decide` looks at nothing but the batch and the time, so the whole lifecycle can be tested without a clock,
-and a batch found after a restart is treated like any other.
+Invariant: `decide` depends only on the batch and the time, so the whole lifecycle can be tested without a clock, and a
+batch found after a restart is treated like any other.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def decide(batch: Batch, now: float) -> Decision:
 
 
 def _before_lines(batch: Batch, now: float) -> Decision | None:
-    """What keeps a batch that nobody cancelled from its lines, or from its end when it is stuck."""
+    """What blocks the lines or the end of a batch that was not cancelled."""
     if not batch.inspected:
         return Decision(action=Action.INSPECT)
     if now < batch.timeline.starts:
@@ -62,7 +62,7 @@ def _before_lines(batch: Batch, now: float) -> Decision | None:
 
 
 def _end(batch: Batch, now: float) -> Decision:
-    """The way to the final state of a batch that has no line to be done right now."""
+    """The next move towards the final state of a batch without a line that is due."""
     times = batch.timeline
     if times.cancels is not None:
         return _wait(times.cancels, now) or _conclude("cancelled")

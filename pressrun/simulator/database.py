@@ -1,7 +1,6 @@
 """The simulator's state on disk: files, batches and the lines of batches that still run.
 
-Invariant: every change is one transaction, so a server that is killed finds on its next start either all of a change
-or none of it.
+Invariant: every change is one transaction, so after being killed the server finds either all of a change or none of it.
 """
 
 import sqlite3
@@ -47,7 +46,7 @@ CREATE TABLE IF NOT EXISTS line_faults (
 
 
 class Database:
-    """One SQLite file, used by several threads in turn."""
+    """One SQLite file, shared by several threads that take turns."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
@@ -59,7 +58,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done within is kept together, or not at all when an exception leaves the block."""
+        """Commit everything in the block together, or nothing when an exception leaves the block."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

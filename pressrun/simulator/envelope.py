@@ -1,6 +1,6 @@
-"""What is the same for every request: the key, the headers of the reply, the note in the journal.
+"""What all requests share: the key check, the headers of the reply, the journal entry.
 
-Invariant: nothing below /v1/ is reached without a key of OpenAI's form, and every reply says that it is simulated.
+Invariant: nothing under /v1/ is reachable without a key in OpenAI's format, and every reply says that it is simulated.
 """
 
 import re
@@ -16,7 +16,7 @@ from pressrun.simulator.journal import Journal
 __all__ = ["Envelope"]
 
 UNANSWERED = 0
-"""The status in the journal of a request whose connection was closed instead; it was asked all the same."""
+"""The journal's status for a request whose connection was closed without a reply; it still counts as a request."""
 AUTHORIZATION = re.compile(r"Bearer sk-[A-Za-z0-9_-]+")
 
 

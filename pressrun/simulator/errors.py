@@ -1,7 +1,7 @@
-"""The provider's refusals, in the shape that its clients read.
+"""The provider's refusals, in the format that clients expect.
 
-Invariant: whatever goes wrong, the body is `{"error": {message, type, param, code}}`, so a client never meets a bare
-text or a traceback.
+Invariant: whatever goes wrong, the body is `{"error": {message, type, param, code}}`, so a client never sees bare text
+or a traceback.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["ApiError", "invalid_value", "missing", "not_simulated"]
 
 
 class ApiError(Exception):
-    """A request is refused with an HTTP status; also the reason why one line of a batch fails."""
+    """A refusal with an HTTP status; also the reason why one line of a batch fails."""
 
     def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
         self.status = status
@@ -27,7 +27,7 @@ class ApiError(Exception):
 
 
 def invalid_value(param: str, message: str, code: str = "invalid_value") -> ApiError:
-    """A parameter has a value that the model or endpoint does not take."""
+    """A parameter has a value that the model or endpoint does not accept."""
     return ApiError(400, message, code=code, param=param)
 
 
@@ -36,5 +36,5 @@ def missing(param: str) -> ApiError:
 
 
 def not_simulated(param: str, what: str) -> ApiError:
-    """OpenAI may accept this; the simulator does not, and says so rather than make something up."""
+    """OpenAI may accept this; the simulator refuses it instead of inventing a reply."""
     return ApiError(400, f"{what} is not simulated by the Pressrun simulator.", code="unsupported_value", param=param)

@@ -1,7 +1,7 @@
-"""The fault script: what goes wrong, at the wire, in a batch or in a line, and how often.
+"""The fault script: which faults to inject in HTTP exchanges, batches or lines, and how often.
 
-Invariant: without a script nothing changes. With one, each fault strikes the requests, batches or lines that it
-matches in the order in which they come, after `skip` of them and `times` times, whoever asks and from which thread.
+Invariant: without a script nothing changes. With one, each fault applies to the requests, batches or lines that it
+matches in order of arrival, after `skip` of them and `times` times, for any client and thread.
 """
 
 import json
@@ -17,68 +17,68 @@ __all__ = ["BatchFault", "FaultScript", "Faults", "LineFault", "RequestFault", "
 
 
 class Fault(BaseModel):
-    """What all have in common."""
+    """What all faults share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     skip: NonNegativeInt = 0
-    """Matches that are let through first."""
+    """Matches to let through first."""
     times: NonNegativeInt | None = 1
-    """Matches that are struck after those; null: all."""
+    """Matches to apply the fault to after those; null: all."""
 
 
 class RequestFault(Fault):
-    """Something wrong with an HTTP exchange."""
+    """A fault in an HTTP exchange."""
 
     at: str
-    """As the journal counts it: `POST /v1/batches`, `GET /v1/files/{id}/content`."""
+    """As in the journal: `POST /v1/batches`, `GET /v1/files/{id}/content`."""
     do: Literal["status", "status_after", "drop_before", "drop_after", "cut", "garbage", "slow"]
-    """`..._after`: the work is done, and its answer lost. `drop`: the connection closes before a byte of an answer.
-    `cut`: it closes in the middle of the body. `garbage`: the work is done and answered with a web page."""
+    """`..._after`: the request is processed, but the response is lost. `drop`: it closes without a response.
+    `cut`: it closes halfway through the body. `garbage`: the request is processed, and the response is a web page."""
     status: int = 500
     """For `status` and `status_after`."""
     code: str | None = None
     retry_after: NonNegativeFloat | None = None
     """Seconds, as a header."""
     seconds: NonNegativeFloat = 0
-    """For `slow`: how long the work waits."""
+    """For `slow`: how long processing is delayed."""
 
 
 class BatchFault(Fault):
-    """Something wrong with a batch, fixed when it is created."""
+    """A fault of a batch, fixed when it is created."""
 
     endpoint: str | None = None
     """Only batches of this endpoint match."""
     site: str | None = None
-    """Only batches whose metadata says, as its only site, this one match."""
+    """Only batches match whose metadata names this as their only site."""
     seconds: NonNegativeFloat | None = None
-    """How long it takes, in place of what the server was told."""
+    """How long it takes, instead of the server's setting."""
     end: Literal["expired", "cancelled", "never"] | None = None
-    """It ends so, once the share of its lines is answered; `never`: it stays in progress until it is cancelled."""
+    """Its final status once `share` of its lines is answered; `never`: it stays in progress until it is cancelled."""
     share: float = Field(1.0, ge=0, le=1)
     code: str | None = None
     """Validation refuses it with this code."""
     message: str = "The batch was refused by the fault script."
     line: int | None = None
-    """The line that the refusal names."""
+    """The line named in the refusal."""
     stuck: Literal["validating", "in_progress", "finalizing"] | None = None
     """The state that it never leaves, unless it is cancelled. A batch that is stuck in progress answers no line."""
     deaf: bool = False
     """A cancellation is answered with 200 and ignored."""
     late_output: NonNegativeFloat = 0
-    """Seconds after its end during which it names no files."""
+    """Seconds after its end during which its files are not named."""
     unlisted: NonNegativeFloat = 0
-    """Seconds after its creation during which the list lacks it."""
+    """Seconds after its creation during which it is not listed."""
     vanish: NonNegativeFloat | None = None
-    """Seconds after its creation from which it is gone (404)."""
+    """Seconds after its creation when it disappears (404)."""
     empty_ids: bool = False
     """Absent file ids are "" instead of null."""
     status_text: str | None = None
-    """Shown in place of `in_progress`."""
+    """Shown instead of `in_progress`."""
     body_as_text: bool = False
     """Bodies of result lines are JSON text."""
     bare_errors: bool = False
-    """Error lines have no member `response`."""
+    """Error lines have no `response` field."""
     miscounted: int = 0
     """Added to the count of completed lines."""
     no_usage: bool = False
@@ -90,10 +90,10 @@ UNFIT = {"truncated", "refusal", "off_schema", "not_json"}
 
 
 class LineFault(Fault):
-    """Something wrong with one line of a batch, or with one reply in real time."""
+    """A fault of one line of a batch, or of one real-time reply."""
 
     item: str = "."
-    """A regular expression to be found in the custom_id (in real time: in the request's JSON)."""
+    """A regular expression to search for in the custom_id (in real time: in the request's JSON)."""
     do: Literal[
         "error", "missing", "duplicate", "garbage", "stranger", "truncated", "refusal", "off_schema", "not_json"
     ]
@@ -101,27 +101,27 @@ class LineFault(Fault):
     """For `error`."""
     code: str | None = None
     in_real_time: bool = False
-    """Strike chat completions in real time instead of lines; only for the last four kinds."""
+    """Apply to real-time chat completions instead of lines; only for the last four kinds."""
 
     @field_validator("item")
     @classmethod
     def _can_be_searched_for(cls, item: str) -> str:
-        """Found out here, as at the line itself it would stop the batch for good."""
+        """Validated here, because an error at the line itself would stop the batch permanently."""
         try:
             re.compile(item)
         except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
+            raise ValueError(f"is not a regular expression: {error}") from None
         return item
 
     @model_validator(mode="after")
     def _can_strike(self) -> Self:
         if self.in_real_time and self.do not in UNFIT:
-            raise ValueError(f"`{self.do}` cannot strike in real time; only {', '.join(sorted(UNFIT))} can")
+            raise ValueError(f"`{self.do}` cannot be used in real time; only {', '.join(sorted(UNFIT))} can")
         return self
 
 
 class FaultScript(BaseModel):
-    """Everything that goes wrong."""
+    """All faults to inject."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -135,7 +135,7 @@ Kind = TypeVar("Kind", bound=Fault)
 
 @dataclass
 class Faults:
-    """A script in use, with what it has struck so far."""
+    """A script in use, with its counts so far."""
 
     script: FaultScript = field(default_factory=FaultScript)
 
@@ -144,14 +144,14 @@ class Faults:
         self._seen: dict[int, int] = {}
 
     def replace(self, script: FaultScript) -> None:
-        """Begin another script."""
+        """Replace the script."""
         with self._lock:
             self.script = script
             self._seen = {}
 
     @property
     def left(self) -> int:
-        """How many matches, skips included, are still to come before all faults that are bounded have struck."""
+        """How many matches, including skips, are left until all bounded faults have been applied."""
         with self._lock:
             return sum(
                 max(fault.skip + fault.times - self._seen.get(id(fault), 0), 0)
@@ -161,7 +161,7 @@ class Faults:
 
     @property
     def struck(self) -> dict[str, list[int]]:
-        """How often each fault has struck so far, in the script's order."""
+        """How often each fault has been applied so far, in the script's order."""
         with self._lock:
             return {
                 "requests": [self._strikes(fault) for fault in self.script.requests],
@@ -199,7 +199,7 @@ class Faults:
         )
 
     def _strike(self, faults: Sequence[Kind], matches: Callable[[Kind], bool]) -> Kind | None:
-        """The first fault that matches and whose turn it is; a match is counted up to that fault, not behind it."""
+        """The first matching fault whose turn it is; later faults do not count this match."""
         with self._lock:
             for fault in faults:
                 if not matches(fault):
@@ -211,7 +211,7 @@ class Faults:
 
 
 def spoiled(reply: dict[str, Any], fault: LineFault) -> dict[str, Any]:
-    """A chat completion that is not fit to use, in the way of the fault; billed like the good one."""
+    """A chat completion made unusable by the fault; billed like the valid one."""
     choice = reply["choices"][0]
     content = choice["message"]["content"] or ""
     message, finish = {**choice["message"]}, choice["finish_reason"]

@@ -1,7 +1,7 @@
 """Checks of single JSON fields, shared by the endpoints.
 
-Invariant: every function either returns a value of the type that it names or raises `ApiError` 400 with the field in
-`param`. JSON null counts as absent, as it does at OpenAI; `true` is no number.
+Invariant: every function either returns a value of the type in its name or raises `ApiError` 400 with the field in
+`param`. JSON null counts as absent, as at OpenAI; `true` is not a number.
 """
 
 from collections.abc import Collection, Mapping

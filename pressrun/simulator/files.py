@@ -1,7 +1,7 @@
-"""Files that clients upload, and the files that batches leave.
+"""Files that clients upload, and result files of batches.
 
-Invariant: a file that is listed is whole on disk; it is written under another name first. Names on disk are ids made
-here, so a client's file name never becomes a path.
+Invariant: a listed file is complete on disk, because it is first written under another name. Names on disk are ids
+created here, so a client's file name never becomes a path.
 """
 
 import os
@@ -19,7 +19,7 @@ from pressrun.simulator.errors import ApiError, invalid_value
 __all__ = ["DEFAULT_LIFETIME", "Files", "new_file_id"]
 
 DEFAULT_LIFETIME = 30 * 86_400
-"""Seconds that a file of a batch is kept when nothing else is asked for."""
+"""Seconds that a batch's file is kept by default."""
 PARTIAL = ".part"
 
 
@@ -34,7 +34,7 @@ class Files:
             leftover.unlink()
 
     def write(self, file_id: str, chunks: Iterable[bytes]) -> int:
-        """Put the content on disk, whole or not at all, and return its size in bytes; it is listed by `register`."""
+        """Write the content to disk, completely or not at all, and return its size in bytes; `register` lists it."""
         target = self._folder / file_id
         partial = target.with_suffix(PARTIAL)
         with partial.open("wb") as stream:
@@ -47,7 +47,7 @@ class Files:
     def register(
         self, connection: sqlite3.Connection, file_id: str, filename: str, purpose: str, lifetime: float
     ) -> None:
-        """List a file that was written; `lifetime` is in seconds from now."""
+        """List a written file; `lifetime` is in seconds from now."""
         now = time()
         connection.execute(
             "INSERT INTO files (id, filename, purpose, bytes, created, expires) VALUES (?, ?, ?, ?, ?, ?)",
@@ -55,7 +55,7 @@ class Files:
         )
 
     def add(self, chunks: Iterable[bytes], filename: str, purpose: str, lifetime: float) -> dict[str, Any]:
-        """Keep an uploaded file and return its object."""
+        """Store an uploaded file and return its object."""
         file_id = new_file_id()
         self.write(file_id, chunks)
         with self._database.transaction() as connection:
@@ -70,7 +70,7 @@ class Files:
         return _wire(rows[0])
 
     def path(self, file_id: str) -> Path:
-        """Where a file is on disk; only for ids that came from here."""
+        """The path of a file; only for ids created here."""
         return self._folder / file_id
 
     def page(self, limit: int, after: str | None, purpose: str | None, *, ascending: bool) -> tuple[list[Any], bool]:

@@ -1,6 +1,6 @@
-"""What POST /v1/images/generations takes, model by model.
+"""What POST /v1/images/generations accepts, by model.
 
-Invariant: a checked request has a definite width, height, quality and format, so that painting and counting tokens
+Invariant: a validated request has a definite width, height, quality and format, so that painting and counting tokens
 never guess. Source: SDK openai 3.54.0, `image_generate_params`.
 """
 
@@ -40,7 +40,7 @@ FEWEST_PIXELS, MOST_PIXELS = 655_360, 8_294_400
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRequest:
-    """A request that was found good, with every `auto` decided."""
+    """A validated request, with every `auto` resolved."""
 
     model: Model
     prompt: str
@@ -51,13 +51,13 @@ class ImageRequest:
     quality: str
     output_format: str
     compression: int | None
-    """0-100 for jpeg and webp; None when not asked for."""
+    """0-100 for jpeg and webp; None when not requested."""
 
 
 def check_image(body: Mapping[str, Any], day: date) -> ImageRequest:
-    """The request in definite terms. Raises `ApiError` when OpenAI would refuse the body.
+    """The request with definite values. Raises `ApiError` when OpenAI would refuse the body.
 
-    `auto` means 1024x1024 and medium quality here; what OpenAI chooses for `auto` is not published.
+    Here `auto` means 1024x1024 and medium quality; OpenAI's choice for `auto` is not published.
     """
     fields.refuse_unknown(body, ANSWERED | NOT_SIMULATED)
     model = find_model(fields.required_text(body, "model"), day)

@@ -1,6 +1,6 @@
 """Replies of POST /v1/images/generations.
 
-Invariant: the same body always gets the same pictures, and the tokens follow from size and quality alone.
+Invariant: the same body always gets the same images, and the tokens depend only on size and quality.
 """
 
 import base64
@@ -18,7 +18,7 @@ SQUARE = 1024 * 1024
 SQUARE_TOKENS = {"low": 272, "medium": 1056, "high": 4160, "xhigh": 8320, "max": 16640}
 OBLONG_TOKENS = {"low": 400, "medium": 1568, "high": 6208, "xhigh": 12416, "max": 24832}
 """Output tokens of 1536x1024 and 1024x1536. Source: OpenAI's fixed prices for gpt-image-1; those of xhigh and max are
-not published, and taken here as double and fourfold of high."""
+not published, and are assumed here to be two and four times those of high."""
 
 
 def generate_images(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,14 +45,14 @@ def generate_images(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def image_tokens(width: int, height: int, quality: str) -> int:
-    """Output tokens of one image of so many pixels."""
+    """Output tokens of one image with this many pixels."""
     if {width, height} == {1536, 1024}:
         return OBLONG_TOKENS[quality]
     return max(1, round(SQUARE_TOKENS[quality] * width * height / SQUARE))
 
 
 def _paint(request: ImageRequest, index: int) -> str:
-    """One picture in base64; from the second on the prompt is numbered, so that the pictures differ."""
+    """One image in base64; from the second on, the prompt is numbered, so that the images differ."""
     prompt = request.prompt if index == 0 else f"{request.prompt} ({index + 1})"
     picture = paint_image(prompt, request.width, request.height, request.output_format, request.compression)
     return base64.b64encode(picture).decode("ascii")

@@ -1,7 +1,7 @@
 """Validation of a batch's input file, which OpenAI does after the batch was created.
 
-Invariant: a file without problems has lines that all name the same endpoint and model, each with an id of its own.
-Whether the bodies are good is not asked here: a bad body fails its line, not the batch.
+Invariant: in a file without problems, all lines name the same endpoint and model, and each has a unique id. Bodies are
+not validated here: an invalid body fails its line, not the batch.
 """
 
 import json
@@ -18,7 +18,7 @@ __all__ = ["Findings", "Line", "inspect", "read_lines"]
 
 MOST_LINES = 50_000
 MOST_PROBLEMS = 100
-"""Problems reported of one file; a file that is wrong throughout must not make every poll megabytes long."""
+"""Problems reported per file, so that a completely invalid file does not make every poll megabytes long."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Findings:
 
 
 def inspect(path: Path, endpoint: str, day: date) -> Findings:
-    """Validate the file for a batch on `endpoint`, for the models that there are on `day`."""
+    """Validate the file for a batch on `endpoint`, with the models available on `day`."""
     findings = Findings()
     is_blank = True
     with path.open("rb") as stream:

@@ -1,6 +1,6 @@
-"""What only a simulator answers: what it was asked, what it would bill, and what is to go wrong.
+"""Endpoints that only a simulator has: its requests, its bill, and its faults.
 
-Invariant: looking changes nothing; only a fault script that is posted does.
+Invariant: reading changes nothing; only posting a fault script does.
 """
 
 from pydantic import ValidationError

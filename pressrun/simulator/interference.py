@@ -1,6 +1,6 @@
-"""Faults of the wire, as ASGI middleware around the application.
+"""Faults in HTTP exchanges, as ASGI middleware around the application.
 
-Invariant: whether the work is done is decided by the fault alone: a lost answer never undoes it.
+Invariant: only the fault decides whether a request is processed: a lost response never undoes it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ __all__ = ["Interference"]
 
 
 class Interference:
-    """Strikes the requests that the script names."""
+    """Applies faults to the requests that the script matches."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
@@ -59,17 +59,17 @@ async def _answer(fault: RequestFault, scope: Scope, receive: Receive, send: Sen
 
 
 async def _unheard(_message: Message) -> None:
-    """Takes an answer that nobody gets."""
+    """Discards a response."""
 
 
 async def _drain(receive: Receive) -> None:
-    """Read what the client still sends, or it would see a broken pipe rather than the answer."""
+    """Read what the client still sends; otherwise it would see a broken pipe instead of the response."""
     while (message := await receive())["type"] == "http.request" and message.get("more_body"):
         pass
 
 
 class _Cut:
-    """Passes an answer on up to the middle of its first piece of body."""
+    """Passes a response on up to the middle of the first part of its body."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -1,7 +1,7 @@
-"""What clients asked of the simulator, for tests that count requests.
+"""The requests to the simulator, for tests that count them.
 
-Invariant: nothing of a header or a body gets in here but the few words that an endpoint gives as `about`; so no key
-and no text of a prompt is ever in the journal.
+Invariant: nothing from a header or a body is recorded except the few words that an endpoint passes as `about`, so the
+journal never contains a key or the text of a prompt.
 """
 
 import re
@@ -13,17 +13,17 @@ from typing import Any
 __all__ = ["Journal", "request_name"]
 
 LONGEST = 10_000
-"""Requests that are remembered one by one; the counts go on."""
+"""Requests that are recorded individually; the counts continue."""
 IDS = re.compile(r"(?<=/)(?:(?:file|batch)[-_][^/]+|(?<=models/)[^/]+)")
 
 
 def request_name(method: str, path: str) -> str:
-    """What was asked, without ids: `POST /v1/batches/{id}/cancel`."""
+    """The request without ids: `POST /v1/batches/{id}/cancel`."""
     return f"{method} {IDS.sub('{id}', path)}"
 
 
 class Journal:
-    """The requests since the server started, those to /simulator/ excepted."""
+    """The requests since the server started, except those to /simulator/."""
 
     def __init__(self) -> None:
         self._entries: deque[dict[str, Any]] = deque(maxlen=LONGEST)
@@ -42,6 +42,6 @@ class Journal:
             return list(self._entries)
 
     def counts(self) -> dict[str, int]:
-        """How often what was asked, as `POST /v1/batches/{id}/cancel`."""
+        """The number of requests by kind, such as `POST /v1/batches/{id}/cancel`."""
         with self._lock:
             return dict(self._counts)

@@ -1,7 +1,7 @@
-"""The rules of Structured Outputs: which JSON Schemas a strict `response_format` takes.
+"""The rules of Structured Outputs: which JSON Schemas a strict `response_format` accepts.
 
-Invariant: a schema that passes here uses only keywords that OpenAI is known to take; in doubt it is refused, as a
-refused line of a paid batch is what the rule is there to prevent.
+Invariant: a schema that passes here uses only keywords that OpenAI is known to accept; in doubt it is refused, because
+these rules exist to prevent refused lines in a paid batch.
 Source: OpenAI's Structured Outputs guide; openai-python issues 2740, 2741, 2743 and 3805.
 """
 
@@ -51,7 +51,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def check_response_format(response_format: Any) -> None:
-    """Raise `ApiError` 400 for a `response_format` that OpenAI would not take."""
+    """Raise `ApiError` 400 for a `response_format` that OpenAI would not accept."""
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if kind not in ("text", "json_object", "json_schema"):
         raise _refused("Supported values of response_format.type are: 'text', 'json_object', 'json_schema'.", ".type")
@@ -82,7 +82,7 @@ def _root_fault(schema: dict[str, Any]) -> str | None:
 
 
 def _fault(schema: Any, at: tuple[str, ...]) -> str | None:
-    """The first fault of `schema` or of a schema within it, with its place."""
+    """The first fault of `schema` or of a nested schema, with its location."""
     where = f"In context={at}, "
     if not isinstance(schema, dict):
         return f"{where}a schema must be an object."

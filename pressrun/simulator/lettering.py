@@ -1,6 +1,6 @@
-"""Words on a picture, in Latin letters and Traditional Chinese, on any machine.
+"""Text on an image, in Latin letters and Traditional Chinese, on any machine.
 
-Invariant: what is written can be read: the font comes with the package, and what it lacks is left out.
+Invariant: the text is readable: the font comes with the package, and characters that it lacks are left out.
 """
 
 import io
@@ -17,11 +17,11 @@ __all__ = ["broken_lines", "can_write", "caption_of", "load_font", "write_captio
 MARK = "SIMULATED"
 FONT = "NotoSansCJKtc-Regular-subset.otf"
 NOTHING = "\U0010fff0"
-"""A character that no font has; what looks like it cannot be written."""
+"""A character that no font has; a character that looks like it cannot be drawn."""
 CAPTION = 150
-"""Most characters of the prompt that are written on the picture."""
+"""Maximum number of the prompt's characters on the image."""
 LEAST_SIDE = 48
-"""Pixels of the shorter side below which nothing is written."""
+"""Shorter side in pixels below which nothing is written."""
 PAPER: Rgb = (250, 248, 243)
 
 
@@ -67,9 +67,9 @@ def _squeezed(text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
 
 
 def write_caption(picture: Image.Image, prompt: str, ground: Rgb) -> None:
-    """Write the first words of `prompt` at the foot, on a band of the colour `ground`, and the mark at the top right.
+    """Write the first words of `prompt` at the bottom, on a band of the colour `ground`, and the mark at the top right.
 
-    A picture too small for letters stays as it is.
+    An image that is too small for text stays unchanged.
     """
     wide, high = picture.size
     short = min(wide, high)

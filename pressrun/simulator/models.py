@@ -1,8 +1,8 @@
-"""Which models the simulated provider has, and what each of them takes.
+"""Which models the simulated provider has, and what each of them accepts.
 
-Invariant: this data is the server's own. It never reads the client's list of models, so that a client which believes
-something wrong about a model is found out. Source: SDK openai 3.54.0 and OpenAI's deprecation and model pages, as
-gathered on 2026-11-23; where nothing is published the stricter reading was taken.
+Invariant: this data is the server's own. It never reads the client's list of models, so that a client's wrong
+assumptions about a model are detected. Source: SDK openai 3.54.0 and OpenAI's deprecation and model pages, as of
+2026-11-23; where nothing is published, the stricter reading applies.
 """
 
 import json
@@ -30,9 +30,9 @@ class Model(BaseModel):
     id: str
     kind: Literal["text", "image"]
     batch: bool
-    """Whether the Batch API takes it."""
+    """Whether the Batch API accepts it."""
     shutdown: date | None
-    """From this day on it answers no more."""
+    """From this day on it no longer answers."""
     efforts: tuple[str, ...] = ()
     """Values of `reasoning_effort`; none for models that do not reason."""
     default_effort: str | None = None
@@ -41,7 +41,7 @@ class Model(BaseModel):
     tiers: tuple[str, ...] = ("default",)
     max_output_tokens: int = 0
     bills_cache_writes: bool = False
-    """Whether tokens written to the prompt cache are reported (and billed) apart; so since gpt-5.6."""
+    """Whether tokens written to the prompt cache are reported (and billed) separately, as since gpt-5.6."""
     image_tokens: int = 308
     """Input tokens of an image at detail `low`. 308 is 256 patches of 32 x 32 pixels at 1.2 tokens each, as measured on
     gpt-5.2 and gpt-5.6-sol; the data has what OpenAI's guide "Images and vision" tells of single models."""
@@ -69,7 +69,7 @@ def today() -> date:
 
 
 def find_model(model_id: object, day: date) -> Model:
-    """The model of that name. Raises `ApiError` 404 model_not_found when it is unknown or retired by `day`."""
+    """The model with this name. Raises `ApiError` 404 model_not_found when it is unknown or retired by `day`."""
     model = _models().get(model_id) if isinstance(model_id, str) else None
     if model is None or model.is_retired(day):
         raise ApiError(
@@ -82,7 +82,7 @@ def find_model(model_id: object, day: date) -> Model:
 
 
 def require_kind(model: Model, kind: Literal["text", "image"]) -> None:
-    """Raise `ApiError` 400 when a text model is asked for images, or an image model for text."""
+    """Raise `ApiError` 400 when images are requested from a text model, or text from an image model."""
     if model.kind != kind:
         asked = "images/generations" if kind == "image" else "chat/completions"
         raise ApiError(

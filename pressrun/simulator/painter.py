@@ -1,7 +1,7 @@
-"""Drawn stand-ins for an image model's pictures.
+"""Drawn placeholders for an image model's images.
 
-Invariant: the same prompt, size and format always give the same picture, and nobody can take it for a photograph:
-each is marked SIMULATED and carries the first words of its prompt.
+Invariant: the same prompt, size and format always give the same image, and nobody can mistake it for a photograph: each
+is marked SIMULATED and shows the first words of its prompt.
 """
 
 import io
@@ -18,7 +18,7 @@ from pressrun.simulator.writing.asked import stable_number
 __all__ = ["paint_image"]
 
 CANVAS = 896
-"""Pixels of the longer side while painting; shapes are soft, so enlarging them does no harm and saves time."""
+"""Longer side in pixels while painting; shapes are soft, so enlarging them is harmless and saves time."""
 MOODS = (
     ("#27445c", "#e3a04f"),
     ("#365943", "#e08e5b"),
@@ -31,7 +31,7 @@ MOODS = (
 
 
 def paint_image(prompt: str, width: int, height: int, output_format: str, compression: int | None) -> bytes:
-    """An encoded picture of `width` x `height` pixels.
+    """An encoded image of `width` x `height` pixels.
 
     `output_format` is png, jpeg or webp; `compression` is the quality from 0 to 100 of the last two, 100 when None, as
     the Images API has it. Raises `ValueError` for another format.

@@ -17,12 +17,12 @@ STEP = 128
 LIFETIME = 1800.0
 """Seconds; OpenAI's documented default for gpt-5.6 and later."""
 CAPACITY = 200_000
-"""Prefixes remembered; the oldest go first, so a server that runs for weeks stays small."""
+"""Prefixes remembered; the oldest are dropped first, so that a server that runs for weeks stays small."""
 
 
 @dataclass
 class PromptCache:
-    """What prompts began with, and when that was last seen."""
+    """Prefixes of prompts, and when they were last seen."""
 
     _seen: dict[tuple[str, bytes], float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

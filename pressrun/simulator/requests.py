@@ -1,6 +1,6 @@
 """Reading what clients send: JSON bodies, forms, query parameters.
 
-Invariant: whatever is not readable is refused with a 400 that says why; nothing is guessed.
+Invariant: anything unreadable is refused with a 400 that says why; nothing is guessed.
 """
 
 import json
@@ -29,7 +29,7 @@ ENDPOINTS = (
     "/v1/videos",
 )
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 3600, 2_592_000
-"""Seconds that `expires_after` and `output_expires_after` may ask for."""
+"""Seconds allowed in `expires_after` and `output_expires_after`."""
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def new_batch(body: Mapping[str, Any]) -> NewBatch:
-    """What POST /v1/batches asks for. Whether the file exists is not asked here."""
+    """The request of POST /v1/batches. Whether the file exists is not checked here."""
     fields.refuse_unknown(body, BATCH_FIELDS)
     input_file_id = fields.required_text(body, "input_file_id")
     endpoint = fields.required_text(body, "endpoint")
@@ -61,7 +61,7 @@ def new_batch(body: Mapping[str, Any]) -> NewBatch:
 
 
 def file_lifetime(form: Mapping[str, Any]) -> int | None:
-    """Seconds that an upload's `expires_after[...]` fields ask for, or None without them."""
+    """The seconds in an upload's `expires_after[...]` fields, or None without them."""
     given = {name: form.get(f"expires_after[{name}]") for name in ("anchor", "seconds")}
     if given == {"anchor": None, "seconds": None}:
         return None

@@ -1,7 +1,7 @@
-"""The thread that moves batches on.
+"""The thread that processes batches.
 
-Invariant: what was done is kept before anything else is begun, so that a server killed at any moment loses at most
-the lines that it was just answering, and answers them again to the same effect.
+Invariant: finished work is stored before anything else begins, so that a server killed at any moment loses at most the
+lines it was answering, and then answers them again with the same result.
 """
 
 import logging
@@ -34,11 +34,11 @@ from pressrun.simulator.prompt_cache import PromptCache
 __all__ = ["Runner"]
 
 SLICE = 0.05
-"""Seconds after which a batch with many lines lets the next one have its turn."""
+"""Seconds after which a batch with many lines yields to the next one."""
 MOST_LINES = 64
-"""Lines of one batch that are answered in one turn."""
+"""Lines of one batch that are answered per turn."""
 SHORTEST_WAIT, LONGEST_WAIT = 0.005, 60.0
-"""Seconds between two looks at the batches when none has anything due."""
+"""Seconds between checks of the batches when nothing is due."""
 RECOVERY = 1.0
 """Seconds to wait after an unexpected failure before trying again."""
 
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner(threading.Thread):
-    """Works through the live batches in turn; `nudge` it when there is something new, `stop` it at the end."""
+    """Processes the live batches in turn; `nudge` it when there is something new, `stop` it at the end."""
 
     def __init__(
         self, database: Database, files: Files, batches: Batches, cache: PromptCache, faults: Faults, bill: Bill
@@ -65,7 +65,7 @@ class Runner(threading.Thread):
         self._news.set()
 
     def stop(self) -> None:
-        """Return when the line that is being answered is done."""
+        """Return when the current line is done."""
         self._stopping.set()
         self._news.set()
         self.join()
@@ -76,18 +76,18 @@ class Runner(threading.Thread):
             try:
                 wait = self._advance_all()
             except Exception:
-                log.exception("The simulator failed at a batch; it tries again in %s s.", RECOVERY)
+                log.exception("The simulator failed on a batch; it retries in %s s.", RECOVERY)
                 wait = RECOVERY
             self._news.wait(wait)
 
     def _advance_all(self) -> float:
-        """Give every live batch its turn; how many seconds there is nothing to do afterwards."""
+        """Give every live batch its turn; returns for how many seconds there is nothing to do."""
         turns = [self._advance(batch) for batch in self._batches.live() if not self._stopping.is_set()]
         wait = min(turns, default=time() + LONGEST_WAIT) - time()
         return min(max(wait, SHORTEST_WAIT), LONGEST_WAIT) if wait > 0 else 0
 
     def _advance(self, batch: Batch) -> float:
-        """Do the next thing for one batch; when (Unix seconds) to look at it again."""
+        """Make the next move for one batch; returns when (Unix seconds) to check it again."""
         decision = decide(batch, time())
         if decision.action is Action.WAIT:
             return decision.until
@@ -122,7 +122,7 @@ class Runner(threading.Thread):
             self._batches.save(connection, batch)
 
     def _execute(self, batch: Batch, count: int) -> None:
-        """Answer lines for about `SLICE` seconds, and keep the answers."""
+        """Answer lines for about `SLICE` seconds, and store the answers."""
         begun = monotonic()
         answers = []
         for line in pending_lines(self._database, batch.id, min(count, MOST_LINES)):
@@ -139,7 +139,7 @@ class Runner(threading.Thread):
             self._batches.save(connection, batch)
 
     def _answer(self, batch: Batch, line: Line) -> tuple[Line, int, dict[str, Any], str | None]:
-        """One line's status and reply, and what is to go wrong when it is written to a file."""
+        """One line's status and reply, and the fault to apply when it is written to a file."""
         fault = self._faults.of_line(line.custom_id, is_chat=batch.endpoint == CHAT)
         if fault and fault.do == "error":
             return line, fault.status, ApiError(fault.status, "A fault of the script.", code=fault.code).body, None

@@ -1,7 +1,7 @@
-"""Values for a JSON Schema: a draft brought into its form, or filler where there is no draft.
+"""Values for a JSON Schema: an adapted draft, or filler where there is no draft.
 
-Invariant: for the keywords that strict structured output takes, what `fill_schema` returns is valid under the schema,
-whatever the draft was, as long as the schema can be satisfied at all.
+Invariant: for the keywords that strict structured output accepts, the result of `fill_schema` is valid under the
+schema, whatever the draft is, as long as the schema can be satisfied at all.
 """
 
 import math
@@ -56,9 +56,9 @@ KINDS: tuple[tuple[str, type | tuple[type, ...]], ...] = (
 def fill_schema(schema: Mapping[str, Any], rng: Random, draft: Any = MISSING) -> Any:
     """A value that is valid under `schema`.
 
-    What fits of `draft` is used: its known fields, its items up to `maxItems`, its strings and numbers where they keep
-    the limits. All else is made up with `rng`. `pattern`, `oneOf` and `allOf` are not looked at, as strict structured
-    output does not take them together with what we send.
+    Matching parts of `draft` are used: its known fields, its items up to `maxItems`, its strings and numbers within the
+    limits. Everything else is generated with `rng`. `pattern`, `oneOf` and `allOf` are ignored, because strict
+    structured output does not accept them together with what we send.
     """
     return _value(schema, schema, rng, draft, 0)
 
@@ -126,7 +126,7 @@ def _kind(node: Mapping[str, Any], draft: Any, depth: int) -> str:
 
 
 def _option(root: Mapping[str, Any], options: list[Any], draft: Any, depth: int) -> Mapping[str, Any]:
-    """The branch of an `anyOf` to take: the draft's own, the shallowest one when deep, else the first."""
+    """The branch of an `anyOf` to use: the draft's own, the shallowest one when nested deeply, otherwise the first."""
     resolved = [_resolved(root, option) for option in options]
     if draft is not MISSING:
         own = [option for option in resolved if _takes(root, option, draft)]
@@ -146,7 +146,7 @@ def _takes(root: Mapping[str, Any], option: Mapping[str, Any], draft: Any) -> bo
 
 
 def _weight(root: Mapping[str, Any], option: Mapping[str, Any]) -> int:
-    """0 for null, 1 for scalars, more for what may hold more of itself."""
+    """0 for null, 1 for scalars, more for nestable types."""
     if "anyOf" in option:
         return min(_weight(root, _resolved(root, inner)) for inner in option["anyOf"])
     if "const" in option or "enum" in option:
@@ -179,7 +179,7 @@ def _array(root: Mapping[str, Any], node: Mapping[str, Any], rng: Random, draft:
 
 
 def _bounds(node: Mapping[str, Any], step: float) -> tuple[float, float]:
-    """The least and the greatest number that are allowed, exclusive limits moved inward by `step`."""
+    """The smallest and the largest allowed number, with exclusive limits moved inward by `step`."""
     least = max(node.get("minimum", -math.inf), node.get("exclusiveMinimum", -math.inf) + step)
     most = min(node.get("maximum", math.inf), node.get("exclusiveMaximum", math.inf) - step)
     if math.isinf(least):
@@ -215,7 +215,7 @@ def _number(node: Mapping[str, Any], rng: Random, kind: str) -> float:
 
 
 def _step(node: Mapping[str, Any]) -> float:
-    """A step that is small against the span between the limits, so that exclusive limits leave room."""
+    """A step that is small compared with the range between the limits, so that exclusive limits leave room."""
     least = node.get("minimum", node.get("exclusiveMinimum"))
     most = node.get("maximum", node.get("exclusiveMaximum"))
     return 0.5 if least is None or most is None or most == least else min(0.5, (most - least) / 8)

@@ -1,6 +1,6 @@
-"""Running the application as a server, for good or for the length of a block.
+"""Running the application as a server, permanently or for the duration of a block.
 
-Invariant: `running_simulator` yields only when the server answers, and has stopped it when the block is left.
+Invariant: `running_simulator` yields only when the server answers, and stops it before leaving the block.
 """
 
 import socket
@@ -19,9 +19,9 @@ from pressrun.simulator.hangup import Reachable
 __all__ = ["running_simulator", "serve"]
 
 GRACE = 2
-"""Seconds that requests under way have to finish when the server stops."""
+"""Seconds that current requests have to finish when the server stops."""
 LOOK_AGAIN = 0.005
-"""Seconds between two looks whether the server has started."""
+"""Seconds between checks whether the server has started."""
 
 
 def serve(
@@ -33,7 +33,7 @@ def serve(
     window_seconds: float = 86_400.0,
     faults: FaultScript | None = None,
 ) -> None:
-    """Serve until the process is told to stop (SIGINT or SIGTERM); durations are as for `create_app`."""
+    """Serve until SIGINT or SIGTERM; durations as for `create_app`."""
     app = create_app(
         state_dir,
         batch_seconds=batch_seconds,
@@ -64,8 +64,8 @@ def running_simulator(
 ) -> Iterator[str]:
     """Serve on 127.0.0.1 from a thread; yields the base URL for a client, `http://127.0.0.1:PORT/v1`.
 
-    `port` 0 takes any free one. Raises `OSError` when the port is taken or the folder cannot be made, `RuntimeError`
-    when the server cannot start for another reason.
+    `port` 0 means any free port. Raises `OSError` when the port is in use or the folder cannot be created,
+    `RuntimeError` when the server cannot start for another reason.
     """
     app = create_app(
         state_dir,
@@ -97,5 +97,5 @@ def running_simulator(
 def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
     while not server.started:
         if not thread.is_alive():
-            raise RuntimeError("The simulator could not start; its log says why.")
+            raise RuntimeError("The simulator could not start. See its log for the reason.")
         sleep(LOOK_AGAIN)

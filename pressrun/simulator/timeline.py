@@ -1,7 +1,7 @@
-"""When what happens to a batch.
+"""The schedule of a batch.
 
-Invariant: the whole course of a batch follows from times fixed at its creation, plus the time of a cancellation. So a
-server that was killed carries on where the batch would be by now, and a test needs no clock.
+Invariant: the whole lifecycle of a batch follows from times fixed at its creation, plus the time of a cancellation. So
+a restarted server continues where the batch would be by now, and a test needs no clock.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ __all__ = ["ROUNDING", "Timeline"]
 VALIDATED, EXECUTED = 0.1, 0.9
 """Shares of a batch's time at which validation ends, and at which its last line is done."""
 ROUNDING = 1e-6
-"""Lines; so that a line counts as done at the very time that `due` gives for it."""
+"""Lines; ensures that a line counts as done exactly at the time that `due` returns for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """Times are Unix seconds, `seconds` is how long the batch takes in all."""
+    """Times are Unix seconds; `seconds` is the batch's total duration."""
 
     created: float
     seconds: float
     expires: float
     cancelled: float | None = None
-    """When its cancellation was asked for."""
+    """When its cancellation was requested."""
 
     @property
     def starts(self) -> float:
@@ -35,12 +35,12 @@ class Timeline:
 
     @property
     def cancels(self) -> float | None:
-        """When `cancelling` becomes `cancelled`; as long after the request as validation takes."""
+        """When `cancelling` becomes `cancelled`: as long after the request as validation takes."""
         return None if self.cancelled is None else self.cancelled + VALIDATED * self.seconds
 
     @property
     def ends_early(self) -> float:
-        """From then on no further line is begun."""
+        """From then on no further line is started."""
         return self.expires if self.cancelled is None else min(self.expires, self.cancelled)
 
     def due(self, position: int, total: int) -> float:

@@ -10,7 +10,7 @@ from hashlib import sha256
 __all__ = ["count_tokens", "first_tokens", "prefix_digests", "stand_in"]
 
 QUARTERS = 4
-"""Counting is done in quarters of a token, to stay with whole numbers."""
+"""Tokens are counted in quarters, to use whole numbers."""
 
 
 def count_tokens(text: str) -> int:
@@ -19,7 +19,7 @@ def count_tokens(text: str) -> int:
 
 
 def first_tokens(text: str, limit: int) -> str:
-    """The longest beginning of `text` that has at most `limit` tokens."""
+    """The longest prefix of `text` that has at most `limit` tokens."""
     used = 0
     for position, character in enumerate(text):
         used += _quarters(character)
@@ -29,14 +29,14 @@ def first_tokens(text: str, limit: int) -> str:
 
 
 def stand_in(for_what: str, tokens: int) -> str:
-    """A text of exactly so many tokens for something that is not read as text: the same for the same thing only."""
+    """A text with exactly this many tokens to represent something that is not text, the same for the same thing."""
     digest = sha256(for_what.encode("utf-8", "surrogatepass")).hexdigest()
     length = tokens * QUARTERS
     return (digest * (length // len(digest) + 1))[:length]
 
 
 def prefix_digests(text: str, start: int, step: int) -> Iterator[tuple[int, bytes]]:
-    """`(tokens, digest)` of the beginnings of `text` that are `start`, `start + step`, ... tokens long."""
+    """`(tokens, digest)` of the prefixes of `text` that are `start`, `start + step`, ... tokens long."""
     digest = sha256()
     used, begin, mark = 0, 0, start
     for position, character in enumerate(text):

@@ -1,4 +1,4 @@
-"""The pipeline's steps, one file each; a new step is a new file and a line here."""
+"""The pipeline's steps, one file each; a new step needs a new file and a line here."""
 
 from pressrun.calls import StepName
 from pressrun.steps import articles, config, descriptions, images, review, seo
@@ -21,12 +21,12 @@ __all__ = [
 ]
 
 CONFIG = config.STEP
-"""Step 08, which every other step waits for."""
+"""Step 08, for which every other step waits."""
 IMAGES = images.STEP
 REVIEW = review.STEP
-"""Visual feedback, which is asked for only when it is wanted, once the images are there."""
+"""Visual feedback, which runs only on request, after the images."""
 
 PIPELINE: tuple[Step, ...] = (config.STEP, articles.STEP, images.STEP, descriptions.STEP, seo.STEP)
-"""The steps of every site, in the order in which people read them."""
+"""The steps of every site, in the order shown to people."""
 STEPS: dict[StepName, Step] = {step.name: step for step in (*PIPELINE, REVIEW)}
 """All steps by name."""

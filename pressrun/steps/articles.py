@@ -1,6 +1,6 @@
 """Step 09: the articles, each with its own SEO title and description so that no second wave of calls is needed.
 
-Invariant: an article that parses is long enough to be one, has no debris, and is in the language that was ordered.
+Invariant: an article that parses is long enough, has no artifacts of a model, and is in the ordered language.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ WORDS = (900, 1_300)
 """Ordered length of an article in words; Chinese is ordered in characters, `CJK_CHARACTERS`."""
 CJK_CHARACTERS = (1_400, 2_000)
 LEAST_SHARE = 0.35
-"""Below this share of the ordered minimum a text is no article; between it and the minimum an editor is told."""
+"""Below this share of the ordered minimum a text is refused; between the share and the minimum it gets a warning."""
 
 
 class Article(Output):
@@ -46,7 +46,7 @@ class Article(Output):
 
     @property
     def text(self) -> str:
-        """Everything a reader reads, in order."""
+        """All text for readers, in order."""
         body = [part for section in self.sections for part in (section.heading, section.body)]
         return "\n\n".join([self.intro, *body, self.conclusion])
 
@@ -70,7 +70,7 @@ WANTED = Wanted(model=Article, max_tokens=8_000, effort="low", repeats=True)
 
 
 def calls(order: Order) -> list[Call]:
-    """One call an article plan."""
+    """One call per article plan."""
     (least, most), unit = (CJK_CHARACTERS, "Chinese characters") if order.brief.is_chinese else (WORDS, "words")
     return [
         chat_call(

@@ -1,7 +1,7 @@
-"""What every step has in common: how a call is put together and how a reply is read.
+"""What all steps share: how a call is built and how a reply is parsed.
 
-Invariant: a reply becomes content only by passing its schema and its step's checks; everything else is a list of
-faults in words that both the model (in a repair) and the editor (in the report) can act on.
+Invariant: a reply becomes content only if it passes its schema and its step's checks; everything else is a list of
+faults that both the model (in a repair) and the editor (in the report) can act on.
 """
 
 import re
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 GENEROUS = 32_000
-"""Output tokens that any text call may use when the caps that fit its step are switched off."""
+"""Output limit of any text call when the limits by step are turned off."""
 
 Content = TypeVar("Content", bound=BaseModel)
 
@@ -47,18 +47,18 @@ class Output(BaseModel):
 
 
 class Asking(Frozen):
-    """Ways of asking for the same content with fewer tokens; each can be switched off, to see what it is worth."""
+    """Ways to request the same content with fewer tokens; each can be turned off to measure its effect."""
 
     pack: bool = True
-    """Small items that share a context go in one request."""
+    """Small items that share a context go into one request."""
     share_prefix: bool = True
-    """What is the same for all calls of a site comes first, so that the provider's prompt cache can serve it."""
+    """Text that all calls of a site share comes first, so that the provider's prompt cache can serve it."""
     fit_effort: bool = True
-    """Each step has its own reasoning effort and output cap; off: the model's default effort and a generous cap."""
+    """Each step has its own reasoning effort and output limit; off: the model's default effort and a generous limit."""
 
 
 class Order(Frozen):
-    """What a step works from: the brief, the models to ask and, after step 08, the configuration."""
+    """The input of a step: the brief, the models and, after step 08, the configuration."""
 
     brief: SiteBrief
     text_model: str
@@ -68,35 +68,35 @@ class Order(Frozen):
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
     wishes: tuple[str, ...] = ()
-    """What a person who saw earlier versions of the configuration wants to be different, oldest first."""
+    """The reviewer's notes on earlier versions of the configuration, oldest first."""
     refined_prompts: dict[str, str] = Field(default_factory=dict)
-    """Better prompts by image item, where the image descriptions have brought them and they are wanted."""
+    """Improved prompts by image item, from the image descriptions or the visual feedback."""
     images: dict[str, bytes] = Field(default_factory=dict, repr=False)
-    """The finished images that are to be looked at, by item; empty for every step but that one."""
+    """The finished images to review, by item; empty for every other step."""
 
     @cached_property
     def opening(self) -> list[dict[str, str]]:
-        """The messages that every text call of the site begins with."""
+        """The messages at the beginning of every text call of the site."""
         messages = [{"role": "system", "content": prompts.system(self.brief)}]
         if self.config is not None:
             messages.append({"role": "user", "content": prompts.site(self.config)})
         return messages
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy makes its own opening: it may be for another site."""
+        """A copy builds its own opening, because it may be for another site."""
         copy = super().model_copy(update=update, deep=deep)
         copy.__dict__.pop("opening", None)
         return copy
 
     def model(self, endpoint: Endpoint) -> str:
-        """The model that is asked on an endpoint."""
+        """The model for an endpoint."""
         return self.image_model if endpoint is Endpoint.IMAGES else self.text_model
 
 
 class InvalidReply(Exception):
-    """A reply that is not fit to use; `faults` says why, one sentence each. Never leaves the library.
+    """An unusable reply; `faults` says why, one sentence each. Never leaves the library.
 
-    `refused`: the model declined, so sending the same back at once would be paying for the same answer.
+    `refused`: the model declined, so an immediate retry would pay for the same answer again.
     """
 
     def __init__(self, faults: Sequence[str], *, refused: bool = False) -> None:
@@ -107,7 +107,7 @@ class InvalidReply(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """Content that passed, with what an editor should still look at."""
+    """Content that passed, with warnings for the editor."""
 
     content: Any
     warnings: tuple[str, ...] = ()
@@ -115,45 +115,45 @@ class Parsed:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one reply gave: content for some of its items, faults for the others."""
+    """The result of one reply: content for some of its items, faults for the others."""
 
     parsed: dict[str, Parsed]
     faults: dict[str, list[str]]
 
 
 def reading(call: Call, parsed: Parsed) -> Reading:
-    """The reading of a reply that is about one item, and fit."""
+    """The reading of a valid reply for one item."""
     return Reading(parsed={call.item: parsed}, faults={})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a step wants written, and what that takes."""
+    """The output that a step requests, and its limits."""
 
     model: type[BaseModel]
     max_tokens: int
     """Output tokens, reasoning included."""
     effort: str
-    """Reasoning effort; sent only to a model that takes one."""
+    """Reasoning effort; sent only to a model that accepts one."""
     repeats: bool = False
-    """Whether several calls of a site begin alike, so that the prompt cache is worth addressing."""
+    """Whether several calls of a site have the same beginning, so that a prompt cache key is useful."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step of the pipeline: how it turns what is known into calls, and answers into content."""
+    """A step of the pipeline: how it turns an order into calls, and answers into content."""
 
     name: StepName
     title: str
-    """For people: `09 articles`."""
+    """As shown to people: `09 articles`."""
     endpoint: Endpoint
     calls: Callable[[Order], list[Call]]
     parse: Callable[[Order, Call, Answer], Reading]
-    """Raises `InvalidReply` when nothing of the reply can be used."""
+    """Raises `InvalidReply` when none of the reply can be used."""
     output_tokens: Callable[[Order], int]
-    """Output tokens that one item is expected to take, reasoning included, for the forecast."""
+    """Expected output tokens of one item, reasoning included, for the forecast."""
     check_together: Callable[[dict[str, Any]], dict[str, list[str]]] = lambda _contents: {}
-    """Faults by item that show only when all of the step's contents are side by side."""
+    """Faults by item that show only when all of the step's contents are compared."""
 
 
 def chat_call(
@@ -167,7 +167,7 @@ def chat_call(
 ) -> Call:
     """A Chat Completions call with strict structured output; `items` are those of a packed one.
 
-    `task` is text, or content parts where there is an image to look at.
+    `task` is text, or content parts if there is an image to review.
     """
     task_message = {"role": "user", "content": task}
     asking = order.asking
@@ -180,7 +180,7 @@ def chat_call(
     legal = legal_effort(order.text_model, wanted.effort) if asking.fit_effort else None
     if legal is not None:
         body["reasoning_effort"] = legal
-    # Not to a model that we do not know: a compatible server may refuse the parameter.
+    # Not for an unknown model: a compatible server may refuse the parameter.
     if wanted.repeats and asking.share_prefix and model_info(order.text_model):
         body["prompt_cache_key"] = f"{order.brief.slug[:40]}-{step}"
     return Call(site=order.brief.slug, step=step, item=item, items=items, endpoint=Endpoint.CHAT, body=body)
@@ -188,7 +188,7 @@ def chat_call(
 
 @lru_cache(maxsize=64)
 def response_format(model: type[BaseModel]) -> dict[str, Any]:
-    """Made once for a model; the bodies that share it are never changed, only copied."""
+    """Built once per model; the bodies that share it are never changed, only copied."""
     schema = {"name": schema_name(model), "strict": True, "schema": strict_schema(model)}
     return {"type": "json_schema", "json_schema": schema}
 
@@ -199,7 +199,7 @@ def schema_name(model: type[BaseModel]) -> str:
 
 
 def strict_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of `model` under the rules of strict structured output (openai-python's own helper)."""
+    """The JSON schema of `model` for strict structured output (openai-python's own helper)."""
     tool = openai.pydantic_function_tool(model)
     schema = tool["function"]["parameters"]
     return {key: value for key, value in schema.items() if key not in ("title", "description")}
@@ -217,7 +217,7 @@ def parse_chat(answer: Answer, model: type[Content]) -> Content:
 
 
 def reply_text(answer: Answer) -> tuple[str, bool]:
-    """The text of a reply, and whether it was cut off. Raises `InvalidReply` for a refusal or a filtered reply."""
+    """The text of a reply, and whether it was truncated. Raises `InvalidReply` for a refusal or a filtered reply."""
     choice = first_choice(answer.body or {})
     message = choice.get("message") or {}
     if message.get("refusal"):
@@ -228,7 +228,7 @@ def reply_text(answer: Answer) -> tuple[str, bool]:
 
 
 def say_faults(error: ValidationError) -> list[str]:
-    """A validation's faults, one sentence each."""
+    """A validation error's faults, one sentence each."""
     return [_say_fault(fault) for fault in error.errors()[:10]]
 
 

@@ -1,7 +1,8 @@
-"""Checks of content that any step may use; each returns faults in words, an empty list when all is well.
+"""Content checks for all steps; each returns faults as messages, or an empty list.
 
-Invariant: a fault means "not fit to publish even as a draft"; what is only advice (the width of a title) is a
-warning, because Google treats those limits as advice too (see the sources in `domain-facts.md` C4).
+Invariant: a fault means "not publishable even as a draft". Advice (the width of a title) is only a warning, because
+Google sets no limit for titles and descriptions and truncates them to the width of the device
+(developers.google.com/search/docs/appearance/title-link and .../snippet).
 """
 
 import re
@@ -23,11 +24,11 @@ CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 MOSTLY = 0.5
-"""Share of letters that must be Chinese in a Chinese text; names and units may be Latin."""
+"""Minimum share of Chinese letters in a Chinese text; names and units may be Latin."""
 
 
 def debris(text: str) -> list[str]:
-    """Remains of a model at work: code fences, unfilled tokens, HTML."""
+    """Artifacts of a model: code fences, unfilled placeholders, HTML."""
     faults = []
     if CODE_FENCE.search(text):
         faults.append("contains a code fence")
@@ -39,7 +40,7 @@ def debris(text: str) -> list[str]:
 
 
 def wrong_script(text: str, brief: SiteBrief) -> list[str]:
-    """Whether a Chinese site's text is not Chinese, or Simplified where Traditional was ordered."""
+    """A fault when a Chinese site's text is not Chinese, or is Simplified where Traditional was ordered."""
     if not brief.is_chinese:
         return []
     letters = [character for character in text if unicodedata.category(character).startswith("L")]
@@ -54,32 +55,32 @@ def wrong_script(text: str, brief: SiteBrief) -> list[str]:
     return [f"uses Simplified characters where Traditional Chinese was ordered: {''.join(simplified[:12])}"]
 
 
-@lru_cache(maxsize=1)  # An article is measured twice in a row: for what is too short, and for what is rather short.
+@lru_cache(maxsize=1)  # An article is measured twice in a row: for the fault and for the warning about its length.
 def reading_length(text: str) -> int:
-    """Length as a reader feels it: each CJK character counts one, each other word counts one."""
+    """Length for a reader: each CJK character counts as one, and so does each other word."""
     chinese = len(CJK.findall(text))
     return chinese + len(WORD.findall(CJK.sub(" ", text) if chinese else text))
 
 
 def too_short(text: str, at_least: int) -> list[str]:
-    """Whether a text is shorter than `at_least` words (CJK: characters)."""
+    """A fault when a text is shorter than `at_least` words (CJK: characters)."""
     length = reading_length(text)
     return [f"is too short: {length} words or characters, at least {at_least} are needed"] if length < at_least else []
 
 
 def display_width(text: str) -> int:
-    """Columns that a text takes, a full-width character counting two; what search engines cut at is about this."""
+    """Columns of a text, with a full-width character as two; search engines truncate at about this measure."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def width_outside(name: str, text: str, least: int, most: int) -> list[str]:
-    """A warning when a title or description is narrower or wider than is usually shown whole."""
+    """A warning when a title or description is outside the recommended width."""
     width = display_width(text)
-    return [] if least <= width <= most else [f"{name} is {width} wide; {least}-{most} is usually shown whole"]
+    return [] if least <= width <= most else [f"{name} is {width} wide; {least}-{most} is recommended"]
 
 
 def duplicates(texts: dict[str, str], what: str) -> dict[str, list[str]]:
-    """A fault for every item whose text an earlier item already has."""
+    """A fault for every item whose text is the same as an earlier item's."""
     first: dict[str, str] = {}
     faults: dict[str, list[str]] = {}
     for item, text in texts.items():
@@ -91,7 +92,7 @@ def duplicates(texts: dict[str, str], what: str) -> dict[str, list[str]]:
 
 
 def text_faults(named: Iterable[tuple[str, str]], brief: SiteBrief) -> list[str]:
-    """Emptiness, debris and wrong script in any of the named texts."""
+    """Faults of any of the named texts: empty, artifacts of a model, wrong script."""
     faults = []
     for name, text in named:
         if not text.strip():

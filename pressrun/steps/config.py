@@ -1,7 +1,7 @@
-"""Step 08: the site's configuration, from which every other step works.
+"""Step 08: the site's configuration, on which every other step is based.
 
-Invariant: a `SiteConfig` that parses has exactly the articles and images that the brief ordered, and page slugs
-that are unique; so the number of calls of the later steps is known before any of them is made.
+Invariant: a `SiteConfig` that parses has exactly the ordered numbers of articles and images, and unique page slugs; so
+the number of calls of the later steps is known before any of them is made.
 """
 
 from functools import lru_cache
@@ -41,11 +41,11 @@ __all__ = [
 
 
 CONFIG_ITEM = "site-config"
-"""The one item of step 08."""
+"""The only item of step 08."""
 
 
 def _latin_slug(value: str) -> str:
-    """Whatever the model wrote, as a slug of a-z, 0-9 and dashes; it names files later, so it is never trusted."""
+    """The model's text as a slug of a-z, 0-9 and dashes; it becomes a file name later, so it is never trusted."""
     return slugify(value, max_length=60, word_boundary=True) or "untitled"
 
 
@@ -116,13 +116,13 @@ def image_item(number: int) -> str:
 
 
 def _ordered_config(brief: SiteBrief) -> type[SiteConfig]:
-    """`SiteConfig` with the brief's counts in its schema, so that the provider enforces them too."""
+    """`SiteConfig` with the brief's counts in its schema, so that the provider also enforces them."""
     return _config_with(brief.article_count, brief.image_count, len(brief.pages))
 
 
 @lru_cache(maxsize=64)
 def _config_with(article_count: int, image_count: int, page_count: int) -> type[SiteConfig]:
-    """One class for all sites of the same size, so that a fleet makes its schema once."""
+    """One class for all sites of the same size, so that a fleet builds its schema once."""
     articles = Annotated[list[ArticlePlan], Field(min_length=article_count, max_length=article_count)]
     images = Annotated[list[ImagePlan], Field(min_length=image_count, max_length=image_count)]
     pages = Annotated[list[Page], Field(min_length=page_count, max_length=page_count)]
@@ -149,7 +149,7 @@ Plan this client's whole website and write the copy of its pages.
 
 
 def calls(order: Order) -> list[Call]:
-    """The one large call of step 08."""
+    """The single large call of step 08."""
     brief = order.brief
     task = TASK.format(
         pages_count=len(brief.pages),
@@ -189,14 +189,14 @@ def _prose(config: SiteConfig) -> list[tuple[str, str]]:
 def _placement_warnings(config: SiteConfig) -> tuple[str, ...]:
     known = {page.slug for page in config.pages} | {plan.slug for plan in config.articles}
     return tuple(
-        f"{image_item(number)} is placed on '{plan.placement[:60]}', which is no page or article; see the gallery"
+        f"{image_item(number)} is placed on '{plan.placement[:60]}', which is not a page or article; see the gallery"
         for number, plan in enumerate(config.images, start=1)
         if plan.placement not in known
     )
 
 
 def specimen(brief: SiteBrief) -> SiteConfig:
-    """A configuration of the ordered size with filler of typical length, for counting tokens before step 08 has run."""
+    """A configuration of the ordered size with filler of typical length, to count tokens before step 08 has run."""
     words = "neighbourhood customers choose carefully because quality matters "
     section = Section(heading=words[:40], body=words * 16)
     page = Page(
@@ -231,7 +231,7 @@ def specimen(brief: SiteBrief) -> SiteConfig:
 
 
 def _output_tokens(order: Order) -> int:
-    """Identity and palette, then about 650 tokens a page, 190 an article plan, 130 an image plan, 800 of reasoning."""
+    """Identity, palette and reasoning, plus about 650 tokens per page, 190 per article plan, 130 per image plan."""
     brief = order.brief
     return 1_300 + 650 * len(brief.pages) + 190 * brief.article_count + 130 * brief.image_count
 

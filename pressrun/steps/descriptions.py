@@ -1,6 +1,6 @@
-"""Step 10: what is said of each image (alternative text, caption) and a better prompt for making it again.
+"""Step 10: the description of each image (alternative text, caption) and an improved prompt.
 
-Invariant: an image description that parses always has alternative text that describes, rather than names, the image.
+Invariant: an image description that parses has alternative text that describes the image instead of naming it.
 """
 
 import re
@@ -65,7 +65,7 @@ def _checked(order: Order, description: ImageDescription) -> Parsed:
         raise InvalidReply(faults)
     warnings = []
     if len(description.alt) > ALT_ADVICE:
-        warnings.append(f"alt has {len(description.alt)} characters; {ALT_ADVICE} is plenty")
+        warnings.append(f"alt has {len(description.alt)} characters; at most {ALT_ADVICE} are recommended")
     if description.alt == description.caption:
         warnings.append("caption only repeats the alt text")
     return Parsed(content=description, warnings=tuple(warnings))

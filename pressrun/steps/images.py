@@ -1,6 +1,6 @@
 """Step 10: the images themselves.
 
-Invariant: content of this step is always bytes that Pillow can read as a JPEG, PNG or WebP image of a sensible size.
+Invariant: the content of this step is bytes that Pillow can read as a JPEG, PNG or WebP image of reasonable size.
 """
 
 import base64
@@ -17,10 +17,10 @@ from pressrun.steps.config import image_item
 __all__ = ["STEP"]
 
 SIZES = {"landscape": "1536x1024", "square": "1024x1024", "portrait": "1024x1536"}
-"""Sizes that every GPT Image model takes."""
+"""Sizes that every GPT Image model accepts."""
 FORMATS = {"JPEG", "PNG", "WEBP"}
 LEAST_PIXELS = 64
-"""An image smaller than this on a side is a placeholder or a mistake."""
+"""An image with a side smaller than this is a placeholder or an error."""
 
 STYLE = (
     "Editorial photograph for a small business website. Natural light, true colours, honest detail. "
@@ -29,7 +29,7 @@ STYLE = (
 
 
 def calls(order: Order) -> list[Call]:
-    """One call an image plan. JPEG, because link previews read it everywhere and it is a tenth of a PNG's size."""
+    """One call per image plan. JPEG, because all link previews support it, and it is a tenth of a PNG's size."""
     palette = order.config.palette
     return [
         Call(
@@ -73,7 +73,7 @@ def parse(_order: Order, call: Call, answer: Answer) -> Reading:
 
 
 def _output_tokens(order: Order) -> int:
-    """As if every image were oblong, which most of a site's are."""
+    """As if every image were rectangular, as most of a site's images are."""
     return image_tokens(order.image_quality, SIZES["landscape"])
 
 

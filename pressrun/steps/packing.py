@@ -1,7 +1,7 @@
-"""Packing: small items that share a context are asked for in one request, each under its own id.
+"""Packing: small items that share a context are requested in one call, each under its own id.
 
-Invariant: each item of a packed reply stands for itself: it is read, checked and, when it is not fit, asked for again
-without the others; the schema has a required field for each, so the provider sees to it that none is left out.
+Invariant: the items of a packed reply are independent: each is read, checked and, if invalid, requested again without
+the others; the schema has a required field for each, so the provider ensures that none is missing.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,17 +31,17 @@ __all__ = ["item_calls", "narrowed", "pack_name", "read_items"]
 Content = TypeVar("Content", bound=BaseModel)
 
 MOST_ITEMS = 25
-"""Of one request: with more, the reply grows long enough for a model to become careless at its end."""
+"""Per request: with more items, the reply becomes so long that a model gets careless towards its end."""
 ROOM = 400
-"""Output tokens for each item of a pack, beyond what a single request is given: an item takes about 200."""
+"""Output tokens for each item of a pack, in addition to a single request's limit: an item takes about 200."""
 
 
 def item_calls(
     order: Order, step: StepName, plans: Mapping[str, dict[str, Any]], task: str, wanted: Wanted
 ) -> list[Call]:
-    """The calls for small items: one for all (up to 25), or one for each when packing is off or there is only one.
+    """The calls for small items: one for all (up to 25), or one for each if packing is off or there is only one.
 
-    `plans` is each item's data by its id. `task` has the places {what} and {plans}.
+    `plans` is each item's data by id. `task` has the placeholders {what} and {plans}.
     """
     if not order.asking.pack or len(plans) == 1:
         return [_single(order, step, item, plan, task, wanted) for item, plan in plans.items()]
@@ -65,14 +65,14 @@ def _pack(order: Order, step: StepName, plans: Mapping[str, dict[str, Any]], tas
 
 
 def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As few parts as needed, as equal as can be."""
+    """As few parts as needed, of equal size as far as possible."""
     count = -(-len(items) // MOST_ITEMS)
     for number in range(count):
         yield items[number * len(items) // count : (number + 1) * len(items) // count]
 
 
 def pack_name(items: Sequence[str]) -> str:
-    """`image-01-and-12-more`, or the item itself when it is alone."""
+    """`image-01-and-12-more`, or the item itself if there is only one."""
     return items[0] if len(items) == 1 else f"{items[0]}-and-{len(items) - 1}-more"
 
 
@@ -92,10 +92,10 @@ def narrowed(response_format: dict[str, Any], items: Collection[str]) -> dict[st
 
 
 def read_items(call: Call, answer: Answer, model: type[Content], check: Callable[[Content], Parsed]) -> Reading:
-    """Read a reply that is about one item or a pack of them; `check` raises `InvalidReply` for one that is not fit.
+    """Read a reply for one item or a pack of items; `check` raises `InvalidReply` for an invalid item.
 
-    Of a packed reply that was cut off, the items that came whole are kept. Raises `InvalidReply` when nothing of the
-    reply can be used.
+    If a packed reply was truncated, its complete items are kept. Raises `InvalidReply` when none of the reply can be
+    used.
     """
     if not call.items:
         return reading(call, check(parse_chat(answer, model)))

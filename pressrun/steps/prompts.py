@@ -1,7 +1,7 @@
-"""The words that every prompt of a site shares: who writes, for whom, by which house rules.
+"""The text that all prompts of a site share: who writes, for whom, and the house rules.
 
-Invariant: these texts depend on the brief and the configuration alone, never on the item, so all calls of a site
-begin with the same tokens.
+Invariant: these texts depend only on the brief and the configuration, never on the item, so all calls of a site begin
+with the same tokens.
 """
 
 import json
@@ -35,7 +35,7 @@ sentence that reads as translated. Slugs and image prompts are the exception: sl
 
 
 def data(tag: str, value: Any) -> str:
-    """Data in a prompt, fenced by a tag so that it can be told from instructions; `<` cannot close the fence."""
+    """Data in a prompt, enclosed in a tag to distinguish it from instructions; `<` in the data cannot close the tag."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
     return f"<{tag}>\n{text}\n</{tag}>"
 

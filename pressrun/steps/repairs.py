@@ -1,6 +1,6 @@
-"""How a reply that is not fit to use is sent back, once.
+"""How an invalid reply is sent back, once.
 
-Invariant: only what was faulty is asked for again: of a packed request the good items are kept, and not paid for twice.
+Invariant: only faulty items are requested again: the valid items of a packed request are kept and not paid for twice.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ __all__ = ["repair_call"]
 
 
 def repair_call(call: Call, answer: Answer, faults: dict[str, list[str]]) -> Call:
-    """The one call that asks to put the faulty items of a reply right, telling what was wrong with each."""
+    """The call that asks to correct the faulty items of a reply, with each item's faults."""
     if call.endpoint is Endpoint.IMAGES:
         [reasons] = faults.values()
         body = {**call.body, "prompt": f"{call.body['prompt']}\n\nAn earlier attempt failed: {'; '.join(reasons)}."}
     else:
         body = _repair_chat(call, answer, faults)
     items = tuple(item for item in call.items if item in faults)
-    # Not model_copy: it would carry the cached key and id of the first call along.
+    # Not model_copy, which would copy the cached key and id of the first call.
     return Call(
         site=call.site,
         step=call.step,
@@ -46,7 +46,7 @@ def _repair_chat(call: Call, answer: Answer, faults: dict[str, list[str]]) -> di
         [reasons] = faults.values()
         said = prompts.repair(reasons)
     messages.append({"role": "user", "content": said})
-    # A reply that was cut off needs room, whatever else is said to it.
+    # A truncated reply needs a higher limit.
     limit = call.body["max_completion_tokens"] * (2 if cut_off else 1)
     body = {**call.body, "messages": messages, "max_completion_tokens": limit}
     return {**body, "response_format": narrowed(body["response_format"], faults)} if call.items else body

@@ -1,7 +1,7 @@
-"""Visual feedback: a model looks at finished images against the brand, and says what would make them better.
+"""Visual feedback: a model reviews finished images against the brand and suggests improvements.
 
-Invariant: a review that parses has three scores from 0 to 100 and a prompt from which the image can be made again at
-once; what is wrong with the image is said in plain sentences, for an editor.
+Invariant: a review that parses has three scores from 0 to 100 and a prompt from which the image can be regenerated at
+once; the faults of the image are plain sentences for an editor.
 """
 
 import io
@@ -41,7 +41,7 @@ class ImageReview(Output):
 
     @property
     def score(self) -> int:
-        """The lowest of the three: a hand with six fingers is not made good by the brand's colours."""
+        """The lowest of the three: the brand's colours do not make up for a hand with six fingers."""
         return min(self.brand_fit, self.subject, self.craft)
 
 
@@ -63,7 +63,7 @@ WANTED = Wanted(model=ImageReview, max_tokens=2_000, effort="low", repeats=True)
 
 
 def looked_at(config: SiteConfig, count: int) -> list[str]:
-    """The items of the `count` images that are looked at: heroes first, then in the order of the plan."""
+    """The items of the `count` images to review: heroes first, then in plan order."""
     numbered = sorted(enumerate(config.images, start=1), key=lambda numbered: numbered[1].role != "hero")
     return [image_item(number) for number, _ in numbered[:count]]
 
@@ -100,12 +100,12 @@ def parse(_order: Order, call: Call, answer: Answer) -> Reading:
 
 
 def better_prompts(reviews: Mapping[str, ImageReview], below: int | None) -> dict[str, str]:
-    """The prompts, by item, from which the images that scored less than `below` are made again."""
+    """The improved prompts, by item, of the images that scored less than `below`."""
     return {item: review.better_prompt for item, review in reviews.items() if below and review.score < below}
 
 
 def specimen_images(config: SiteConfig, count: int) -> dict[str, bytes]:
-    """Stand-ins for the images that will be looked at, for counting tokens before there are any."""
+    """Placeholders for the images to review, to count tokens before there are any."""
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "JPEG")
     return dict.fromkeys(looked_at(config, count), file.getvalue())

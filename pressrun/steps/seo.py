@@ -1,4 +1,4 @@
-"""Step 10: the meta tags of the site's pages (articles bring their own).
+"""Step 10: the meta tags of the site's pages (articles have their own).
 
 Invariant: no two pages of a site have the same title or the same description.
 """
@@ -49,7 +49,7 @@ def calls(order: Order) -> list[Call]:
 
 
 def parse(order: Order, call: Call, answer: Answer) -> Reading:
-    """The meta tags; widths outside the usual are warnings. Raises `InvalidReply`."""
+    """The meta tags; unusual widths are warnings. Raises `InvalidReply`."""
     return read_items(call, answer, PageSeo, lambda seo: _checked(order, seo))
 
 

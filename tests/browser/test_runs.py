@@ -234,7 +234,7 @@ def test_a_fleet_is_ordered_in_the_browser(page: Page, installation: Installatio
 
 def test_a_forecast_is_made_in_the_browser(page: Page, installation: Installation, pictures: Path) -> None:
     open_form(page, installation, "forecast-cost/on-demand")
-    page.wait_for_text("What the clients' interviews gave")
+    page.wait_for_text("The briefs of one or more sites")
     page.add_item("Briefs")
     page.fill("Business", "West Bakery")
     page.fill("Domain", "west-bakery.example")
@@ -249,8 +249,8 @@ def test_a_forecast_is_made_in_the_browser(page: Page, installation: Installatio
 
 def test_the_month_is_reported_from_the_browser(page: Page, installation: Installation) -> None:
     open_form(page, installation, "monthly-costs/first-of-month")
-    page.wait_for_text("A year and a month, such as 2026-10")
-    page.switch("Rehearsals")
+    page.wait_for_text("Year and month, such as 2026-10")
+    page.switch("Simulated runs")
     submit_and_wait(page, installation)
     begin = month_before(datetime.now(UTC).date())
     open_artifact(page, installation, month_key(begin, simulated=True))

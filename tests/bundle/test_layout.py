@@ -101,13 +101,13 @@ def test_an_image_that_cannot_be_decoded_is_left_out_and_told(data):
     layout = lay_out(site.model_copy(update={"images": {**site.images, "image-05": data}}))
     assert "image-05" not in layout.pictures
     assert len(layout.pictures) == 12
-    assert layout.warnings == ("image-05: not a whole JPEG, PNG or WebP image; left out",)
+    assert layout.warnings == ("image-05: not a complete JPEG, PNG or WebP image; left out",)
 
 
 def test_an_image_without_a_plan_is_left_out_and_told():
     site = make_site()
     layout = lay_out(site.model_copy(update={"images": {**site.images, "../evil": draw()}}))
-    assert layout.warnings == ("../evil: no plan for this image; left out",)
+    assert layout.warnings == ("../evil: image without a plan; left out",)
 
 
 @pytest.mark.parametrize(("kind", "extension"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")])

@@ -84,7 +84,7 @@ def test_an_upload_that_breaks_off_leaves_no_manifest_and_the_next_one_is_whole(
 
     with monkeypatch.context() as patch:
         patch.setattr(MemoryFileSystem, "put_file", break_off)
-        with pytest.raises(DeliveryFailed, match=r"the line went dead.*is kept: run again"):
+        with pytest.raises(DeliveryFailed, match=r"the line went dead.*is kept. Run again"):
             upload_folder(written(tmp_path, NEW), URL)
     assert "manifest.json" not in contents(storage)
     upload_folder(written(tmp_path, NEW), URL)
@@ -106,9 +106,7 @@ def test_a_destination_that_cannot_be_written_to_is_refused(monkeypatch: pytest.
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(
-        DestinationUnfit, match=r"no storage by the name of s4://.*s3://, gs:// or az://.*spent nothing"
-    ):
+    with pytest.raises(DestinationUnfit, match=r"unknown storage s4://.*s3://, gs:// or az://.*spent nothing"):
         check_destination("s4://bucket/sites")
 
 

@@ -1,7 +1,7 @@
-"""The brief's own figures: which of them hold, which do not, and why.
+"""The cost figures of the first plan for such a site: which of them hold, which do not, and why.
 
-Three columns, as in the project's notes: the brief's printed figure, its formulas with its own rates worked out
-exactly, and the real gpt-4o-mini rates (the model that it meant) through our prices.
+Three columns: the printed figure, the exact result of its formula with its own rates, and the result with the real
+gpt-4o-mini rates (the model that was meant) through our prices.
 """
 
 from decimal import Decimal
@@ -19,11 +19,11 @@ CONFIG = Usage(input=5_000, output=8_000)
 ARTICLE = Usage(input=2_000, output=2_000)
 DESCRIPTION = Usage(output=200)
 IMAGES = 13 * Decimal("0.04")
-"""DALL-E 3 was sold by the picture, in real time only."""
+"""DALL-E 3 was priced per image, in real time only."""
 
 
 def at_blended_rate(tokens: int, usd_per_million: str) -> Decimal:
-    """The brief's formula: all tokens, whichever way they went, at one rate."""
+    """The plan's formula: all tokens, input or output, at one rate."""
     return tokens * Decimal(usd_per_million) / 1_000_000
 
 
@@ -119,7 +119,7 @@ def test_the_briefs_two_savings_fit_a_discount_on_step_08_that_is_counted_twice(
 def test_a_hundred_sites_save_less_than_the_brief_says():
     assert round(100 * sum(halved(BRIEF).values()), 2) == Decimal("1.27")
     assert round(100 * sum(halved(real(Tier.STANDARD)).values()), 2) == Decimal("0.81")
-    assert Decimal("1.50") == 100 * Decimal("0.015")  # the brief's figure carries its error on
+    assert Decimal("1.50") == 100 * Decimal("0.015")  # the printed figure carries its error on
 
 
 def test_no_discount_gives_the_sixty_percent_that_the_brief_estimates():

@@ -21,7 +21,7 @@ def test_the_next_run_uses_an_adopted_batch_even_when_the_provider_has_forgotten
         view = until_ended(client, ticket)
         state = adopt_batch(ticket.batch_id, return_state=True)
         assert state.is_completed(), state.message
-        assert "4 answers are kept here, 0 of 4" in state.message
+        assert "4 answers are stored here, 0 of 4" in state.message
         for file_id in [*view.result_files, view.input_file_id]:
             client.files.delete(str(file_id))
     outcome = through_batch(server, calls)
@@ -55,7 +55,7 @@ def one_without_input(client: openai.OpenAI) -> str:
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [(a_foreign_batch, "Line 1 of the input .* is not one of Pressrun's"), (one_without_input, "is gone")],
+    [(a_foreign_batch, "Line 1 of the input .* is not Pressrun's"), (one_without_input, "is gone")],
 )
 def test_what_is_not_ours_is_refused(server: Server, make: Callable[[openai.OpenAI], str], said: str) -> None:
     with connect(server.base_url) as client:

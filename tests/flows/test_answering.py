@@ -194,7 +194,7 @@ def test_a_configuration_that_stays_invalid_ends_the_run_and_the_next_one_goes_o
     provider.meddle = spoil("site_config", off_schema, off_schema)
     state = build(tmp_path)
     assert (state.name, state.is_failed()) == ("Failed", True)
-    assert "could not be made: still invalid after one repair" in state.message
+    assert "could not be generated: still invalid after one repair" in state.message
     assert [schema(body) for body in provider.asked] == ["site_config"] * 2
     assert build(tmp_path).is_completed()
     assert statuses(tmp_path, "config") == ["invalid", "invalid", "answered"]

@@ -107,7 +107,7 @@ def test_a_site_whose_configuration_fails_does_not_hold_up_the_others(tmp_path: 
     assert sorted(outcomes(state).values()) == ["complete", "complete", "failed"]
     [batch] = server.list_batches()
     assert batch["request_counts"]["total"] == 2 * TEXT
-    assert "could not be made" in str(Artifact.get("fleet").data)  # type: ignore[union-attr]
+    assert "could not be generated" in str(Artifact.get("fleet").data)  # type: ignore[union-attr]
 
 
 def test_a_site_whose_line_is_refused_is_left_out_of_the_merged_batch(tmp_path: Path, server: Server) -> None:
@@ -142,7 +142,7 @@ def test_briefs_of_a_folder_that_are_faulty_are_named_and_the_others_built(tmp_p
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     state = build_fleet(briefs=str(tmp_path), return_state=True)
     assert state.name == "Refused"
-    assert "has no brief in it" in str(state.message)
+    assert "contains no briefs" in str(state.message)
 
 
 def test_the_runs_of_the_sites_carry_the_tag_of_their_fleet(tmp_path: Path, server: Server) -> None:

@@ -232,7 +232,7 @@ def test_a_run_is_tagged_with_its_site_and_preference(tmp_path: Path, server: Se
 
 def test_the_form_has_titles_and_plain_amounts() -> None:
     fields = build_site.parameters.properties
-    assert [field["title"] for field in fields.values()][:3] == ["Brief", "Simulate", "Cap"]
+    assert [field["title"] for field in fields.values()][:3] == ["Brief", "Simulate", "Cost cap"]
     assert {option["type"] for option in fields["max_cost_usd"]["anyOf"]} == {"number", "null"}
     assert all(field.get("description") for field in fields.values())
 

@@ -18,6 +18,6 @@ def test_a_run_that_a_worker_gave_up_is_started_again_and_told_of() -> None:
         state = collect_batches(return_state=True)
         again = client.read_flow_run(run.id).state
         client.delete_flow_run(run.id)
-    assert state.message == "Runs without a process that were started again: 1. No run waits for a batch."
+    assert state.message == "Restarted runs without a process: 1. No run waits for a batch."
     assert again
     assert again.is_scheduled()

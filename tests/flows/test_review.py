@@ -59,7 +59,7 @@ def test_chosen_images_are_looked_at_and_those_that_score_too_low_are_made_once_
     assert server.posts()["images"] == 5 + 1
     warnings = [text for text in read(tmp_path, "manifest.json")["warnings"] if text.startswith(f"review {low[0]}")]
     assert warnings
-    assert all(text.endswith("(it was made again since)") for text in warnings)
+    assert all(text.endswith("(regenerated since)") for text in warnings)
 
 
 def test_the_same_brief_again_looks_at_nothing_twice(tmp_path: Path, server: Server) -> None:

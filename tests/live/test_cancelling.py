@@ -78,7 +78,7 @@ def test_a_suspended_run_has_its_batch_cancelled_by_the_collector(installation: 
     assert has_come_to(installation, "suspended", "Cancelled")
     assert batch_of(installation, "suspended")["status"] == "in_progress"
 
-    assert "Batches of cancelled runs that were cancelled: 1." in collect(installation)["message"]
+    assert "Cancelled batches of cancelled runs: 1." in collect(installation)["message"]
     # The next one has nothing to add.
     assert "cancelled" not in collect(installation)["message"]
     check_that_it_said_what_it_keeps(installation, "suspended")
@@ -94,7 +94,7 @@ def test_a_batch_that_another_run_waits_for_goes_on_until_that_one_is_cancelled_
     assert batch_of(installation, "shared")["metadata"]["flow_run_id"] == maker["id"]
 
     installation.prefect("flow-run", "cancel", maker["id"])
-    assert "another run waits for: 1." in collect(installation)["message"]
+    assert "kept for other runs: 1." in collect(installation)["message"]
     assert batch_of(installation, "shared")["status"] == "in_progress"
     installation.prefect("flow-run", "cancel", adopter["id"])
     collect(installation)

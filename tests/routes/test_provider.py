@@ -125,7 +125,7 @@ def test_a_web_page_in_place_of_batches_is_no_api_either() -> None:
 
 
 def test_a_server_in_trouble_is_said_before_the_start() -> None:
-    with pytest.raises(ProviderUnfit, match="HTTP 503 before the start"):
+    with pytest.raises(ProviderUnfit, match="HTTP 503 to the first check"):
         check(models=Reply({"error": {"message": "Overloaded"}}, status=503))
 
 

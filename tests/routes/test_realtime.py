@@ -207,7 +207,7 @@ def test_a_retry_after_is_waited_out_and_never_cut_short(waits: list[float]) -> 
 def test_a_retry_after_of_hours_ends_the_call_for_this_run(waits: list[float]) -> None:
     failure, server = a_story(with_header(a_refusal(429, code="rate_limit_exceeded"), "Retry-After: 7200"), HELLO)
     assert isinstance(failure, TemporaryFailure) and not failure.soon
-    assert str(failure) == "the provider asks for a pause of 2 hours (rate_limit_exceeded)"
+    assert str(failure) == "the provider asks to wait 2 hours (rate_limit_exceeded)"
     assert (len(server.asked), waits) == (1, [])
 
 

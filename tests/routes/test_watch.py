@@ -52,7 +52,7 @@ def test_what_runs_is_waited_for_until_the_deadline_and_then_cancelled(status: s
     assert watch.on_status(a_view(status), DEADLINE - SECOND).move is Move.WAIT
     cancelling = watch.on_status(a_view(status, completed=9), DEADLINE)
     assert cancelling.move is Move.CANCEL
-    assert "9 answers done" in str(cancelling.text)
+    assert "maximum wait with 9 answers" in str(cancelling.text)
 
 
 @pytest.mark.parametrize("status", RUNNING)
@@ -67,7 +67,7 @@ def test_a_provider_that_is_deaf_to_cancelling_is_asked_again_and_at_last_left()
     watch = a_watch()
     moves = [watch.on_status(a_view(), DEADLINE + n * CANCEL_GRACE / 4) for n in range(6)]
     assert [decision.move for decision in moves] == [Move.CANCEL] * 5 + [Move.HARVEST]
-    assert "may yet be billed" in str(moves[-1].text)
+    assert "may still be billed" in str(moves[-1].text)
 
 
 def test_a_cancellation_that_an_earlier_process_asked_for_is_counted_from_when_the_provider_took_it() -> None:
@@ -95,7 +95,7 @@ def test_files_that_lag_behind_the_end_are_awaited_but_not_for_ever(view: BatchV
     watch = a_watch()
     waiting = watch.on_status(view, CREATED)
     assert (waiting.move, waiting.pause) == (Move.WAIT, 2 * SECOND)
-    assert "awaited" in str(waiting.text)
+    assert "waiting for its files" in str(waiting.text)
     assert watch.on_status(view, CREATED + OUTPUT_GRACE - SECOND).move is Move.WAIT
     assert watch.on_status(view, CREATED + OUTPUT_GRACE).move is Move.HARVEST
 
@@ -118,7 +118,7 @@ def test_a_failed_look_is_no_verdict_and_is_counted(error: Exception) -> None:
     for number in (1, 2, 3):
         decision = watch.on_error(error, CREATED)
         assert decision.move is Move.WAIT
-        assert f"look {number} in a row failed" in str(decision.text)
+        assert f"failed poll {number} in a row" in str(decision.text)
     watch.on_status(a_view(), CREATED)
     assert (watch.failed_polls, watch.all_failed_polls) == (0, 3)
 
@@ -140,7 +140,7 @@ def test_a_batch_that_vanishes_is_looked_for_and_then_reported() -> None:
     assert watch.on_absence(CREATED + LOST_AFTER - SECOND).move is Move.WAIT
     gone = watch.on_absence(CREATED + LOST_AFTER)
     assert gone.move is Move.STOP
-    assert "Nothing was submitted in its place" in str(gone.text)
+    assert "Nothing was submitted instead" in str(gone.text)
     assert "--fresh" in str(gone.text)
 
 

@@ -89,7 +89,7 @@ def test_notifications_go_by_the_block_that_the_settings_name(client: SyncPrefec
 
 def test_an_automation_that_a_person_has_disabled_stays_so(client: SyncPrefectClient, blocks: None) -> None:
     notify_by(client, "custom-webhook/agency")
-    disabled = automations(client)["pressrun: a model retires"]
+    disabled = automations(client)["pressrun: a model is being retired"]
     client.pause_automation(disabled.id)
     notify_by(client, "custom-webhook/office")
     assert [name for name, one in automations(client).items() if not one.enabled] == [disabled.name]

@@ -1,6 +1,6 @@
-"""The batch route: submit, watch, harvest; one concern a file.
+"""The batch route: submit, watch, harvest; one concern per file.
 
-Invariant: nothing is paid twice and nothing paid is lost, whatever fails in between.
+Invariant: nothing is paid for twice and nothing paid for is lost, whatever fails in between.
 """
 
 from pressrun.routes.batch.adoption import shard_of, ticket_of

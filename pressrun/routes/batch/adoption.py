@@ -1,7 +1,7 @@
-"""A batch that exists at the provider, taken for what it is: the shard that was submitted, read back from its input.
+"""Reconstructing the submitted shard of an existing batch from its input file.
 
-Invariant: only lines that are exactly ours make a shard: each id ends in the first digits of what its line asks, so
-answers can never be taken for those of other calls.
+Invariant: only lines that are exactly ours become a shard: each id ends in the first digits of its request's key, so
+answers can never be assigned to other calls.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
         with client.files.with_streaming_response.content(view.input_file_id or "none") as response:
             response.stream_to_file(path)
     except openai.NotFoundError:
-        raise Refused(f"The input file of batch {view.batch_id} is gone, so its answers cannot be assigned.") from None
+        raise Refused(f"The input file of batch {view.batch_id} is gone, so its answers cannot be matched.") from None
     calls: dict[str, str] = {}
     kinds: set[tuple[Endpoint, str]] = set()
     with path.open("rb") as lines:
@@ -37,7 +37,7 @@ def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
             kinds.add(kind)
     key = work_key(calls.items())
     if len(kinds) != 1 or view.metadata.get(KEY, key) != key:
-        raise Refused(f"The lines of batch {view.batch_id} are not what its key says, or are of several models.")
+        raise Refused(f"The lines of batch {view.batch_id} do not match its key, or are for several models.")
     [(endpoint, model)] = kinds
     return Shard(
         endpoint=endpoint,
@@ -60,10 +60,10 @@ def _read(line: bytes, number: int, view: BatchView) -> tuple[str, str, tuple[En
         key = request_key(Endpoint(url), body)
         if call_id.endswith(f"-{key[:8]}"):
             return call_id, key, (Endpoint(url), str(body.get("model")))
-    raise Refused(f"Line {number} of the input of batch {view.batch_id} is not one of Pressrun's; it is left alone.")
+    raise Refused(f"Line {number} of the input of batch {view.batch_id} is not Pressrun's; the batch was not adopted.")
 
 
 def ticket_of(view: BatchView, shard: Shard) -> BatchTicket:
-    """The receipt for a batch that was found."""
+    """The ticket for a batch that was found."""
     run_id = view.metadata.get(RUN, "adopted")
     return BatchTicket(batch_id=view.batch_id, key=shard.key, created_at=view.created_at, adopted=True, run_id=run_id)

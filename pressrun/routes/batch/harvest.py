@@ -1,7 +1,7 @@
-"""Reading what an ended batch left: both files, as streams, whatever it ended as.
+"""Reading the results of an ended batch: both files, as streams, whatever its final status.
 
-Invariant: an answer that was billed is never thrown away: a batch that expired or was cancelled is read like one that
-completed. Answers pass through one at a time; none is held.
+Invariant: an answer that was billed is never discarded: a batch that expired or was cancelled is read like one that
+completed. Answers are streamed one at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,21 +22,21 @@ __all__ = ["Harvested", "answers_of", "delete_files", "discrepancies", "harvest"
 
 
 class Harvested(Frozen):
-    """All answers of an ended batch, one for each call of its shard."""
+    """The answers of an ended batch, one for each call of its shard."""
 
     answers: list[Answer]
     account: Account
     at: datetime
     discrepancies: list[str] = Field(default_factory=list)
-    """Where the provider's own totals differ from its lines, in words."""
+    """Where the provider's own totals differ from its lines, as messages."""
 
 
 def harvest(
     client: OpenAI, view: BatchView, shard: Shard, *, run_id: str, keep: Callable[[Answer], Answer] = lambda same: same
 ) -> Harvested:
-    """Read a batch, in the order of its calls. Raises as `answers_of` does.
+    """Read a batch in the order of its calls. Raises as `answers_of` does.
 
-    `keep` gets each answer as it comes and returns what is to be held of it in memory.
+    `keep` receives each answer when it is read and returns what to hold in memory.
     """
     at = datetime.now(UTC)
     reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at, asked_at=view.created_at)
@@ -48,11 +48,11 @@ def harvest(
 
 
 def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -> Iterator[Answer]:
-    """Every call's answer, as the lines come and then those that no line spoke of; `reader` keeps the books.
+    """Every call's answer: first from the lines as they are read, then for calls without a line; `reader` counts them.
 
     Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone,
-    `Unreadable` when the provider answers with a web page, and `openai.APIConnectionError` when a download breaks off:
-    reading again from the start is free.
+    `Unreadable` when the provider responds with a web page, and `openai.APIConnectionError` when a download is cut
+    short; reading again from the start is free.
     """
     if view.is_refused:
         named = [_call(problem, shard) for problem in view.problems]
@@ -66,19 +66,19 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
     except openai.NotFoundError:
         raise PressrunError(
             f"A result file of batch {view.batch_id} ({shard.title}) is not at the provider (HTTP 404). Answers that "
-            "were already read are kept. Run again later; if the file stays away, --fresh pays for the work anew."
+            "were already read are kept. Run again later. If the file stays missing, use --fresh to pay for it again."
         ) from None
-    ending = "ended as" if view.is_terminal else "was given up while"
+    ending = "ended as" if view.is_terminal else "was abandoned while"
     yield from reader.missing(f"the batch {ending} {view.status} without an answer to this")
 
 
 def _lines(client: OpenAI, file_id: str) -> Iterator[bytes]:
-    """The lines of a file as bytes. Only LF ends one: JSON may hold the other line ends that `iter_lines` splits at."""
+    """The lines of a file as bytes, split only at LF: JSON may contain the other line ends of `iter_lines`."""
     rest: list[bytes] = []
     try:
         with client.files.with_streaming_response.content(file_id) as response:
             if "html" in response.headers.get("content-type", ""):
-                raise Unreadable(f"The provider's answer for file {file_id} is a web page.")
+                raise Unreadable(f"The provider's response for file {file_id} is a web page.")
             for chunk in response.iter_bytes():
                 *ended, last = chunk.split(b"\n")
                 for part in ended:
@@ -86,15 +86,15 @@ def _lines(client: OpenAI, file_id: str) -> Iterator[bytes]:
                     rest = []
                 rest.append(last)
     except httpx2.TransportError as error:
-        text = "The download of a result file broke off."
+        text = "The download of a result file was cut short."
         raise openai.APIConnectionError(message=text, request=error.request) from error
     yield b"".join(rest)
 
 
 def delete_files(client: OpenAI, view: BatchView) -> list[str]:
-    """Delete what a batch leaves at the provider, its input included; returns the ids of the files deleted.
+    """Delete a batch's files at the provider, including its input; returns the ids of the deleted files.
 
-    A file that is gone already is no error.
+    A file that is already gone is not an error.
     """
     deleted = []
     for file_id in filter(None, (view.input_file_id, *view.result_files)):
@@ -107,14 +107,14 @@ def delete_files(client: OpenAI, view: BatchView) -> list[str]:
 
 
 def discrepancies(view: BatchView, account: Account) -> list[str]:
-    """Where the batch's own totals differ from the sum of its lines; an absent total says nothing."""
+    """Where the batch's own totals differ from the sum of its lines; absent totals are ignored."""
     pairs = [
         ("answered lines", view.completed, account.answered),
         ("input tokens", view.input_tokens, account.input_tokens),
         ("output tokens", view.output_tokens, account.output_tokens),
     ]
     return [
-        f"{name}: {told:,} by the batch's own count, {counted:,} by its lines"
+        f"{name}: {told:,} according to the batch, {counted:,} according to its lines"
         for name, told, counted in pairs
         if told and told != counted
     ]
@@ -124,7 +124,7 @@ def _say_refused(view: BatchView, shard: Shard) -> str:
     quoted = "; ".join(_say_problem(problem, shard) for problem in view.problems[:5]) or "no reason given"
     return (
         f"The provider's validation refused batch {view.batch_id} ({shard.title}): {quoted}. None of it ran or was "
-        "billed; answers that were already paid for are kept, and running again goes on from there."
+        "billed. Answers already paid for are kept. Fix the request and run again."
     )
 
 
@@ -138,5 +138,5 @@ def _say_problem(problem: Problem, shard: Shard) -> str:
 
 
 def _call(problem: Problem, shard: Shard) -> str | None:
-    """The id of the call that the provider names by its line."""
+    """The id of the call that the provider identifies by its line."""
     return shard.ids[problem.line - 1] if problem.line and problem.line <= len(shard.ids) else None

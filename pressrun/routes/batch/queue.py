@@ -1,6 +1,6 @@
-"""Which batches may be submitted now: the provider enqueues only so many tokens of a model at a time.
+"""Which batches can be submitted now, as the provider limits the enqueued tokens per model.
 
-Invariant: pure; and never stuck: with nothing of a model under way, its next batch is let in whatever its size.
+Invariant: pure, and never stuck: when a model has no batch in progress, its next batch is admitted whatever its size.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ LONGEST_PAUSE = timedelta(minutes=30)
 
 
 def admitted(waiting: Iterable[Shard], under_way: Iterable[Shard], limits: Limits) -> list[Shard]:
-    """The shards, in their order, that fit beside those under way."""
+    """The shards, in order, that fit in addition to those in progress."""
     enqueued: dict[str, int] = {}
     for shard in under_way:
         enqueued[shard.model] = enqueued.get(shard.model, 0) + shard.tokens
@@ -29,8 +29,9 @@ def admitted(waiting: Iterable[Shard], under_way: Iterable[Shard], limits: Limit
 
 
 def refusal_pause(refusals: int, first: timedelta) -> timedelta:
-    """How long to wait after the queue was full `refusals` times in a row (1 or more): `first`, then twice as long.
+    """How long to wait after the queue was full `refusals` times in a row (1 or more): `first`, then doubling.
 
-    Refused batches are reported to count against the queue for a while, so trying at once is of no use.
+    Refused batches reportedly count against the queue for a while (openai-python issue 2084), so an immediate retry is
+    of no use.
     """
     return min(first * (1 << min(refusals - 1, 20)), LONGEST_PAUSE)

@@ -1,9 +1,9 @@
-"""Submitting a shard: look, upload, look again, create.
+"""Submitting a shard: search, upload, search again, create.
 
 Invariant: work that has a live or finished batch at the provider is never submitted again. The provider's own list of
-batches is the ledger: a batch carries the key of its work in its metadata, and is looked for before one is created.
-When a creation's answer is lost, or an earlier process left its upload behind, a batch may exist that the list does
-not show yet; then we look for as long as the list may lag before anything is created. When looking fails, nothing is.
+batches is the record: a batch has the key of its work in its metadata, and the list is searched before one is created.
+When the response to a creation is lost, or an earlier process left its upload behind, a batch may exist that the list
+does not show yet; then the search lasts as long as the list may lag. If the search fails, nothing is created.
 """
 
 import contextlib
@@ -26,44 +26,44 @@ from pressrun.sharding import Shard
 __all__ = ["BatchTicket", "Retention", "adopt", "find_batch", "submit"]
 
 SCHEMA = "1"
-"""Version of the metadata we write; a batch of another version is not adopted."""
+"""Version of our metadata; a batch of another version is not adopted."""
 KEY, RUN, AFTER = "pressrun_key", "flow_run_id", "pressrun_after"
 TRIES = 3
-"""Creations that are tried when the answers are lost, each after a look that lasted as long as the list may lag."""
+"""Attempts to create a batch when responses are lost, each after a search that lasts as long as the list may lag."""
 LOOKS = 6
-"""Looks within the time that the list may lag."""
+"""Searches within the time that the list may lag."""
 CREATE_TIMEOUT = 120.0
 """Seconds; a creation only writes a record."""
 UNSEEN_FILE = {"file_id", "input_file_id"}
-"""Parameters that a refusal names when an upload is not visible yet (bespokelabsai/curator#116)."""
+"""Parameters in a refusal that mean that an upload is not visible yet (bespokelabsai/curator#116)."""
 REFUSED = (openai.BadRequestError, openai.NotFoundError, openai.UnprocessableEntityError)
 LOST = (openai.APIConnectionError, openai.InternalServerError, Unreadable)
-"""The creation may or may not have been done."""
+"""The batch may or may not have been created."""
 
 
 class BatchTicket(Frozen):
-    """A batch that exists at the provider; the receipt of having submitted."""
+    """A batch that exists at the provider; proof of its submission."""
 
     batch_id: str
     key: str
     created_at: datetime
     adopted: bool
-    """Whether it was found rather than created by this submission."""
+    """Whether it was found instead of created by this submission."""
     run_id: str
-    """The flow run that created it, and so pays for it."""
+    """The flow run that created it and therefore pays for it."""
     replaces: str | None = None
-    """Id of a batch that did the same work and whose result files are gone (deleted or expired): paid for twice."""
+    """Id of a batch for the same work whose result files are gone (deleted or expired), so it is paid for again."""
 
 
 class Retention(Frozen):
-    """How long the provider keeps what a batch leaves."""
+    """How long the provider keeps a batch's files."""
 
     output_expires_after: timedelta | None = None
-    """Counted from the creation of the output file; None leaves it to the provider (30 days)."""
+    """Counted from the creation of the output file; None means the provider's default (30 days)."""
 
 
 def find_batch(client: OpenAI, shard: Shard, *, only_run: str | None = None) -> BatchView | None:
-    """The newest batch for this work that ran, runs or will run; a refused one ran nothing and does not count.
+    """The newest batch for this work that ran, runs or will run; a refused one did not run and does not count.
 
     `only_run` leaves out the batches of other flow runs.
     """
@@ -78,7 +78,7 @@ def find_batch(client: OpenAI, shard: Shard, *, only_run: str | None = None) -> 
 
 
 def adopt(client: OpenAI, shard: Shard, *, run_id: str) -> BatchTicket | None:
-    """A ticket for the batch that already does this work, if there is one whose answers can be had."""
+    """A ticket for the existing batch for this work, if there is one with available answers."""
     found = find_batch(client, shard)
     return _ticket_of(found, shard, run_id) if found and _is_readable(client, found) else None
 
@@ -93,12 +93,12 @@ def submit(
     lock: AbstractContextManager[object] | None = None,
     retention: Retention | None = None,
 ) -> BatchTicket:
-    """Adopt the batch that already does this work, or create it; never blindly twice.
+    """Adopt the existing batch for this work, or create one; never blindly twice.
 
-    A `fresh` run wants new answers, so it adopts only what it created itself. `lock` is held from the last look to the
-    creation, so that two runs of the same work make one batch. Any exception leaves it open whether a batch was
-    created, and is safe to answer by calling again: the look comes first. Raises `BatchRejected`, `Unreadable`, and
-    the openai SDK's errors.
+    A `fresh` run needs new answers, so it adopts only what it created itself. `lock` is held from the last search to
+    the creation, so that two runs of the same work create one batch. After any exception a batch may or may not exist;
+    calling again is safe, because the search comes first. Raises `BatchRejected`, `Unreadable`, and the openai SDK's
+    errors.
     """
     only_run = run_id if fresh else None
     found = find_batch(client, shard, only_run=only_run)
@@ -123,7 +123,7 @@ def submit(
 def _look_for(
     client: OpenAI, shard: Shard, only_run: str | None, *, but_not: str | None, lasting: timedelta
 ) -> BatchView | None:
-    """Look for a batch of this work at least once, and for as long as `lasting` when one may be about to show up."""
+    """Search for a batch of this work at least once, and for up to `lasting` when one may be about to appear."""
     end = time.monotonic() + lasting.total_seconds()
     while True:
         found = find_batch(client, shard, only_run=only_run)
@@ -138,7 +138,7 @@ def _look_for(
 def _create(
     client: OpenAI, shard: Shard, request: dict[str, Any], look_again: Callable[[], BatchView | None]
 ) -> BatchTicket:
-    """Create the batch. The SDK's own retries are off: the provider honours no idempotency key."""
+    """Create the batch. The SDK's own retries are off, because the provider has no idempotency keys."""
     failure: Exception | None = None
     for _ in range(TRIES):
         try:
@@ -161,7 +161,7 @@ def _post(client: OpenAI, request: dict[str, Any]) -> BatchView:
     once = client.with_options(max_retries=0, timeout=CREATE_TIMEOUT)
     view = BatchView.read(read_reply(once.post("/batches", body=request, cast_to=httpx2.Response)))
     if not view.batch_id:
-        raise Unreadable("The provider's answer to the creation of a batch has no id.")
+        raise Unreadable("The provider's response to the creation of a batch has no id.")
     return view
 
 
@@ -181,13 +181,13 @@ def _request(shard: Shard, file_id: str, run_id: str, retention: Retention) -> d
 
 def _rejected(error: openai.APIStatusError, shard: Shard) -> BatchRejected:
     return BatchRejected(
-        f"The provider refused the batch of {shard.title}: {error.message}. Nothing of it ran or was billed; "
-        "answers that were already paid for are kept, and running again goes on from there."
+        f"The provider refused the batch of {shard.title}: {error.message}. None of it ran or was billed. Answers "
+        "already paid for are kept. Fix the request and run again."
     )
 
 
 def _is_readable(client: OpenAI, view: BatchView) -> bool:
-    """Whether the result files that a batch names are there: they can be deleted, and expire after 30 days."""
+    """Whether a batch's result files exist: they can be deleted, and expire after 30 days."""
     try:
         for file_id in view.result_files:
             with client.files.with_streaming_response.content(file_id):
@@ -205,9 +205,9 @@ class Upload(Frozen):
 
 
 def _find_uploads(client: OpenAI, shard: Shard) -> list[Upload]:
-    """The input files of this work that are at the provider, oldest first: signs that it may have been submitted.
+    """The provider's input files for this work, oldest first: signs that it may have been submitted.
 
-    A server without a list of files gives no sign.
+    Empty for a server without a list of files.
     """
     try:
         page = read_reply(client.get("/files?purpose=batch&limit=1000", cast_to=httpx2.Response))
@@ -223,13 +223,13 @@ def _find_uploads(client: OpenAI, shard: Shard) -> list[Upload]:
 
 
 def _older_than(file_id: str, uploads: list[Upload]) -> list[Upload]:
-    """Uploads of another process at the same moment that came before ours: whoever uploaded first goes first."""
+    """Concurrent uploads of other processes that came before ours: the oldest upload takes precedence."""
     ids = [upload.id for upload in uploads]
     return uploads[: ids.index(file_id)] if file_id in ids else []
 
 
 def _doubt(client: OpenAI, uploads: list[Upload], list_lag: timedelta) -> timedelta:
-    """For how long a batch of one of these uploads may yet show up: not at all when one is listed that used it."""
+    """How long a batch of one of these uploads may still take to appear; zero if a listed batch uses the upload."""
     now = datetime.now(UTC)
     recent = [upload for upload in uploads if upload.created_at + list_lag > now]
     if not recent:
@@ -243,19 +243,19 @@ def _upload(client: OpenAI, shard: Shard) -> str:
     if not shard.path.exists():
         raise PressrunError(
             f"The batch of {shard.title} is not at the provider, and its input file {shard.path} is gone. Every answer "
-            "that was paid for is kept. To pay for the work anew, say --fresh."
+            "already paid for is kept. To pay for the work again, use --fresh."
         )
     with shard.path.open("rb") as file:
         reply = client.files.create(file=(shard.filename, file), purpose="batch")
-    # An answer that is no JSON comes back from the SDK as text.
+    # The SDK returns a response that is not JSON as text.
     file_id = getattr(reply, "id", None)
     if not isinstance(file_id, str):
-        raise Unreadable("The provider's answer to an upload has no id.")
+        raise Unreadable("The provider's response to an upload has no id.")
     return file_id
 
 
 def _delete(client: OpenAI, file_id: str) -> None:
-    """Remove an upload that nothing needs; one that stays is swept up by `pressrun batches clean`."""
+    """Delete an unneeded upload; if that fails, `pressrun batches clean` deletes it later."""
     with contextlib.suppress(openai.OpenAIError):
         client.files.delete(file_id)
 

@@ -1,7 +1,8 @@
-"""Batches as one look at the provider shows them.
+"""Batches as seen in one poll of the provider.
 
-Invariant: whatever JSON a server sends is read without failing: unknown statuses survive, absent counts are 0, falsy
-file ids are absent. What is not JSON is an error, never an empty answer: it must not be taken for "no such batch".
+Invariant: whatever JSON a server sends is read without failing: unknown statuses are kept, absent counts are 0, falsy
+file ids are absent. A response that is not JSON is an error, never an empty answer, so that it cannot mean "no such
+batch".
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,11 +22,11 @@ from pressrun.wire import count, mapping, moment, text
 __all__ = ["TERMINAL", "TRANSIENT", "BatchView", "Problem", "cancel", "list_batches", "look", "look_all", "read_reply"]
 
 TRANSIENT = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError, Unreadable)
-"""Failures of a look that say nothing about the batch."""
+"""Failures of a poll that say nothing about the batch."""
 TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
-"""What a batch ends as."""
+"""Final statuses of a batch."""
 LOOK_BACK = 1_000
-"""Batches of the provider's list, newest first, that are gone through at the most; the list itself has no end."""
+"""Maximum number of batches to read from the provider's list, newest first; the list itself is unbounded."""
 PAGE = 100
 QUEUE_FULL = "token_limit_exceeded"
 
@@ -36,20 +37,20 @@ class Problem(Frozen):
     code: str
     message: str
     line: int | None
-    """Of the input file, counted from 1."""
+    """Line of the input file, counted from 1."""
 
 
 class BatchView(Frozen):
-    """What one look saw; times are aware UTC."""
+    """The result of one poll; times are aware UTC."""
 
     batch_id: str
     status: str
-    """As the provider spells it, which may be a word that OpenAI does not have."""
+    """As the provider spells it; not necessarily one of OpenAI's."""
     created_at: datetime
     started_at: datetime | None = None
     """When it became `in_progress`."""
     ended_at: datetime | None = None
-    """When it became what it ended as."""
+    """When it reached its final status."""
     cancelling_at: datetime | None = None
     completed: int = 0
     failed: int = 0
@@ -61,7 +62,7 @@ class BatchView(Frozen):
     metadata: dict[str, str] = Field(default_factory=dict)
     input_tokens: int = 0
     output_tokens: int = 0
-    """What the provider counts for the whole batch; 0 when it does not say."""
+    """The provider's totals for the whole batch; 0 when it reports none."""
 
     @property
     def is_terminal(self) -> bool:
@@ -77,17 +78,17 @@ class BatchView(Frozen):
 
     @property
     def is_refused(self) -> bool:
-        """Whether validation refused it: nothing of it ran."""
+        """Whether validation refused it, so that none of it ran."""
         return self.status == "failed" and not self.result_files
 
     @property
     def is_queue_full(self) -> bool:
-        """Whether it was refused only because too many tokens were enqueued; later it may be taken."""
+        """Whether it was refused only because too many tokens were enqueued, so that a later submission may work."""
         return self.is_refused and QUEUE_FULL in {problem.code for problem in self.problems}
 
     @property
     def is_whole(self) -> bool:
-        """Whether an ended batch names the files that its counts speak of; they may lag behind the status."""
+        """Whether an ended batch names all the files that its counts imply; they may lag behind the status."""
         output_lags = self.completed > 0 and not self.output_file_id
         errors_lag = self.failed > 0 and not self.error_file_id
         nothing_yet = self.status == "completed" and not self.result_files
@@ -132,7 +133,7 @@ def read_reply(reply: httpx2.Response) -> dict[str, Any]:
     """The JSON object of a reply. Raises `Unreadable`."""
     body = read_json(reply.content)
     if body is None:
-        raise Unreadable("The provider's answer is not a JSON object.")
+        raise Unreadable("The provider's response is not a JSON object.")
     return body
 
 
@@ -142,7 +143,7 @@ def look(client: OpenAI, batch_id: str) -> BatchView:
 
 
 def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
-    """The provider's batches, newest first, `most` at the most. Raises `Unreadable` rather than end early."""
+    """The provider's batches, newest first, up to `most`. Raises `Unreadable` instead of ending early."""
     seen, after = 0, ""
     while seen < most:
         page = read_reply(client.get(f"/batches?limit={PAGE}{after}", cast_to=httpx2.Response))
@@ -158,10 +159,10 @@ def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
 
 
 def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
-    """One look at several batches, at one call for each hundred that the provider lists.
+    """One poll of several batches, with one call for each hundred that the provider lists.
 
-    What its list lacks (it may lag, and is searched only so far) is asked for by name; a batch that is not there by
-    name either (404) is not in the result.
+    Batches missing from the list (it may lag, and only part of it is read) are requested by id; a batch that cannot be
+    found by id either (404) is not in the result.
     """
     wanted = set(batch_ids)
     found: dict[str, BatchView] = {}
@@ -180,7 +181,7 @@ def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
 
 
 def cancel(client: OpenAI, batch_id: str) -> None:
-    """Ask the provider to stop a batch. Whether it did, or the batch had ended, or nobody heard: the next look says."""
+    """Ask the provider to cancel a batch. The next poll shows whether it did, or whether the batch has ended."""
     try:
         client.post(f"/batches/{batch_id}/cancel", cast_to=httpx2.Response)
     except (openai.BadRequestError, openai.ConflictError, openai.NotFoundError, *TRANSIENT):
