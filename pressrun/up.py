@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx2
 
-import pressrun
 from pressrun.calls import Frozen
 from pressrun.errors import Refused
 from pressrun.processes import end, log_of, running, start
+from pressrun.project import project_folder
 from pressrun.settings import Settings
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "House",
     "end_all",
     "house",
-    "project_root",
     "running_api",
     "start_server",
     "start_sites",
@@ -85,14 +84,6 @@ class House:
         return f"http://127.0.0.1:{self.sites_port}"
 
 
-def project_root() -> Path:
-    """The checkout with the deployments. Raises `Refused` when there is none."""
-    for folder in (Path.cwd(), Path(pressrun.__file__).parents[1]):
-        if (folder / "prefect.yaml").is_file() and (folder / "flows" / "build_site.py").is_file():
-            return folder
-    raise Refused("Pressrun's prefect.yaml is not here. Run this command in the checkout.")
-
-
 def state_folder(settings: Settings) -> Path:
     """Where the processes' files and logs are."""
     return settings.state_dir.resolve() / "up"
@@ -110,7 +101,7 @@ def house(settings: Settings, port: int | None, sites_port: int | None) -> House
     server = running(folder, SERVER) or running(folder, WORKER)
     sites = running(folder, SITES)
     chosen = House(
-        root=project_root(),
+        root=project_folder(),
         folder=folder,
         port=port or (server.port if server else SERVER_PORT),
         sites_port=sites_port or (sites.port if sites else SITES_PORT),

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from pressrun.cli.prefect_server import prefect_server
+from pressrun.project import importable
 from pressrun.settings import Settings
 
 __all__ = ["approve"]
@@ -23,6 +24,7 @@ def approve(
     if again and stop:
         raise typer.BadParameter("use one or the other, not both", param_hint="--again, --stop")
     with prefect_server(Settings()):
+        importable()
         from flows.approval import APPROVE, NEW_VERSION, STOP
         from flows.deciding import decide
 

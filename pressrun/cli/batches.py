@@ -22,6 +22,7 @@ from pressrun.cli.prefect_server import prefect_server
 from pressrun.cli.text import counted, plain, wide_console
 from pressrun.durations import parse_duration
 from pressrun.errors import PressrunError, ProviderUnfit, Refused
+from pressrun.project import importable
 from pressrun.routes import housekeeping
 from pressrun.routes.cleaning import Cleaning, Removal, plan_cleaning
 from pressrun.routes.provider import Provider, open_client
@@ -215,6 +216,7 @@ def _confirm(question: str, *, yes: bool) -> None:
 def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Import a batch from the provider into this installation, so that the next run of its brief does not pay again."""
     with prefect_server(Settings()):
+        importable()
         from flows.adopt_batch import adopt_batch
 
         state: Any = adopt_batch(batch, return_state=True)

@@ -32,6 +32,7 @@ from pressrun.durations import parse_duration
 from pressrun.preflight import check_order
 from pressrun.prices import PriceTable, price_table
 from pressrun.progress import listening
+from pressrun.project import importable
 from pressrun.result import BuildResult
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
@@ -135,6 +136,7 @@ def _build(sites: list[SiteBrief], options: dict[str, Any], fresh: bool, server:
 
 def _run(sites: list[SiteBrief], options: dict[str, Any], fresh: bool) -> Any:
     """The final state of the flow run."""
+    importable()
     if len(sites) > 1:
         from flows.build_fleet import build_fleet
 

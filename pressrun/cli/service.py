@@ -13,8 +13,9 @@ import typer
 from filelock import FileLock
 from rich.console import Console
 
+from pressrun.project import importable, is_project, project_folder, write_project
 from pressrun.settings import Settings
-from pressrun.up import Done, House, end_all, house, project_root, start_server, start_sites, start_worker, state_folder
+from pressrun.up import Done, House, end_all, house, start_server, start_sites, start_worker, state_folder
 
 __all__ = ["down", "setup", "up"]
 
@@ -26,12 +27,14 @@ EXAMPLE = "examples/harbour-bakery.yaml"
 def up(port: Port = None, sites_port: SitesPort = None) -> None:
     """Start a local Prefect server, set it up, start a worker, and serve the finished sites."""
     settings = Settings()
+    _write_project()
     here = house(settings, port, sites_port)
     # Prefect reads it on import, so it must be set before tasks.setup is imported.
     os.environ["PREFECT_API_URL"] = here.api
     here.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(here.folder / "lock"):
         changes = _tell([start_server(here)])
+        importable()
         from tasks.setup import set_up
 
         changes += _tell(set_up(settings, here.root))
@@ -54,10 +57,24 @@ def down() -> None:
 
 def setup() -> None:
     """Set up the Prefect server that PREFECT_API_URL names: work pool, limits, deployments, notifications."""
+    settings = Settings()
+    _write_project()
+    importable()
     from tasks.setup import set_up
 
-    if not _tell(set_up(Settings(), project_root())):
+    if not _tell(set_up(settings, project_folder())):
         _say("\nNothing was changed.")
+
+
+def _write_project() -> None:
+    """An installed Pressrun makes the working directory a project folder; in a checkout there is nothing to write."""
+    if is_project(Path.cwd()) and (Path.cwd() / "pressrun").is_dir():
+        return
+    found = list(write_project(Path.cwd()))
+    if created := [path for verb, path in found if verb == "created"]:
+        _say(f"{'created':<15} project files in {Path.cwd()} ({len(created)})")
+    for path in [path for verb, path in found if verb == "kept"]:
+        _say(f"{'kept':<15} {path.relative_to(Path.cwd())}, which differs from the one of this version")
 
 
 def _tell(done: Iterable[Done]) -> int:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from pressrun.files import load_model
+from pressrun.project import importable
 from pressrun.settings import Settings
 
 __all__ = ["simulate", "webhooks"]
@@ -45,6 +46,8 @@ def webhooks(
     from prefect.settings import PREFECT_API_URL
 
     from pressrun.webhooks import receive
+
+    importable()
     from tasks.collector import collect_soon
 
     receive(Settings(), host, port, Console(), collect_soon if PREFECT_API_URL.value() else None)
