@@ -16,7 +16,8 @@ from benchmarks.measured import report_on, started
 from pressrun.batchfile import Harvest
 from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, StepName
-from pressrun.costs import LedgerRow, Origin, cost_report, ledger_row
+from pressrun.costs.ledger import LedgerRow, Origin, ledger_row
+from pressrun.costs.report import cost_report
 from pressrun.routes.batch import BatchWatch, Move, answers_of, look, submit
 from pressrun.sharding import Shard, shards
 from pressrun.steps import STEPS, InvalidReply, Order

@@ -26,8 +26,9 @@ from pressrun.brief import SiteBrief
 from pressrun.briefs import load_briefs
 from pressrun.calls import StepName
 from pressrun.cli import quiet_environment
-from pressrun.costs import LedgerFile, LedgerRow, usd
-from pressrun.costs.money import percent, share
+from pressrun.costs.ledger import LedgerRow
+from pressrun.costs.ledgerfile import LedgerFile
+from pressrun.costs.money import percent, share, usd
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy
 

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from tests.live.installation import Installation, served_by_simulator, until
 from tests.live.postgres import postgres, why_no_postgres
 

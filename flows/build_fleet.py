@@ -21,11 +21,11 @@ from flows.build_sites import build_each
 from flows.cancelling import cancel_batches
 from flows.desk import desk_for, sending_for
 from flows.merging import Member, answer_together, configure_all
-from flows.parameters import Choice, Usd, override, titled
+from flows.parameters import Choice, Usd, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
 from pressrun.bundle.remote import check_destination
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused
 from pressrun.fleet import (
@@ -140,7 +140,7 @@ def build_fleet(
         sites_per_run: For experts: how many sites one run on the work pool builds after the batch, 1 or more. Fewer
             sites spread the work over more workers; more sites start fewer processes.
     """
-    chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
+    chosen = (strategy or BatchStrategy()).with_choices(preference, max_wait_time)
     options = FleetOptions(
         strategy=chosen,
         cap=max_cost_usd,

@@ -22,12 +22,12 @@ from flows.approval import APPROVE, ask_for_config, require_approval_possible
 from flows.cancelling import cancel_batches
 from flows.delivery import deliver_approved_site, deliver_site, finished_before, require_folder
 from flows.desk import Desk, Options, Work, desk_for, sending_for
-from flows.parameters import Choice, Usd, override, titled
+from flows.parameters import Choice, Usd, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
-from pressrun.costs import usd
+from pressrun.costs.money import usd
 from pressrun.durations import Duration
 from pressrun.errors import PressrunError, Refused, StepFailed, Stopped
 from pressrun.gates import OnTimeout
@@ -111,7 +111,7 @@ def build_site(
         strategy: For experts: the policy for each step, and for calls that a batch leaves unanswered.
         poll_seconds: For experts: the first poll interval in seconds, above 0 and at most 600; later intervals grow.
     """
-    chosen = override(strategy or BatchStrategy(), preference, max_wait_time)
+    chosen = (strategy or BatchStrategy()).with_choices(preference, max_wait_time)
     options = Options(
         max_cost_usd=max_cost_usd,
         simulate=simulate,

@@ -17,17 +17,12 @@ from pressrun.approval import show_delivery
 from pressrun.bundle.handover import preview_out
 from pressrun.bundle.remote import local_folder
 from pressrun.calls import Frozen
-from pressrun.costs import (
-    CostReport,
-    LedgerFile,
-    LedgerRow,
-    cost_report,
-    to_csv,
-    to_html,
-    to_json,
-    to_markdown,
-    to_table,
-)
+from pressrun.costs.export import to_csv, to_json
+from pressrun.costs.ledger import LedgerRow
+from pressrun.costs.ledgerfile import LedgerFile
+from pressrun.costs.page import to_html
+from pressrun.costs.render import to_markdown, to_table
+from pressrun.costs.report import CostReport, cost_report
 from pressrun.errors import Refused
 from pressrun.fleet import made_from
 from pressrun.links import Links, links_to, show_links

@@ -9,7 +9,8 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from pressrun.calls import Answer, Call, MissingItem, Route, StepName
-from pressrun.costs import Books, CallEstimate
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import CallEstimate
 from pressrun.gates import OnTimeout
 from pressrun.manifest import BatchRecord, Decision
 from pressrun.plan import Plan

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 
 from flows.parameters import Choice, titled
 from pressrun.brief import SiteBrief
-from pressrun.costs import usd
+from pressrun.costs.money import usd
 from pressrun.errors import PressrunError
 from pressrun.plan import Plan, make_plan, past_lessons
 from pressrun.planreport import describe_plans, plan_rows, plans_json

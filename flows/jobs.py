@@ -12,7 +12,10 @@ from tempfile import TemporaryDirectory
 
 from flows.desk import Sending
 from pressrun.calls import Answer, Call, Route
-from pressrun.costs import Books, CallEstimate, LedgerFile, OverCap, ShardFile
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import CallEstimate
+from pressrun.costs.ledgerfile import LedgerFile, OverCap
+from pressrun.costs.shardfile import ShardFile
 from pressrun.manifest import BatchRecord
 from pressrun.prices import Tier
 from pressrun.routes.batch import BatchTicket

@@ -14,7 +14,7 @@ from flows.desk import Desk, Sending, Work
 from flows.jobs import Job, MergedBatch, cut
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call
-from pressrun.costs import Books
+from pressrun.costs.books import Books
 from pressrun.errors import BatchRejected, StepFailed
 from pressrun.steps import CONFIG, Order
 from tasks.logs import say

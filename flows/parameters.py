@@ -9,10 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 
-from pressrun.durations import Duration
-from pressrun.strategy import BatchStrategy, Preference
-
-__all__ = ["Choice", "Usd", "override", "titled"]
+__all__ = ["Choice", "Usd", "titled"]
 
 Usd = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 """An amount that the form shows as a plain number; Decimal's own schema also allows text."""
@@ -35,9 +32,3 @@ class Choice:
 def titled(title: str, **keywords: Any) -> Any:
     """A parameter's title. Prefect overwrites `title` itself with the parameter's name, but not a schema extra."""
     return Field(json_schema_extra={"title": title, **keywords})
-
-
-def override(strategy: BatchStrategy, preference: Preference | None, max_wait: Duration | None) -> BatchStrategy:
-    """The strategy with the overrides applied; None keeps the strategy's own value."""
-    changes = {"preference": preference, "max_wait_time": max_wait}
-    return strategy.model_copy(update={name: value for name, value in changes.items() if value is not None})

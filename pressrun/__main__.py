@@ -1,5 +1,5 @@
 """`python -m pressrun`: the same as the command."""
 
-from pressrun.cli import main
+from pressrun.cli.main import main
 
 main()

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pressrun.calls import MissingItem
-from pressrun.costs import CostReport, usd
+from pressrun.costs.money import usd
+from pressrun.costs.report import CostReport
 from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE
 from pressrun.plaintext import as_markdown
 from pressrun.site import Site

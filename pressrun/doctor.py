@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from pressrun.calls import Frozen
 from pressrun.errors import BadBrief, ProviderUnfit, UnknownPrice
 from pressrun.models import check_models, model_info, model_table, shutdown
-from pressrun.plan import price_table
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, known_tiers, unit_prices
+from pressrun.prices import PriceTable, Tier, known_tiers, price_table, unit_prices
 from pressrun.routes.provider import ModelList, Provider, check_batches, list_models, open_client
 from pressrun.settings import Settings
+from pressrun.up import running_api
 
 __all__ = ["Finding", "examine"]
 
@@ -40,7 +40,7 @@ def examine(settings: Settings, today: date) -> list[Finding]:
         _key(settings),
         *provider,
         *_unlisted(models, listed),
-        _prefect(),
+        _prefect(settings),
         *(_model(model, today, listed.shutdowns) for model in models),
         *_prices(settings, models, datetime.combine(today, time(), UTC)),
     ]
@@ -88,8 +88,10 @@ def _unlisted(models: list[str], listed: ModelList) -> list[Finding]:
     return [Finding(level="warn", subject="models", text=text)]
 
 
-def _prefect() -> Finding:
-    where = os.environ.get("PREFECT_API_URL") or "a temporary local server (PREFECT_API_URL is not set)"
+def _prefect(settings: Settings) -> Finding:
+    own = running_api(settings)
+    up = f"{own} (the server of `pressrun up`)" if own else None
+    where = os.environ.get("PREFECT_API_URL") or up or "a temporary local server (PREFECT_API_URL is not set)"
     return Finding(level="ok", subject="prefect", text=f"{version('prefect')}, {where}")
 
 

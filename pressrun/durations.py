@@ -1,35 +1,42 @@
-"""Durations as people write them: `6_hours`, `6h`, `90m`, `PT6H`, `1 day`."""
+"""Durations as people write them: `6_hours`, `6h`, `90m`, `1 day`, `2h 30m`, `PT6H`."""
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any
 
 import humanize
-import pandas as pd
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pytimeparse.timeparse import timeparse
 
 __all__ = ["Duration", "parse_duration", "say_duration", "say_left"]
 
-WITH_UNIT = "P.|[0-9.][ _]*[A-Za-zµμ:]"
-"""What every duration contains; a Prefect server can check this much before a run exists."""
+WITH_UNIT = "P.|[0-9.][ _]*[A-Za-z:]"
+"""What every duration contains; a Prefect server checks that much before a run exists."""
+ISO_8601 = TypeAdapter(timedelta)
 
 
 def parse_duration(value: Any) -> timedelta:
     """Read a positive duration; a bare number is refused because its unit would be a guess. Raises ValueError."""
-    if isinstance(value, timedelta):
-        duration = value
-    else:
-        text = str(value).strip().replace("_", " ")
-        if not isinstance(value, str) or text.replace(".", "", 1).isdigit():
-            raise ValueError("a duration needs a unit, such as 6h, 90m, 6_hours or PT6H")
-        try:
-            # Pandas deprecates `d`, but people write it.
-            duration = pd.Timedelta(re.sub(r"(?<=[\d ])d\b", "D", text)).to_pytimedelta()
-        except (ValueError, AttributeError):
-            raise ValueError("not a duration such as 6h, 90m, 6_hours or PT6H") from None
+    duration = value if isinstance(value, timedelta) else _read(value)
     if duration <= timedelta(0):
         raise ValueError("a duration must be greater than 0")
     return duration
+
+
+def _read(value: Any) -> timedelta:
+    text = str(value).strip().replace("_", " ")
+    if not isinstance(value, str) or text.replace(".", "", 1).isdigit():
+        raise ValueError("a duration needs a unit, such as 6h, 90m, 6_hours or PT6H")
+    try:
+        if text.startswith("P"):
+            return ISO_8601.validate_python(text)
+        seconds = timeparse(text.lower())
+        return timedelta(seconds=seconds) if seconds is not None else _refuse()
+    except (ValidationError, OverflowError):
+        return _refuse()
+
+
+def _refuse() -> timedelta:
+    raise ValueError("not a duration such as 6h, 90m, 6_hours or PT6H") from None
 
 
 def say_duration(duration: timedelta) -> str:
@@ -46,7 +53,6 @@ def say_left(duration: timedelta) -> str:
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
-    PlainSerializer(lambda value: pd.Timedelta(value).isoformat(), return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": WITH_UNIT, "examples": ["6h", "90m", "PT6H", "6_hours"]}),
 ]
 """A `timedelta` field that parses what people write, and is serialised as ISO 8601."""

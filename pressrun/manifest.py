@@ -12,7 +12,7 @@ from pydantic import Field
 from pressrun import __version__
 from pressrun.batchfile import Account
 from pressrun.calls import Endpoint, Frozen, MissingItem
-from pressrun.costs import LedgerRow
+from pressrun.costs.ledger import LedgerRow
 from pressrun.gates import Gate
 from pressrun.site import Site
 

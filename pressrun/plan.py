@@ -12,14 +12,16 @@ from types import MappingProxyType
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, Usage
-from pressrun.costs import CallEstimate, Forecast, ForecastLine, LedgerFile, forecast_costs, usd
-from pressrun.costs.forecast import ROUTE_TIERS
+from pressrun.costs.forecast import ROUTE_TIERS, Forecast, ForecastLine, forecast_costs
+from pressrun.costs.ledger import CallEstimate
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.lessons import NO_LESSONS, Lessons, learn
+from pressrun.costs.money import usd
 from pressrun.errors import OverBudget, ProviderUnfit
 from pressrun.estimates import estimated_usage
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, known_tiers, load_price_table
+from pressrun.prices import PriceTable, Tier, known_tiers, price_table
 from pressrun.routes.provider import expected_identity
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
@@ -27,7 +29,7 @@ from pressrun.steps.config import specimen
 from pressrun.steps.review import specimen_images
 from pressrun.strategy import BatchStrategy, StepRoute
 
-__all__ = ["Plan", "make_plan", "model_warnings", "past_lessons", "price_table"]
+__all__ = ["Plan", "make_plan", "model_warnings", "past_lessons"]
 
 MEMORY = timedelta(days=180)
 """How far back past runs are considered."""
@@ -128,11 +130,6 @@ def make_plan(
         price_table=table,
         warnings=warnings,
     )
-
-
-def price_table(settings: Settings) -> PriceTable | None:
-    """The user's own prices, if the settings name a file of them. Raises `BadBrief` for a faulty file."""
-    return load_price_table(settings.prices_file) if settings.prices_file else None
 
 
 def past_lessons(settings: Settings, now: datetime, *, simulate: bool) -> Lessons:

@@ -12,14 +12,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pressrun.calls import Route, StepName
-from pressrun.costs import Forecast, ForecastLine, LineForecast, percent, usd
-from pressrun.costs.money import share
+from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast
+from pressrun.costs.money import percent, share, usd
 from pressrun.durations import say_duration
 from pressrun.plan import Plan
 from pressrun.prices import Tier
 from pressrun.steps import CONFIG, STEPS
 from pressrun.strategy import StepRoute
-from pressrun.tokens import TOKENIZER
 
 __all__ = [
     "Advice",
@@ -129,7 +128,7 @@ def say_basis(forecast: Forecast) -> str:
     if forecast.is_learned:
         runs = min(line.line.runs for line in forecast.lines)
         return f"based on {runs} past {'run' if runs == 1 else 'runs'}"
-    return f"token counts are estimates ({TOKENIZER}), as there are no past runs yet"
+    return "token counts are estimates, as there are no past runs yet"
 
 
 def say_year(plans: Sequence[Plan], sites: int) -> str:

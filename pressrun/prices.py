@@ -22,8 +22,9 @@ from genai_prices.types import TieredPrices
 from pressrun.calls import Usage
 from pressrun.errors import UnknownPrice
 from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Tier, TierRates, load_price_table
+from pressrun.settings import Settings
 
-__all__ = ["PriceTable", "Tier", "UnitPrices", "known_tiers", "load_price_table", "price", "unit_prices"]
+__all__ = ["PriceTable", "Tier", "UnitPrices", "known_tiers", "load_price_table", "price", "price_table", "unit_prices"]
 
 CONTEXTS: Mapping[Tier, dict[str, str] | None] = {
     Tier.STANDARD: None,
@@ -93,6 +94,11 @@ def unit_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None =
 def known_tiers(model: str, at: datetime, table: PriceTable | None = None) -> list[Tier]:
     """The tiers on which a model has a price at a time; none for a model whose prices are unknown."""
     return [tier for tier in Tier if _is_known(model, tier, at, table)]
+
+
+def price_table(settings: Settings) -> PriceTable | None:
+    """The user's own prices, if the settings name a file of them. Raises `BadBrief` for a faulty file."""
+    return load_price_table(settings.prices_file) if settings.prices_file else None
 
 
 def _is_known(model: str, tier: Tier, at: datetime, table: PriceTable | None) -> bool:

@@ -1,11 +1,14 @@
 """`BuildResult`: what a run delivered and what it cost, for whoever started it."""
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from pressrun.calls import Frozen, MissingItem
-from pressrun.costs import CostReport
 from pressrun.links import Links
 from pressrun.site import Site
+
+if TYPE_CHECKING:
+    from pressrun.costs.report import CostReport
 
 __all__ = ["BuildResult", "build_result"]
 
@@ -35,7 +38,7 @@ class BuildResult(Frozen):
         return f"{self.bundle}/{name}"
 
 
-def build_result(site: Site, report: CostReport, bundle: str, links: Links) -> BuildResult:
+def build_result(site: Site, report: "CostReport", bundle: str, links: Links) -> BuildResult:
     """Summarise a site that was delivered at `bundle`."""
     return BuildResult(
         slug=site.brief.slug,

@@ -236,6 +236,11 @@ class BatchStrategy(BaseModel):
             realtime=realtime,
         )
 
+    def with_choices(self, preference: Preference | None, max_wait_time: timedelta | None) -> Self:
+        """This strategy with what was chosen beside it; None leaves its own."""
+        changes = {"preference": preference, "max_wait_time": max_wait_time}
+        return self.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
     def _choose(self, step: StepName, policy: Policy, model: str, *, batchable: bool) -> tuple[Route, str]:
         if policy is Policy.ALWAYS_BATCH:
             return Route.BATCH, "policy always_batch"

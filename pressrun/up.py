@@ -27,6 +27,7 @@ __all__ = [
     "end_all",
     "house",
     "project_root",
+    "running_api",
     "start_server",
     "start_sites",
     "start_worker",
@@ -95,6 +96,12 @@ def project_root() -> Path:
 def state_folder(settings: Settings) -> Path:
     """Where the processes' files and logs are."""
     return settings.state_dir.resolve() / "up"
+
+
+def running_api(settings: Settings) -> str | None:
+    """Address of the API of the server that `pressrun up` started, if it runs."""
+    server = running(state_folder(settings), SERVER)
+    return f"http://127.0.0.1:{server.port}/api" if server else None
 
 
 def house(settings: Settings, port: int | None, sites_port: int | None) -> House:

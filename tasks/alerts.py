@@ -12,7 +12,8 @@ from uuid import UUID
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from pressrun.costs import Books, usd
+from pressrun.costs.books import Books
+from pressrun.costs.money import usd
 from pressrun.routes.batch import BatchView
 from pressrun.settings import current_settings
 from tasks.kept import result_store

@@ -11,7 +11,10 @@ from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
 from pressrun.calls import Answer, Call, Endpoint, Route
-from pressrun.costs import Books, CallEstimate, OverCap, usd
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import CallEstimate
+from pressrun.costs.ledgerfile import OverCap
+from pressrun.costs.money import usd
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Note, tell

@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from pressrun.calls import Answer, Endpoint, Frozen
-from pressrun.costs import ShardFile
+from pressrun.costs.shardfile import ShardFile
 from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit, Unreadable
 from pressrun.progress import Note, tell
 from pressrun.routes import batch as route

@@ -10,7 +10,9 @@ from hashlib import sha256
 
 from prefect import task
 
-from pressrun.costs import Books, LedgerFile, Origin
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import Origin
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.lessons import Lessons
 from pressrun.plan import Plan, past_lessons
 from pressrun.routes.provider import Provider

@@ -9,7 +9,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.months import beside_month_before, month_key, month_report
 from pressrun.costs.periods import PeriodReport, month_markdown
 from tasks.keys import once_per_run

@@ -6,7 +6,7 @@ import pytest
 
 from pressrun.approval import edited, show_config, show_delivery
 from pressrun.calls import MissingItem, StepName
-from pressrun.costs import cost_report
+from pressrun.costs.report import cost_report
 from pressrun.steps.config import SiteConfig, specimen
 from tests.builders import a_brief
 from tests.bundle.builder import make_site

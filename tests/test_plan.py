@@ -6,7 +6,7 @@ import pytest
 
 from pressrun.brief import SiteBrief
 from pressrun.calls import Route, StepName
-from pressrun.costs import usd
+from pressrun.costs.money import usd
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.plan import Plan, make_plan
 from pressrun.planreport import describe_plan

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from pressrun.calls import Route, StepName
-from pressrun.costs import CallEstimate, usd
+from pressrun.costs.ledger import CallEstimate
 from pressrun.costs.lessons import Lessons, learn
+from pressrun.costs.money import usd
 from pressrun.plan import Plan, make_plan
 from pressrun.planreport import (
     advice,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pressrun.cli import main
+from pressrun.cli.main import main
 from pressrun.errors import Refused
 from pressrun.settings import Settings, current_settings
 

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from pressrun.errors import Refused
 from pressrun.webhooks import LARGEST_BODY, PATH, Wakeups, create_app
-from tests.test_cli import pressrun
+from tests.cli.test_main import pressrun
 
 KEY = b"a key of thirty-two bytes, no less"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pressrun.calls import Answer, Call, Endpoint, Route, StepName, Usage
-from pressrun.costs import CallEstimate, CallStatus, ForecastLine, LedgerRow
+from pressrun.costs.forecast import ForecastLine
+from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow
 from pressrun.prices import Tier
 from pressrun.pricetable import Rates
 

@@ -5,7 +5,9 @@ from decimal import Decimal
 import pytest
 
 from pressrun.calls import Endpoint, StepName
-from pressrun.costs import Books, CallEstimate, CallStatus, Origin, OverCap
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import CallEstimate, CallStatus, Origin
+from pressrun.costs.ledgerfile import OverCap
 from pressrun.costs.most import most_usage
 from pressrun.prices import Tier
 

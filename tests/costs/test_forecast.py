@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pressrun.calls import Route, StepName
-from pressrun.costs import Forecast, forecast_costs
+from pressrun.costs.forecast import Forecast, forecast_costs
 from pressrun.errors import UnknownPrice
 from pressrun.prices import Tier
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from pressrun.calls import Endpoint, Route, StepName
-from pressrun.costs import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
+from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pressrun.costs import CallStatus, Commitment, LedgerFile, OverCap
+from pressrun.costs.ledger import CallStatus
+from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 
 from .books import NOW, a_row
 

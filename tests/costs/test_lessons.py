@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from pressrun.calls import Route, StepName, Usage
-from pressrun.costs import CallEstimate, CallStatus
+from pressrun.costs.ledger import CallEstimate, CallStatus
 from pressrun.costs.lessons import NO_LESSONS, Lessons, learn
 
 from .books import NOW, a_row, rows

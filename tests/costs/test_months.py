@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pressrun.costs import LedgerFile, LedgerRow
+from pressrun.costs.ledger import LedgerRow
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.months import beside_month_before, month_key, month_report, read_month, say_month
 from pressrun.errors import Refused
 

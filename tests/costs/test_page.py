@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 
 from pressrun.calls import StepName
-from pressrun.costs import cost_report, forecast_costs, to_html
+from pressrun.costs.forecast import forecast_costs
+from pressrun.costs.page import to_html
+from pressrun.costs.report import cost_report
 from pressrun.costs.sections import headline, sections
 
 from .books import NOW, a_forecast_line, a_row, rows

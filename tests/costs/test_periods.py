@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pressrun.calls import StepName, Usage
-from pressrun.costs import CallStatus, LedgerRow
+from pressrun.costs.ledger import CallStatus, LedgerRow
 from pressrun.costs.periods import PeriodReport, month_markdown, period_json, period_report, sections
 from pressrun.prices import Tier
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pressrun.calls import Route, Usage
-from pressrun.costs import CallStatus, LedgerRow
+from pressrun.costs.ledger import CallStatus, LedgerRow
 from pressrun.costs.reconcile import SIMULATED, Outcome, Reconciliation, reconcile
 from pressrun.costs.usage_export import Key, read_export
 

@@ -11,19 +11,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pressrun.calls import Route, StepName, Usage
-from pressrun.costs import (
-    CallEstimate,
-    CallStatus,
-    Forecast,
-    cost_report,
-    forecast_costs,
-    to_csv,
-    to_json,
-    to_markdown,
-    to_table,
-    usd,
-)
-from pressrun.costs.money import common_places
+from pressrun.costs.export import to_csv, to_json
+from pressrun.costs.forecast import Forecast, forecast_costs
+from pressrun.costs.ledger import CallEstimate, CallStatus
+from pressrun.costs.money import common_places, usd
+from pressrun.costs.render import to_markdown, to_table
+from pressrun.costs.report import cost_report
 from pressrun.costs.variance import CAUSES
 from pressrun.prices import Tier
 

@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pressrun.calls import Route, StepName, Usage
-from pressrun.costs import CallStatus, cost_report, forecast_costs
+from pressrun.costs.forecast import forecast_costs
+from pressrun.costs.ledger import CallStatus
+from pressrun.costs.report import cost_report
 from pressrun.costs.variance import CAUSES
 from pressrun.prices import Tier
 

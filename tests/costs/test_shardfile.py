@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pressrun.costs import ShardFile
+from pressrun.costs.shardfile import ShardFile
 from pressrun.sharding import Shard, shards
 from tests.calls_builder import a_call
 

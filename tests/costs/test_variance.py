@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pressrun.calls import Route, StepName, Usage
-from pressrun.costs import CallEstimate, CallStatus, Forecast, LineForecast, cost_report, forecast_costs
 from pressrun.costs.explain import explanation
+from pressrun.costs.forecast import Forecast, LineForecast, forecast_costs
+from pressrun.costs.ledger import CallEstimate, CallStatus
+from pressrun.costs.report import cost_report
 from pressrun.costs.variance import CAUSES
 from pressrun.prices import Tier
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from pressrun.calls import Usage
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.prices import Tier, price
 from pressrun.settings import Settings
 from pressrun.simulator import running_simulator

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flows.build_site import build_site
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference
 from tests.builders import a_brief

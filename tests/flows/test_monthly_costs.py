@@ -8,7 +8,7 @@ import pytest
 from prefect.artifacts import Artifact
 
 from flows.monthly_costs import monthly_costs
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.months import month_before
 from tests.costs.books import a_row
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from pressrun.costs import LedgerFile
+from pressrun.costs.ledgerfile import LedgerFile
 from tests.flows.conftest import billed
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
 from tests.live.watching import (

@@ -13,7 +13,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
-from pressrun.costs import Books, Origin
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import Origin
 from pressrun.prices import Tier
 from pressrun.routes.batch import BatchView
 from tasks.alerts import Alert, alert, alert_of_budget, alert_of_wait

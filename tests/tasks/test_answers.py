@@ -11,7 +11,8 @@ import pytest
 from prefect import flow
 
 from pressrun.calls import Answer, Call, Route
-from pressrun.costs import Books, CallEstimate, Origin, ledger_row
+from pressrun.costs.books import Books
+from pressrun.costs.ledger import CallEstimate, Origin, ledger_row
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Event, Note, listening

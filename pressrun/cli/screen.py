@@ -11,25 +11,21 @@ from decimal import Decimal
 
 import humanize
 from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from pressrun.calls import Answer, Call, Route, StepName
-from pressrun.costs import usd
+from pressrun.costs.money import usd
 from pressrun.durations import say_left
-from pressrun.plan import Plan
-from pressrun.planreport import say_calls
-from pressrun.prices import Tier
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
 from pressrun.steps import STEPS
 from pressrun.strategy import StepRoute
 
-__all__ = ["Screen", "plan_table", "summary"]
+__all__ = ["Screen", "summary"]
 
-STARTING = "starting Prefect (the first start takes a few seconds longer)"
-
+RUNNING = {"validating", "in_progress", "finalizing"}
+"""What a batch is while it is worked on."""
 ROUTE_COLOURS = {Route.BATCH: "cyan", Route.FLEX: "bright_blue", Route.REALTIME: "yellow"}
 
 
@@ -58,14 +54,39 @@ class Screen:
     notes: list[str] = field(default_factory=list)
     spent: Decimal = Decimal(0)
     simulated: bool = False
+    phase: str = ""
+    """What the run does before its steps have routes."""
+    lines: int = 0
+    """Lines printed so far, on a pipe."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def see(self, event: Event) -> None:
         """Handle one event."""
         with self._lock:
             line = self._take(event)
+        self._print(line)
+
+    def enter(self, phase: str) -> None:
+        """Say what the run does now, before its steps have routes."""
+        self.phase = phase
+        self._print(phase)
+
+    def say_progress(self) -> None:
+        """On a pipe, a line for where the run is, so that nobody takes a quiet minute for a hanging one."""
+        with self._lock:
+            steps = [f"{STEPS[step].title} {line.done}/{line.total}" for step, line in self.steps.items()]
+            batches = [f"batch {_say_batch(seen)}" for seen in self.batches.values() if seen.status in RUNNING]
+            line = f"{self._elapsed()} {'; '.join([*steps, *batches]) or self.phase}"
+        self._print(line)
+
+    def _print(self, line: str | None) -> None:
         if line and not self.console.is_terminal:
+            self.lines += 1
             self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _elapsed(self) -> str:
+        seconds = int((datetime.now(UTC) - self.started).total_seconds())
+        return f"{seconds // 60}:{seconds % 60:02d}"
 
     def _take(self, event: Event) -> str | None:
         """Update the state; returns the line to print on a pipe, if any."""
@@ -107,14 +128,11 @@ class Screen:
 
     def __rich__(self) -> RenderableType:
         with self._lock:
-            body = [self._table(), *self._batch_lines()] if self.routes else [Text(STARTING, "dim")]
+            body = [self._table(), *self._batch_lines()] if self.routes else [Text(self.phase, "dim")]
             return Group(self._heading(), *body, *map(self._note, self.notes[-4:]))
 
     def _heading(self) -> Text:
-        elapsed = int((datetime.now(UTC) - self.started).total_seconds())
-        text = Text.assemble(
-            (self.title, "bold"), f"   {elapsed // 60}:{elapsed % 60:02d}   ", (usd(self.spent), "bold green")
-        )
+        text = Text.assemble((self.title, "bold"), f"   {self._elapsed()}   ", (usd(self.spent), "bold green"))
         return text.append("   SIMULATED", "bold magenta") if self.simulated else text
 
     def _table(self) -> Table:
@@ -165,40 +183,10 @@ def _say_batch(seen: BatchSeen) -> str:
     pace = f", about {humanize.naturaldelta(seen.expected - now)} left at this pace" if seen.expected else ""
     left = seen.deadline - now
     wait = f"; falls back to real time after {say_left(left)}" if left.total_seconds() > 60 else ""
-    is_running = seen.status in ("validating", "in_progress", "finalizing")
-    return f"{seen.status}{counts}{failed}{pace}{wait if is_running else ''}"
+    return f"{seen.status}{counts}{failed}{pace}{wait if seen.status in RUNNING else ''}"
 
 
-def plan_table(plan: Plan) -> Table:
-    """The forecast of one site: each step's route, and its cost on that and on every other route."""
-    table = Table(
-        title=plan.order.brief.slug,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        header_style="dim",
-    )
-    for name in ("step", "calls", "route", "forecast", "real time", "flex", "batch"):
-        table.add_column(name, justify="left" if name in ("step", "route") else "right", no_wrap=True)
-    for line in plan.forecast.lines:
-        step = line.line.step
-        tiers = [line.usd_by_tier.get(tier) for tier in (Tier.STANDARD, Tier.FLEX, Tier.BATCH)]
-        table.add_row(
-            STEPS[step].title,
-            say_calls(line.line),
-            plan.route(step),
-            usd(line.usd),
-            *(usd(amount) if amount is not None else "-" for amount in tiers),
-        )
-    table.add_section()
-    forecast = plan.forecast
-    table.add_row("total", "", "", usd(forecast.total), usd(forecast.realtime_total))
-    return table
-
-
-def summary(result: BuildResult) -> Panel:
+def summary(result: BuildResult) -> Text:
     """The summary of a run: where to look, what it cost, what is missing."""
     saved = result.realtime_usd - result.cost_usd
     lines = [
@@ -216,7 +204,7 @@ def summary(result: BuildResult) -> Panel:
     word = "complete" if result.complete else "INCOMPLETE"
     mark = "SIMULATED  " if result.simulated else ""
     colour = "green" if result.complete else "red"
-    return Panel(Text("\n".join(lines)), title=f"{mark}{result.slug} is {word}", border_style=colour, expand=False)
+    return Text.assemble((f"\n{mark}{result.slug} is {word}\n", f"bold {colour}"), "\n".join(lines))
 
 
 def _notes(count: int) -> str:

@@ -6,10 +6,12 @@ anything was spent.
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -22,22 +24,27 @@ from rich.markup import escape
 from pressrun.brief import SiteBrief
 from pressrun.briefs import load_briefs
 from pressrun.calls import Answer, Call
-from pressrun.costs import Origin, ledger_row
+from pressrun.cli.exit_codes import COMPLETE, INCOMPLETE, REFUSED, STOPPED
+from pressrun.cli.prefect_server import prefect_server
+from pressrun.cli.screen import Screen, summary
+from pressrun.costs.ledger import Origin, ledger_row
 from pressrun.durations import parse_duration
-from pressrun.plan import price_table
+from pressrun.preflight import check_order
+from pressrun.prices import PriceTable, price_table
 from pressrun.progress import listening
 from pressrun.result import BuildResult
-from pressrun.screen import Screen, summary
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
-__all__ = ["COMPLETE", "INCOMPLETE", "REFUSED", "STOPPED", "build"]
+__all__ = ["build"]
 
-COMPLETE, INCOMPLETE, REFUSED = 0, 1, 2
-STOPPED = (
+STOPPED_TEXT = (
     "\nStopped. Every answer already paid for is kept, and a submitted batch keeps running at the provider. "
     "Run the same command to continue."
 )
+
+QUIET_SECONDS = 5
+"""On a pipe: after so long without a line, one says where the run is."""
 
 Briefs = Annotated[
     list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders with briefs.", metavar="BRIEF...")
@@ -74,19 +81,16 @@ def build(
     """
     sites = load_briefs(briefs)
     chosen = load_strategy(strategy) if strategy else BatchStrategy()
-    options = {
-        "preference": prefer,
-        "max_wait_time": _duration(max_wait),
+    options: dict[str, Any] = {
         "max_cost_usd": _usd(max_cost),
         "simulate": simulate,
         "out": out,
         "poll_seconds": poll or (0.5 if simulate else 5.0),
-        "strategy": chosen,
+        "strategy": chosen.with_choices(prefer, _duration(max_wait)),
     }
-    console = Console()
-    if len(sites) > 1 and not fresh:
-        raise typer.Exit(_build_fleet(sites, options, console))
-    codes = [_build_one(brief, {**options, "fresh": fresh}, console) for brief in sites]
+    runs = [[site] for site in sites] if fresh else [sites]
+    with ExitStack() as server:
+        codes = [_build(run, options, fresh, server) for run in runs]
     raise typer.Exit(max(codes))
 
 
@@ -109,57 +113,60 @@ def _usd(text: str | None) -> Decimal | None:
     return amount
 
 
-def _build_one(brief: SiteBrief, options: dict[str, Any], console: Console) -> int:
-    """Run the flow for one brief with a live screen; returns the exit code."""
-    screen = Screen(title=f"build-site / {brief.slug}", console=console, cost=_cost_of)
-    with _leaving_at_once(console), _drawn(screen, console):
-        from flows.build_site import build_site
+def _build(sites: list[SiteBrief], options: dict[str, Any], fresh: bool, server: ExitStack) -> int:
+    """One flow run for a site or a fleet, under a live screen; returns the exit code.
 
-        state: Any = build_site(brief=brief, **options, return_state=True)
-    if state.name == "Refused":
-        console.print(f"[bold red]Refused.[/] {escape(state.message or '')}", highlight=False, soft_wrap=True)
-        return REFUSED
-    result: Any = state.result(raise_on_failure=False)
-    if not isinstance(result, BuildResult):
-        console.print(f"[bold red]Failed.[/] {escape(state.message or repr(result))}", highlight=False, soft_wrap=True)
-        return INCOMPLETE
-    console.print(summary(result), soft_wrap=True)
-    return COMPLETE if result.complete else INCOMPLETE
+    What `server` holds is the Prefect server of all runs of a command.
+    """
+    console, settings = Console(), Settings()
+    title = f"build-site / {sites[0].slug}" if len(sites) == 1 else f"build-fleet / {len(sites)} sites"
+    screen = Screen(title=title, console=console, cost=partial(_cost, table=price_table(settings)))
+    with _drawn(screen, console):
+        screen.enter("checking the plan, the prices and the provider")
+        checked = {name: options[name] for name in ("simulate", "out")} | {"cap": options["max_cost_usd"]}
+        check_order(sites, options["strategy"], settings, datetime.now(UTC), **checked)
+        screen.enter("starting Prefect")
+        is_temporary = server.enter_context(prefect_server(settings))
+        with _leaving_at_once(console) if is_temporary else nullcontext():
+            state = _run(sites, options, fresh)
+            result = state.result(raise_on_failure=False) if state.data is not None else None
+    return _tell(state, result, console)
 
 
-def _build_fleet(briefs: list[SiteBrief], options: dict[str, Any], console: Console) -> int:
-    """Run the flow for several briefs with one live screen; returns the exit code."""
-    screen = Screen(title=f"build-fleet / {len(briefs)} sites", console=console, cost=_cost_of)
-    with _leaving_at_once(console), _drawn(screen, console):
+def _run(sites: list[SiteBrief], options: dict[str, Any], fresh: bool) -> Any:
+    """The final state of the flow run."""
+    if len(sites) > 1:
         from flows.build_fleet import build_fleet
 
-        state: Any = build_fleet(sites=briefs, **options, return_state=True)
-    if state.name == "Refused":
-        console.print(f"[bold red]Refused.[/] {escape(state.message or '')}", highlight=False, soft_wrap=True)
-        return REFUSED
-    outcomes = state.result(raise_on_failure=False) if state.data is not None else []
-    for one in outcomes if isinstance(outcomes, list) else []:
+        return build_fleet(sites=sites, **options, return_state=True)
+    from flows.build_site import build_site
+
+    return build_site(brief=sites[0], fresh=fresh, **options, return_state=True)
+
+
+def _tell(state: Any, result: Any, console: Console) -> int:
+    """Print what came of a run; returns the exit code."""
+    if isinstance(result, BuildResult):
+        console.print(summary(result), highlight=False, soft_wrap=True)
+        return COMPLETE if result.complete else INCOMPLETE
+    for one in result if isinstance(result, list) else []:
         console.print(f"[bold]{one.site}[/]: {one.outcome}", escape(one.message), highlight=False, soft_wrap=True)
     mark = "" if state.is_completed() else f"[bold red]{state.name}.[/] "
-    console.print(f"{mark}{escape(state.message or '')}", highlight=False, soft_wrap=True)
-    return COMPLETE if state.is_completed() else INCOMPLETE
+    console.print(f"{mark}{escape(state.message or repr(result))}", highlight=False, soft_wrap=True)
+    return COMPLETE if state.is_completed() else REFUSED if state.name == "Refused" else INCOMPLETE
 
 
 @contextmanager
 def _leaving_at_once(console: Console) -> Iterator[None]:
-    """Make Ctrl-C end a run on a temporary Prefect server at once.
+    """Ctrl-C ends a run on a temporary server at once; that server ends with this process.
 
-    The terminal interrupts that server too, and Prefect would try for minutes to report the end of the run to it.
-    Everything paid for is persisted when it arrives, so there is nothing left to save.
+    All that was paid for is persisted as it comes, so there is nothing left to save.
     """
-    if os.environ.get("PREFECT_API_URL"):
-        yield
-        return
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
         console.show_cursor(True)
-        console.print(STOPPED, highlight=False)
-        os._exit(130)
+        console.print(STOPPED_TEXT, highlight=False)
+        os._exit(STOPPED)
 
     before = signal.signal(signal.SIGINT, leave)
     try:
@@ -170,15 +177,33 @@ def _leaving_at_once(console: Console) -> Iterator[None]:
 
 @contextmanager
 def _drawn(screen: Screen, console: Console) -> Iterator[None]:
-    """A live screen on a terminal; otherwise the screen prints lines."""
-    with listening(screen.see):
-        if not console.is_terminal:
-            yield
-            return
-        with Live(screen, console=console, refresh_per_second=8):
-            yield
+    """A live screen on a terminal; on a pipe the screen prints lines of its own, one every few seconds at least."""
+    with (
+        listening(screen.see),
+        Live(screen, console=console, refresh_per_second=8) if console.is_terminal else _ticking(screen),
+    ):
+        yield
 
 
-def _cost_of(call: Call, answer: Answer) -> Decimal:
-    origin, table = Origin(run_id=""), price_table(Settings())
-    return ledger_row(call, answer, valid=True, at=datetime.now(UTC), origin=origin, table=table).cost_usd
+@contextmanager
+def _ticking(screen: Screen) -> Iterator[None]:
+    done = threading.Event()
+
+    def tick() -> None:
+        lines = screen.lines
+        while not done.wait(QUIET_SECONDS):
+            if screen.lines == lines:
+                screen.say_progress()
+            lines = screen.lines
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticker.join()
+
+
+def _cost(call: Call, answer: Answer, *, table: PriceTable | None) -> Decimal:
+    return ledger_row(call, answer, valid=True, at=datetime.now(UTC), origin=Origin(run_id=""), table=table).cost_usd

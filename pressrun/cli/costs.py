@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pressrun.batches_screen import counted, plain, wide_console
-from pressrun.costs import percent, to_csv, usd
+from pressrun.cli.text import counted, plain, wide_console
+from pressrun.costs.export import to_csv
+from pressrun.costs.money import percent, usd
 from pressrun.costs.periods import BASELINE, HEAD, PeriodReport, period_json, period_report, remarks, sections
 from pressrun.costs.reading import ledger_to_read
 from pressrun.costs.reconcile import SIMULATED, Line, Outcome, Reconciliation

@@ -11,7 +11,7 @@ from openai import OpenAI
 from openai.types import Batch
 from typer.testing import CliRunner, Result
 
-from pressrun.cli import app
+from pressrun.cli.main import application
 from pressrun.simulator import running_simulator
 from tests.simulator.driving import a_line, connect
 
@@ -31,7 +31,7 @@ class Project:
 
     def run(self, *arguments: str, answer: str = "", key: str = "sk-test-of-batches") -> Result:
         env = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": key, "COLUMNS": "160"}
-        ended = CliRunner().invoke(app, ["batches", *arguments], input=answer, env=env)
+        ended = CliRunner().invoke(application("batches"), ["batches", *arguments], input=answer, env=env)
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         assert "sk-test-of-batches" not in ended.output
         return ended

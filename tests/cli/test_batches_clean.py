@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batches_project import OLD_NAME, OURS, Project, at, simulated
+from tests.cli.batches_project import OLD_NAME, OURS, Project, at, simulated
 from tests.routes.raw_server import Asked, Reply, serving
 from tests.simulator.driving import a_line, wait_for
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pressrun.cli import app
-from tests.batches_project import KEY, OURS, Project, at, simulated
+from pressrun.cli.main import application
+from tests.cli.batches_project import KEY, OURS, Project, at, simulated
+from tests.cli.test_main import pressrun
 from tests.routes.raw_server import Asked, Reply, serving
 from tests.simulator.driving import a_line, wait_for, wait_for_progress
-from tests.test_cli import pressrun
 
 
 @pytest.fixture
@@ -208,5 +208,5 @@ def test_text_of_others_does_not_reach_the_terminal_as_commands() -> None:
 
 
 def test_the_help_names_the_commands() -> None:
-    ended = CliRunner().invoke(app, ["batches"], env={**os.environ, "COLUMNS": "160"})
+    ended = CliRunner().invoke(application("batches"), ["batches"], env={**os.environ, "COLUMNS": "160"})
     assert all(command in ended.output for command in ("list", "show", "cancel", "clean"))

@@ -16,7 +16,10 @@ from openai import OpenAI
 from rich.console import Console
 from rich.markup import escape
 
-from pressrun import batches_screen as screen
+from pressrun.cli import batches_screen as screen
+from pressrun.cli.exit_codes import COMPLETE, INCOMPLETE, REFUSED
+from pressrun.cli.prefect_server import prefect_server
+from pressrun.cli.text import counted, plain, wide_console
 from pressrun.durations import parse_duration
 from pressrun.errors import PressrunError, ProviderUnfit, Refused
 from pressrun.routes import housekeeping
@@ -27,14 +30,13 @@ from pressrun.settings import Settings
 
 __all__ = ["app"]
 
-OK, FAILED, REFUSED = 0, 1, 2
 RETRIES, TIMEOUT = 2, 60.0
 """Of each request; someone is waiting."""
 LOOK_BACK_TO_CLEAN = 10_000
 """Batches. A file that an unlisted batch may use is kept, so looking further back allows more deletions."""
 
 app = typer.Typer(
-    help="Manage this project's batches and files at the provider: list, show, cancel, clean.",
+    help="Manage this project's batches and files at the provider: list, show, cancel, clean, adopt.",
     no_args_is_help=True,
 )
 
@@ -58,11 +60,11 @@ def _provider() -> Iterator[OpenAI]:
         raise typer.Exit(REFUSED) from None
     except PressrunError as error:
         _complain("Failed.", error)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(INCOMPLETE) from None
 
 
 def _complain(word: str, error: object) -> None:
-    text = f"[bold red]{word}[/] {escape(screen.plain(str(error)))}"
+    text = f"[bold red]{word}[/] {escape(plain(str(error)))}"
     Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
@@ -89,7 +91,7 @@ def list_(
         _json({"batches": [batch.model_dump(mode="json") for batch in chosen], "is_complete": listing.is_complete})
         return
     if chosen:
-        screen.wide_console().print(screen.batch_table(chosen, datetime.now(UTC)))
+        wide_console().print(screen.batch_table(chosen, datetime.now(UTC)))
     _say(screen.about_the_list(listing, chosen, is_filtered=bool(site or run or live)))
 
 
@@ -103,7 +105,7 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
         found = {what: file and file.model_dump(mode="json") for what, file in files.items()}
         _json({**batch.model_dump(mode="json"), "is_ours": batch.is_ours, "is_live": batch.is_live, "files": found})
         return
-    screen.wide_console().print(screen.batch_sheet(batch, files, datetime.now(UTC)))
+    wide_console().print(screen.batch_sheet(batch, files, datetime.now(UTC)))
 
 
 @app.command()
@@ -126,9 +128,9 @@ def cancel(
         if not live:
             return
         _say(screen.CANCELLING)
-        _confirm(f"Cancel {screen.counted(len(live), 'batch', 'batches')}?", yes=yes)
+        _confirm(f"Cancel {counted(len(live), 'batch', 'batches')}?", yes=yes)
         cancelled = sum(_cancel(client, batch) for batch in live)
-    raise typer.Exit(OK if cancelled == len(live) else FAILED)
+    raise typer.Exit(COMPLETE if cancelled == len(live) else INCOMPLETE)
 
 
 def _cancel(client: OpenAI, batch: BatchRecord) -> bool:
@@ -153,18 +155,18 @@ def clean(
     with _provider() as client:
         plan = partial(_plan, client, older_than=age, answers=answers)
         cleaning, listing = plan()
-        screen.wide_console().print(screen.removal_table(cleaning))
+        wide_console().print(screen.removal_table(cleaning))
         _say(screen.about_the_cleaning(cleaning, listing))
         if dry_run or not cleaning.removals:
             return
-        _confirm(f"Delete {screen.counted(len(cleaning.removals), 'file', 'files')}?", yes=yes)
+        _confirm(f"Delete {counted(len(cleaning.removals), 'file', 'files')}?", yes=yes)
         # A run may have started to use a file in the meantime.
         still = {removal.file.id for removal in plan()[0].removals}
         agreed = [removal for removal in cleaning.removals if removal.file.id in still]
         is_whole = _delete(client, agreed)
         if len(agreed) < len(cleaning.removals):
             _say("The others were already gone, or a batch now uses them.")
-    raise typer.Exit(OK if is_whole else FAILED)
+    raise typer.Exit(COMPLETE if is_whole else INCOMPLETE)
 
 
 def _plan(client: OpenAI, *, older_than: timedelta, answers: bool) -> tuple[Cleaning, BatchListing]:
@@ -207,3 +209,18 @@ def _confirm(question: str, *, yes: bool) -> None:
         raise Refused("No confirmation was given, so nothing was changed. Use --yes to skip the question.") from None
     if not agreed:
         raise Refused("Nothing was changed.")
+
+
+@app.command()
+def adopt(batch: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Import a batch from the provider into this installation, so that the next run of its brief does not pay again."""
+    with prefect_server(Settings()):
+        from flows.adopt_batch import adopt_batch
+
+        state: Any = adopt_batch(batch, return_state=True)
+    refused = state.name == "Refused"
+    word = "[bold red]Refused.[/]" if refused else "" if state.is_completed() else "[bold red]Failed.[/]"
+    Console(stderr=not state.is_completed()).print(
+        f"{word} {escape(state.message or '')}".strip(), highlight=False, soft_wrap=True
+    )
+    raise typer.Exit(COMPLETE if state.is_completed() else REFUSED if refused else INCOMPLETE)

@@ -12,9 +12,10 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from pressrun import costs_cli
 from pressrun.calls import Route
-from pressrun.costs import LedgerFile, LedgerRow
+from pressrun.cli import costs
+from pressrun.costs.ledger import LedgerRow
+from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.errors import Refused
 from tests.costs.books import a_row
 from tests.costs.test_reconcile import COSTS_HEAD, billed, empty, export, paid, used
@@ -22,8 +23,8 @@ from tests.costs.test_reconcile import COSTS_HEAD, billed, empty, export, paid, 
 NOVEMBER = ("costs", "--since", "2026-11-01", "--until", "2026-11-30")
 
 app = typer.Typer()
-app.command()(costs_cli.costs)
-app.command()(costs_cli.reconcile)
+app.command()(costs.costs)
+app.command()(costs.reconcile)
 
 Enter = Callable[..., LedgerFile]
 

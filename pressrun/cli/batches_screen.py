@@ -8,10 +8,10 @@ from datetime import datetime
 
 import humanize
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pressrun.cli.text import counted, plain
 from pressrun.routes.cleaning import Cleaning
 from pressrun.routes.records import BatchListing, BatchRecord, FileRecord
 
@@ -24,34 +24,15 @@ __all__ = [
     "batch_sheet",
     "batch_table",
     "before_cancelling",
-    "counted",
-    "plain",
     "removal_table",
-    "wide_console",
 ]
 
-PIPE_WIDTH = 160
-"""Columns without a terminal, so that no id is wrapped."""
 FEW = 4
 """Sites that are named where space is limited."""
 CANCELLING = (
     "Lines answered before the batch stops are kept and billed. The next run of the same brief collects them and "
     "requests only the rest. Cancelling can take ten minutes."
 )
-
-
-def wide_console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=max(PIPE_WIDTH, console.width))
-
-
-def plain(text: str) -> str:
-    """The text without control characters."""
-    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
-
-
-def counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def amount(files: Iterable[FileRecord]) -> str:

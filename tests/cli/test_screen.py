@@ -5,12 +5,13 @@ from io import StringIO
 from rich.console import Console
 
 from pressrun.calls import Call, MissingItem, Route, StepName
-from pressrun.costs import usd
+from pressrun.cli.plan_table import plan_table
+from pressrun.cli.screen import Screen, summary
+from pressrun.costs.money import usd
 from pressrun.links import links_to
 from pressrun.plan import make_plan
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
 from pressrun.result import BuildResult
-from pressrun.screen import Screen, plan_table, summary
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy
 from tests.builders import a_brief
@@ -90,8 +91,26 @@ def test_one_item_is_not_items_and_a_real_provider_is_not_simulated() -> None:
     assert "08 configuration: 1 item\n" in text
 
 
-def test_before_the_routes_are_known_it_says_what_it_waits_for() -> None:
-    assert "starting Prefect" in drawn()
+def test_before_the_routes_are_known_the_screen_says_what_the_run_does() -> None:
+    screen = a_screen(terminal=True)
+    screen.enter("starting Prefect")
+    assert told(screen=screen) == "", "a terminal is drawn on, not written to"
+    screen.console.print(screen)
+    assert "starting Prefect" in told(screen=screen)
+
+
+def test_a_pipe_is_told_each_phase_and_in_quiet_times_where_the_run_is() -> None:
+    screen = a_screen()
+    screen.enter("starting Prefect")
+    screen.say_progress()
+    assert told(screen=screen).splitlines() == ["starting Prefect", "0:00 starting Prefect"]
+    told(CHOSEN, STARTED, a_batch(), done(CALLS[0]), screen=screen)
+    screen.say_progress()
+    last = told(screen=screen).splitlines()[-1]
+    assert last.startswith("0:00 09 articles 1/3; batch in_progress, 1 of 3 done")
+    told(a_batch("completed", completed=3), screen=screen)
+    screen.say_progress()
+    assert told(screen=screen).splitlines()[-1] == "0:00 09 articles 1/3"
 
 
 def test_the_table_has_each_step_with_route_count_and_reason() -> None:
@@ -195,9 +214,9 @@ def a_result(**changes: object) -> BuildResult:
     return BuildResult(**{**fields, **changes})
 
 
-def last_words(**changes: object) -> str:
-    console = Console(file=StringIO(), width=160, color_system=None)
-    console.print(summary(a_result(**changes)))
+def last_words(width: int = 160, **changes: object) -> str:
+    console = Console(file=StringIO(), width=width, color_system=None)
+    console.print(summary(a_result(**changes)), soft_wrap=True)
     text: str = console.file.getvalue()
     return text
 
@@ -209,6 +228,15 @@ def test_the_last_words_say_where_and_how_much() -> None:
     assert "$0.30 in this run" in text
     assert "$0.20 compared with $0.50 in real time" in text
     assert "missing" not in text
+
+
+def test_nothing_of_the_last_words_is_cut_or_broken_where_there_is_little_room() -> None:
+    bundle = f"/sites/{'a-very-long-folder/' * 10}harbour-bakery"
+    reason = "the provider refused it for a reason that takes far more than eighty columns to say in full"
+    item = MissingItem(step=StepName.IMAGES, item="image-02", reason=reason)
+    lines = last_words(width=40, bundle=bundle, complete=False, missing=[item]).splitlines()
+    assert f"bundle    {bundle}" in lines
+    assert f"missing   images image-02: {reason}" in lines
 
 
 def test_the_last_words_name_what_is_missing_and_what_to_do() -> None:

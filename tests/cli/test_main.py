@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+import typer.main
 
 from pressrun.brief import SiteBrief, load_brief
+from pressrun.cli.main import COMMANDS, application
 from pressrun.simulator import running_simulator
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def pressrun(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +23,39 @@ def pressrun(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     return subprocess.run(
         command, env={**env, "COLUMNS": "160", **environment}, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--help"], {"pandas", "prefect", "openai", "pydantic", "bpe_openai"}),
+        (["--version"], {"pandas", "prefect", "openai"}),
+        (["forecast", str(EXAMPLES / "harbour-bakery.yaml")], {"pandas", "prefect", "bpe_openai", "flows", "tasks"}),
+        (["doctor"], {"pandas", "prefect", "flows", "tasks"}),
+        (["costs"], {"prefect", "openai", "flows", "tasks"}),
+        (["params", str(EXAMPLES / "harbour-bakery.yaml")], {"pandas", "prefect", "openai"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_imports_what_it_needs_and_nothing_else(
+    tmp_path: Path, arguments: list[str], unwanted: set[str]
+) -> None:
+    ended = pressrun(*arguments, PYTHONPROFILEIMPORTTIME="1", PRESSRUN_STATE_DIR=str(tmp_path))
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in ended.stderr.splitlines()}
+    assert "typer" in imported, ended.stderr
+    assert imported & unwanted == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_the_help_of_each_says_first(name: str) -> None:
+    command = typer.main.get_group(application(name)).commands[name]
+    assert (command.help or "").splitlines()[0] == COMMANDS[name][1]
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant() -> None:
+    ended = pressrun("forcast")
+    assert ended.returncode == 2
+    assert "forecast" in ended.stderr
 
 
 def test_faults_of_all_briefs_are_reported_before_anything_starts(tmp_path: Path) -> None:
@@ -52,6 +88,30 @@ def test_a_forecast_needs_no_key_and_shows_route_and_reason() -> None:
     assert "09 articles" in ended.stdout
     assert "batch" in ended.stdout
     assert "100 such sites a year" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "reason"),
+    [
+        (["--max-cost", "0.01"], {}, "above the cap of $0.01"),
+        ([], {"PRESSRUN_IMAGE_MODEL": "gpt-image-1"}, "shut down"),
+        ([], {"PRESSRUN_TEXT_MODEL": "unheard-of"}, "unheard-of"),
+        (["--out", "nowhere://sites"], {}, "no storage by the name of nowhere://"),
+        ([], {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
+    ],
+    ids=["above the cap", "retired model", "no price", "no such destination", "no provider"],
+)
+def test_what_can_be_refused_is_refused_before_prefect_is_imported(
+    tmp_path: Path, options: list[str], environment: dict[str, str], reason: str
+) -> None:
+    given = {"PRESSRUN_STATE_DIR": str(tmp_path), "PRESSRUN_REALTIME_RETRIES": "0", "PYTHONPROFILEIMPORTTIME": "1"}
+    ended = pressrun("build", str(EXAMPLES / "harbour-bakery.yaml"), *options, **given, **environment)
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert ended.returncode == 2
+    assert reason in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "openai" in imported
+    assert "prefect" not in imported
 
 
 def test_two_briefs_with_one_slug_are_refused(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 
 from pressrun.briefs import load_briefs
-from pressrun.costs import usd
+from pressrun.cli.plan_table import plan_table
+from pressrun.costs.money import usd
 from pressrun.plan import Plan, make_plan, past_lessons
 from pressrun.planreport import advice, plans_csv, plans_json, say_basis, say_finish, say_year
-from pressrun.screen import plan_table
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
@@ -31,11 +31,9 @@ def forecast(
     csv: Annotated[Path | None, typer.Option(help="Write all steps to a CSV file, unrounded.", metavar="FILE")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the cost of each step on every route, the chosen plan and what it saves. Spends nothing and needs no key."""
+    """Show the cost of each step on every route, the chosen plan and what it saves. Spends nothing, needs no key."""
     settings, now = Settings(), datetime.now(UTC)
-    chosen = load_strategy(strategy) if strategy else BatchStrategy()
-    if prefer:
-        chosen = chosen.model_copy(update={"preference": prefer})
+    chosen = (load_strategy(strategy) if strategy else BatchStrategy()).with_choices(prefer, None)
     lessons = past_lessons(settings, now, simulate=simulate)
     plans = [make_plan(brief, chosen, settings, now, lessons) for brief in load_briefs(briefs)]
     yearly = sites or settings.sites_per_year

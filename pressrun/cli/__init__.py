@@ -1,0 +1,1 @@
+"""The terminal: one module for each command, imported only when its command is given."""

@@ -1,0 +1,102 @@
+"""The Prefect server that a command works with: the configured one, that of `pressrun up`, or a temporary one.
+
+Invariant: a temporary server ends with the command, however the command ends. It is a process of our own because
+Prefect's temporary server also imports itself into the process of the flow, which takes 2.6 s of CPU.
+"""
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from pressrun.errors import Refused
+from pressrun.settings import Settings
+from pressrun.up import running_api
+
+__all__ = ["prefect_server"]
+
+START_SECONDS = 300
+"""The first start makes the database: 10 seconds on an idle machine, more than 120 on a crowded one."""
+ATTEMPTS = 3
+"""Another program may take the port that was free a moment ago."""
+
+
+@contextmanager
+def prefect_server(settings: Settings) -> Iterator[bool]:
+    """Have Prefect use a server that answers; yields whether it is a temporary one, which nobody else uses.
+
+    Raises `Refused` when a temporary one does not start.
+    """
+    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+
+    if PREFECT_API_URL.value():
+        yield False
+        return
+    if api := running_api(settings):
+        with temporary_settings({PREFECT_API_URL: api}):
+            yield False
+        return
+    log = settings.state_dir.resolve() / "temporary-server.log"
+    api = _start(get_current_settings().to_environment_variables(exclude_unset=True), log)
+    with temporary_settings({PREFECT_API_URL: api}):
+        yield True
+
+
+def _start(environment: Mapping[str, str], log: Path) -> str:
+    """Start a server without UI and services; returns the address of its API."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    env = {**os.environ, **environment, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
+    for _ in range(ATTEMPTS):
+        port = _free_port()
+        with log.open("w", encoding="utf-8") as output:
+            # In a session of its own, Ctrl-C does not reach it before the run has reported its end.
+            server = subprocess.Popen(
+                [sys.executable, "-m", "pressrun.cli.temporary_server", str(port)],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        # Prefect sends its last logs in hooks that are registered later, and so run earlier.
+        atexit.register(_end, server)
+        if _answers(f"http://127.0.0.1:{port}/api", server):
+            return f"http://127.0.0.1:{port}/api"
+    raise Refused(f"Prefect's temporary server did not start; nothing was spent. It said:\n{_last_lines(log)}")
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    server.terminate()
+    server.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(api: str, server: "subprocess.Popen[bytes]") -> bool:
+    """Wait until the server answers; False when it ended instead."""
+    deadline = time.monotonic() + START_SECONDS
+    # Nothing is encrypted on the way, and reading the certificates takes 50 ms of CPU.
+    with httpx2.Client(verify=False, timeout=START_SECONDS) as client:
+        while server.poll() is None and time.monotonic() < deadline:
+            try:
+                if client.get(f"{api}/health").is_success:
+                    return True
+            except httpx2.HTTPError:
+                time.sleep(0.1)
+    return False
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-15:])

@@ -1,0 +1,44 @@
+"""What can be refused before Prefect is imported or a server started: minutes of nobody's time.
+
+Invariant: it asks and never spends; the flow checks everything again, because a deployment has no preflight.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from pressrun.brief import SiteBrief
+from pressrun.bundle.remote import check_destination
+from pressrun.plan import make_plan, past_lessons
+from pressrun.routes.provider import Provider, check_provider, open_client
+from pressrun.settings import Settings
+from pressrun.strategy import BatchStrategy
+
+__all__ = ["check_order"]
+
+
+def check_order(
+    briefs: Sequence[SiteBrief],
+    strategy: BatchStrategy,
+    settings: Settings,
+    now: datetime,
+    *,
+    simulate: bool,
+    out: str,
+    cap: Decimal | None,
+) -> None:
+    """Raise `Refused` for what an order would be refused for: destination, plan, prices, cap (USD), provider.
+
+    Of several sites each is planned in its own run, so that one that is refused does not hold up the others.
+    """
+    check_destination(out)
+    needs_batch = False
+    if len(briefs) == 1:
+        plan = make_plan(briefs[0], strategy, settings, now, past_lessons(settings, now, simulate=simulate))
+        plan.stay_within(cap)
+        needs_batch = plan.needs_batch
+    # Without a key in the environment, a Prefect block may hold one, which only the flow can read.
+    if not simulate and settings.openai_api_key and settings.openai_api_key.get_secret_value():
+        provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
+        with open_client(provider, settings.openai_api_key, settings) as client:
+            check_provider(client, provider.base_url, needs_batch=needs_batch)
