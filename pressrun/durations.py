@@ -10,7 +10,7 @@ from pytimeparse.timeparse import timeparse
 __all__ = ["Duration", "parse_duration", "say_duration", "say_left"]
 
 WITH_UNIT = "P.|[0-9.][ _]*[A-Za-z:]"
-"""What every duration contains; a Prefect server checks that much before a run exists."""
+"""What every duration contains; a Prefect server checks this before a run exists."""
 ISO_8601 = TypeAdapter(timedelta)
 
 

@@ -1,6 +1,6 @@
-"""What can be refused before Prefect is imported or a server started: minutes of nobody's time.
+"""Checks before Prefect is imported or a server is started, so that a refusal comes at once.
 
-Invariant: it asks and never spends; the flow checks everything again, because a deployment has no preflight.
+Invariant: it never spends anything; the flow repeats every check, because a deployed run has no preflight.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ def check_order(
     out: str,
     cap: Decimal | None,
 ) -> None:
-    """Raise `Refused` for what an order would be refused for: destination, plan, prices, cap (USD), provider.
+    """Raise `Refused` for whatever the flow would refuse: destination, plan, prices, cap (USD), provider.
 
-    Of several sites each is planned in its own run, so that one that is refused does not hold up the others.
+    With several sites, each is planned in its own run, so that a refused site does not hold up the others.
     """
     check_destination(out)
     needs_batch = False
@@ -37,7 +37,7 @@ def check_order(
         plan = make_plan(briefs[0], strategy, settings, now, past_lessons(settings, now, simulate=simulate))
         plan.stay_within(cap)
         needs_batch = plan.needs_batch
-    # Without a key in the environment, a Prefect block may hold one, which only the flow can read.
+    # Without a key in the environment, there may be one in a Prefect block, which only the flow can read.
     if not simulate and settings.openai_api_key and settings.openai_api_key.get_secret_value():
         provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
         with open_client(provider, settings.openai_api_key, settings) as client:

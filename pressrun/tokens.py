@@ -17,6 +17,6 @@ PER_OTHER_CHARACTER = 0.25
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens `text` is, rounded up."""
+    """The approximate number of tokens in `text`, rounded up."""
     chinese = len(CJK.findall(text))
     return math.ceil(chinese * PER_CJK_CHARACTER + (len(text) - chinese) * PER_OTHER_CHARACTER)

@@ -45,7 +45,7 @@ STOPPED_TEXT = (
 )
 
 QUIET_SECONDS = 5
-"""On a pipe: after so long without a line, one says where the run is."""
+"""On a pipe: a progress line is printed after this long without other output."""
 
 Briefs = Annotated[
     list[Path], typer.Argument(help="Brief files (YAML or JSON), or folders with briefs.", metavar="BRIEF...")
@@ -115,9 +115,9 @@ def _usd(text: str | None) -> Decimal | None:
 
 
 def _build(sites: list[SiteBrief], options: dict[str, Any], fresh: bool, server: ExitStack) -> int:
-    """One flow run for a site or a fleet, under a live screen; returns the exit code.
+    """One flow run for a site or a fleet, with a live screen; returns the exit code.
 
-    What `server` holds is the Prefect server of all runs of a command.
+    `server` holds the Prefect server that all runs of a command share.
     """
     console, settings = Console(), Settings()
     title = f"build-site / {sites[0].slug}" if len(sites) == 1 else f"build-fleet / {len(sites)} sites"
@@ -147,7 +147,7 @@ def _run(sites: list[SiteBrief], options: dict[str, Any], fresh: bool) -> Any:
 
 
 def _tell(state: Any, result: Any, console: Console) -> int:
-    """Print what came of a run; returns the exit code."""
+    """Print the result of a run; returns the exit code."""
     if isinstance(result, BuildResult):
         console.print(summary(result), highlight=False, soft_wrap=True)
         return COMPLETE if result.complete else INCOMPLETE
@@ -160,9 +160,9 @@ def _tell(state: Any, result: Any, console: Console) -> int:
 
 @contextmanager
 def _leaving_at_once(console: Console) -> Iterator[None]:
-    """Ctrl-C ends a run on a temporary server at once; that server ends with this process.
+    """Make Ctrl-C end a run on a temporary server at once; that server ends with this process.
 
-    All that was paid for is persisted as it comes, so there is nothing left to save.
+    Everything paid for is persisted when it arrives, so there is nothing left to save.
     """
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
@@ -179,7 +179,7 @@ def _leaving_at_once(console: Console) -> Iterator[None]:
 
 @contextmanager
 def _drawn(screen: Screen, console: Console) -> Iterator[None]:
-    """A live screen on a terminal; on a pipe the screen prints lines of its own, one every few seconds at least."""
+    """A live screen on a terminal; on a pipe the screen prints lines, at least one every few seconds."""
     with (
         listening(screen.see),
         Live(screen, console=console, refresh_per_second=8) if console.is_terminal else _ticking(screen),

@@ -10,4 +10,4 @@ INCOMPLETE: Final = 1
 REFUSED: Final = 2
 """Refused before anything was spent or changed."""
 STOPPED: Final = 130
-"""Ended by Ctrl-C."""
+"""Stopped with Ctrl-C."""

@@ -59,11 +59,11 @@ COMMANDS = {
         "Check the key, the provider, Prefect, and how long each configured model will be available.",
     ),
 }
-"""By name: where in this package a command is (a function, or a `Typer` of several), and what it does."""
+"""By name: the location of each command in this package (a function, or a `Typer` with subcommands), and its help."""
 
 
 def application(chosen: str | None = None) -> typer.Typer:
-    """The command, of which only `chosen` can be run; of the others it knows what `--help` lists."""
+    """The application. Only the `chosen` command can be run; for the others it has only the help for `--help`."""
     app = typer.Typer(
         name="pressrun",
         help="Produce content websites with language models: one merged batch, honest costs.",

@@ -1,7 +1,7 @@
-"""The Prefect server that a command works with: the configured one, that of `pressrun up`, or a temporary one.
+"""The Prefect server of a command: the configured one, the one started by `pressrun up`, or a temporary one.
 
-Invariant: a temporary server ends with the command, however the command ends. It is a process of our own because
-Prefect's temporary server also imports itself into the process of the flow, which takes 2.6 s of CPU.
+Invariant: a temporary server ends with the command, however the command ends. It is a separate process, because
+Prefect's own temporary server also imports itself into the flow's process, which takes 2.6 s of CPU.
 """
 
 import atexit
@@ -23,16 +23,16 @@ from pressrun.up import running_api
 __all__ = ["prefect_server"]
 
 START_SECONDS = 300
-"""The first start makes the database: 10 seconds on an idle machine, more than 120 on a crowded one."""
+"""The first start creates the database: 10 seconds on an idle machine, more than 120 on a busy one."""
 ATTEMPTS = 3
-"""Another program may take the port that was free a moment ago."""
+"""Attempts to start, because another program may take the port in the meantime."""
 
 
 @contextmanager
 def prefect_server(settings: Settings) -> Iterator[bool]:
-    """Have Prefect use a server that answers; yields whether it is a temporary one, which nobody else uses.
+    """Make Prefect use a running server; yields whether it is a temporary one, which no other process uses.
 
-    Raises `Refused` when a temporary one does not start.
+    Raises `Refused` when a temporary server does not start.
     """
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
@@ -50,13 +50,13 @@ def prefect_server(settings: Settings) -> Iterator[bool]:
 
 
 def _start(environment: Mapping[str, str], log: Path) -> str:
-    """Start a server without UI and services; returns the address of its API."""
+    """Start a server without UI and services; returns the URL of its API."""
     log.parent.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, **environment, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
     for _ in range(ATTEMPTS):
         port = _free_port()
         with log.open("w", encoding="utf-8") as output:
-            # In a session of its own, Ctrl-C does not reach it before the run has reported its end.
+            # In its own session, so that Ctrl-C does not reach it before the run has reported its end.
             server = subprocess.Popen(
                 [sys.executable, "-m", "pressrun.cli.temporary_server", str(port)],
                 env=env,
@@ -65,11 +65,13 @@ def _start(environment: Mapping[str, str], log: Path) -> str:
                 stderr=output,
                 start_new_session=True,
             )
-        # Prefect sends its last logs in hooks that are registered later, and so run earlier.
+        # Prefect sends its last logs in exit hooks that are registered later and therefore run earlier.
         atexit.register(_end, server)
         if _answers(f"http://127.0.0.1:{port}/api", server):
             return f"http://127.0.0.1:{port}/api"
-    raise Refused(f"Prefect's temporary server did not start; nothing was spent. It said:\n{_last_lines(log)}")
+    raise Refused(
+        f"Prefect's temporary server did not start; nothing was spent. Its log ends with:\n{_last_lines(log)}"
+    )
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
@@ -85,9 +87,9 @@ def _free_port() -> int:
 
 
 def _answers(api: str, server: "subprocess.Popen[bytes]") -> bool:
-    """Wait until the server answers; False when it ended instead."""
+    """Wait until the server answers; False if it ended instead."""
     deadline = time.monotonic() + START_SECONDS
-    # Nothing is encrypted on the way, and reading the certificates takes 50 ms of CPU.
+    # The connection is not encrypted, and reading the certificates takes 50 ms of CPU.
     with httpx2.Client(verify=False, timeout=START_SECONDS) as client:
         while server.poll() is None and time.monotonic() < deadline:
             try:

@@ -25,7 +25,7 @@ from pressrun.strategy import StepRoute
 __all__ = ["Screen", "summary"]
 
 RUNNING = {"validating", "in_progress", "finalizing"}
-"""What a batch is while it is worked on."""
+"""Statuses of a batch in progress."""
 ROUTE_COLOURS = {Route.BATCH: "cyan", Route.FLEX: "bright_blue", Route.REALTIME: "yellow"}
 
 
@@ -55,7 +55,7 @@ class Screen:
     spent: Decimal = Decimal(0)
     simulated: bool = False
     phase: str = ""
-    """What the run does before its steps have routes."""
+    """What the run is doing before its steps have routes."""
     lines: int = 0
     """Lines printed so far, on a pipe."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -67,12 +67,12 @@ class Screen:
         self._print(line)
 
     def enter(self, phase: str) -> None:
-        """Say what the run does now, before its steps have routes."""
+        """Show what the run is doing before its steps have routes."""
         self.phase = phase
         self._print(phase)
 
     def say_progress(self) -> None:
-        """On a pipe, a line for where the run is, so that nobody takes a quiet minute for a hanging one."""
+        """On a pipe, print the state of the run, so that a quiet minute does not look like a hang."""
         with self._lock:
             steps = [f"{STEPS[step].title} {line.done}/{line.total}" for step, line in self.steps.items()]
             batches = [f"batch {_say_batch(seen)}" for seen in self.batches.values() if seen.status in RUNNING]

@@ -1,4 +1,4 @@
-"""Prefect's server as a process that lives as long as whoever started it; see `prefect_server`.
+"""Prefect's server as a process that ends together with the process that started it; see `prefect_server`.
 
 It imports nothing else of Pressrun, because importing the server alone takes 2.6 s of CPU.
 """
@@ -12,7 +12,7 @@ import uvicorn
 
 
 def serve(port: int) -> None:
-    """Serve on this port until standard input is closed, which it is when the process that holds it ends."""
+    """Serve on this port until standard input is closed, which happens when the parent process ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     uvicorn.run("prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error")
 

@@ -1,6 +1,6 @@
 """Text on the terminal, and on a pipe.
 
-Invariant: text from outside reaches the terminal without its control characters.
+Invariant: external text reaches the terminal without control characters.
 """
 
 from rich.console import Console

@@ -97,7 +97,7 @@ def test_a_forecast_needs_no_key_and_shows_route_and_reason() -> None:
         (["--max-cost", "0.01"], {}, "above the cap of $0.01"),
         ([], {"PRESSRUN_IMAGE_MODEL": "gpt-image-1"}, "shut down"),
         ([], {"PRESSRUN_TEXT_MODEL": "unheard-of"}, "unheard-of"),
-        (["--out", "nowhere://sites"], {}, "no storage by the name of nowhere://"),
+        (["--out", "nowhere://sites"], {}, "unknown storage nowhere://"),
         ([], {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
     ],
     ids=["above the cap", "retired model", "no price", "no such destination", "no provider"],

@@ -110,7 +110,7 @@ def test_a_bundle_that_cannot_be_uploaded_costs_nothing_to_deliver_later(
     monkeypatch.setattr("tasks.delivery.deliver.retry_delay_seconds", [0, 0, 0])
     state = build()
     assert (state.name, state.is_failed()) == ("Failed", True)
-    assert "could not be put at memory://bucket/sites/harbour-bakery" in state.message
+    assert "could not be uploaded to memory://bucket/sites/harbour-bakery" in state.message
     asked = server.posts()
     monkeypatch.setattr(MemoryFileSystem, "put_file", put_file)
     assert build().is_completed()
