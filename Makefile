@@ -1,11 +1,14 @@
 # Every target sets up what it needs; nothing outside this folder is written to.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
-VENV := .venv
+# The other environment: make test CONSTRAINTS=constraints-prefect-3.9.txt VENV=.venv-prefect-3.9
+CONSTRAINTS ?= constraints.txt
+VENV ?= .venv
 BIN := $(VENV)/bin
-HOME_OF_PREFECT := .pressrun/prefect
+# A home for each environment: Prefect 3.9 brings its database to a form that 3.8.8 cannot open.
+HOME_OF_PREFECT := .pressrun/prefect$(patsubst constraints%.txt,%,$(notdir $(CONSTRAINTS)))
 DATABASE_OF_PREFECT := $(HOME_OF_PREFECT)/prefect.db
-READY := $(VENV)/.ready
+READY := $(VENV)/.ready-$(notdir $(CONSTRAINTS))
 WORKERS ?= 4
 
 export PREFECT_HOME := $(CURDIR)/$(HOME_OF_PREFECT)
@@ -52,12 +55,13 @@ clean:
 	rm -rf $(VENV) .pressrun demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is written last, so an interrupted installation is done again.
-$(READY): pyproject.toml constraints.txt
+# The stamp is written last, so an interrupted installation is done again; other constraints need one of their own.
+$(READY): pyproject.toml $(CONSTRAINTS)
 	@command -v "$(PYTHON)" >/dev/null || { echo "Pressrun needs Python 3.11 or newer; there is no '$(PYTHON)'." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 	  echo "Pressrun needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$("$(PYTHON)" --version 2>&1). Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { \
 	  echo "$(PYTHON) cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	@rm -f $(VENV)/.ready*
+	$(BIN)/pip install --quiet -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $(READY)

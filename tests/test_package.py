@@ -17,9 +17,12 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
 EVERY = RUNTIME + [Requirement(line) for lines in PROJECT["optional-dependencies"].values() for line in lines]
+ENVIRONMENTS = {"constraints.txt": "3.8", "constraints-prefect-3.9.txt": "3.9"}
+"""Each environment that is tested, with its release of Prefect."""
 PINS = {
-    canonicalize_name(line.split("==")[0]): line.split("==")[1]
-    for line in (ROOT / "constraints.txt").read_text().split("\n")
+    (file, canonicalize_name(line.split("==")[0])): line.split("==")[1]
+    for file in ENVIRONMENTS
+    for line in (ROOT / file).read_text().split("\n")
     if line and not line.startswith("#")
 }
 OUR_FILES = {
@@ -78,26 +81,33 @@ def test_everything_imported_is_declared() -> None:
     assert undeclared <= {"pydantic_core"}
 
 
+@pytest.mark.parametrize("file", ENVIRONMENTS)
 @pytest.mark.parametrize("requirement", EVERY, ids=lambda requirement: requirement.name)
-def test_every_declared_dependency_has_a_pin_within_its_bounds(requirement: Requirement) -> None:
-    assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)])
+def test_every_declared_dependency_has_a_pin_within_its_bounds(requirement: Requirement, file: str) -> None:
+    assert requirement.specifier.contains(PINS[file, canonicalize_name(requirement.name)])
+
+
+@pytest.mark.parametrize(("file", "release"), ENVIRONMENTS.items())
+def test_each_environment_has_its_release_of_prefect(file: str, release: str) -> None:
+    assert PINS[file, "prefect"].startswith(f"{release}.")
 
 
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
-    [("prefect", "3.8.8", "3.9.1"), ("fastapi", "0.150.0", "0.151.0"), ("sqlalchemy", "2.0.58", "2.1.0")],
+    [("prefect", "3.9.1", "3.10.0"), ("fastapi", "0.150.0", "0.151.0"), ("sqlalchemy", "2.0.58", "2.1.0")],
 )
-def test_what_broke_prefect_cannot_be_installed(name: str, good: str, bad: str) -> None:
+def test_what_breaks_a_release_of_prefect_or_is_untested_cannot_be_installed(name: str, good: str, bad: str) -> None:
     (requirement,) = [one for one in RUNTIME if one.name == name]
     assert requirement.specifier.contains(good)
     assert not requirement.specifier.contains(bad)
 
 
-def test_a_pin_is_a_name_and_a_version_and_nothing_else() -> None:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("file", ENVIRONMENTS)
+def test_a_pin_is_a_name_and_a_version_and_nothing_else(file: str) -> None:
+    lines = (ROOT / file).read_text().splitlines()
     odd = [line for line in lines if not re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)]
     assert odd == []
-    assert len(PINS) > 100
+    assert len(lines) > 100
 
 
 def files_in_git() -> list[Path]:
