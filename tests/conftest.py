@@ -11,6 +11,7 @@ from pressrun.simulator import running_simulator
 from tests.ports import new_port
 from tests.prefect_database import copy_database
 from tests.provider import Server
+from tests.simulator.clock import Clock, set_clock
 
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="pressrun-tests-")
 os.environ["PRESSRUN_STATE_DIR"] = tempfile.mkdtemp(prefix="pressrun-state-")
@@ -62,3 +63,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
         monkeypatch.setenv("OPENAI_BASE_URL", base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
         yield Server(base_url)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of the test's simulators: what they do is not a matter of how fast the test is."""
+    clock = Clock()
+    set_clock(monkeypatch, clock)
+    return clock

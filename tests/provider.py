@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx2
-
 from pressrun.calls import Usage
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.prices import Tier, price
 from pressrun.settings import Settings
+from tests.patience import get, post
 
 __all__ = ["Server", "billed"]
 
@@ -31,12 +30,12 @@ class Server:
 
     def journal(self) -> list[dict[str, Any]]:
         """What was asked of it, oldest first."""
-        journal: list[dict[str, Any]] = httpx2.get(self.base_url.replace("/v1", "/simulator/journal")).json()
+        journal: list[dict[str, Any]] = get(self.base_url.replace("/v1", "/simulator/journal")).json()
         return journal
 
     def faults(self, script: dict[str, Any]) -> None:
         """Have things go wrong from now on; see `pressrun.simulator.faults`."""
-        httpx2.post(self.base_url.replace("/v1", "/simulator/faults"), json=script).raise_for_status()
+        post(self.base_url.replace("/v1", "/simulator/faults"), json=script).raise_for_status()
 
     def count(self, path: str) -> int:
         """Requests that cost money or time: POSTs to a path."""
@@ -44,16 +43,16 @@ class Server:
 
     def was_hit(self) -> bool:
         """Whether every fault of the script has struck."""
-        return bool(httpx2.get(self.base_url.replace("/v1", "/simulator/faults")).json()["left"] == 0)
+        return bool(get(self.base_url.replace("/v1", "/simulator/faults")).json()["left"] == 0)
 
     def stats(self) -> dict[str, int]:
         """How often what was asked, as `GET /v1/batches/{id}`."""
-        counts: dict[str, int] = httpx2.get(self.base_url.replace("/v1", "/simulator/stats")).json()
+        counts: dict[str, int] = get(self.base_url.replace("/v1", "/simulator/stats")).json()
         return counts
 
     def bill(self) -> Decimal:
         """USD that the provider's own bill comes to, at the prices of the day."""
-        items = httpx2.get(self.base_url.replace("/v1", "/simulator/bill")).json()
+        items = get(self.base_url.replace("/v1", "/simulator/bill")).json()
         return sum((billed(item) for item in items), Decimal(0))
 
     def covered(self) -> Decimal:
@@ -85,7 +84,7 @@ class Server:
         return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
 
     def _list(self, what: str) -> list[dict[str, Any]]:
-        answer = httpx2.get(f"{self.base_url}/{what}?limit=100", headers={"Authorization": "Bearer sk-test"})
+        answer = get(f"{self.base_url}/{what}?limit=100", headers={"Authorization": "Bearer sk-test"})
         data: list[dict[str, Any]] = answer.json()["data"]
         return data
 

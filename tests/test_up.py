@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import HANG
 from tests.ports import new_port
 from tests.routes.raw_server import Reply, serving
 
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 def pressrun(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pressrun", *words]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160", **environment}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=HANG, check=False)
 
 
 def test_a_port_that_another_program_has_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pressrun.brief import SiteBrief, load_brief
 from pressrun.cli.main import COMMANDS, application
 from pressrun.simulator import running_simulator
+from tests.patience import HANG
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,7 +23,7 @@ def pressrun(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     env = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
     command = [sys.executable, "-m", "pressrun", *arguments]
     return subprocess.run(
-        command, env={**env, "COLUMNS": "160", **environment}, capture_output=True, text=True, timeout=120, check=False
+        command, env={**env, "COLUMNS": "160", **environment}, capture_output=True, text=True, timeout=HANG, check=False
     )
 
 

@@ -1,13 +1,10 @@
 """What the tests of the routes share: a client as Pressrun opens it, shards, and waiting for a batch to end."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from time import monotonic, sleep
 
-import httpx2
 from openai import OpenAI
 from pydantic import SecretStr
 
@@ -18,6 +15,7 @@ from pressrun.routes.provider import Provider, open_client
 from pressrun.settings import Settings
 from pressrun.sharding import Shard, shards
 from tests.calls_builder import a_call
+from tests.patience import HANG, get, until
 
 __all__ = ["LAG", "a_faulty_shard", "a_shard", "batches_created", "connect", "submit", "until_done", "until_ended"]
 
@@ -29,7 +27,7 @@ submit = partial(batch.submit, list_lag=LAG)
 
 
 def connect(base_url: str, *, key: str = "sk-test", retries: int = 0) -> OpenAI:
-    settings = Settings(realtime_retries=retries, realtime_timeout=20, _env_file=None)
+    settings = Settings(realtime_retries=retries, realtime_timeout=HANG, _env_file=None)
     return open_client(Provider(base_url=base_url), SecretStr(key), settings)
 
 
@@ -49,23 +47,16 @@ def a_faulty_shard(*calls: Call) -> Shard:
 
 
 def until_ended(client: OpenAI, ticket: BatchTicket) -> BatchView:
-    return _until(client, ticket, lambda view: view.is_terminal)
+    """Poll until the batch has ended."""
+    return until(lambda: look(client, ticket.batch_id), lambda view: view.is_terminal)
 
 
 def until_done(client: OpenAI, ticket: BatchTicket, count: int) -> BatchView:
     """Poll until so many lines are answered."""
-    return _until(client, ticket, lambda view: view.completed >= count)
-
-
-def _until(client: OpenAI, ticket: BatchTicket, is_reached: Callable[[BatchView], bool]) -> BatchView:
-    end = monotonic() + 20
-    while not is_reached(view := look(client, ticket.batch_id)):
-        assert monotonic() < end, f"still {view}"
-        sleep(0.02)
-    return view
+    return until(lambda: look(client, ticket.batch_id), lambda view: view.completed >= count)
 
 
 def batches_created(base_url: str) -> int:
     """How often the simulator was asked to create a batch, by its own count."""
-    stats = httpx2.get(f"{base_url.removesuffix('/v1')}/simulator/stats").json()
+    stats = get(f"{base_url.removesuffix('/v1')}/simulator/stats").json()
     return int(stats.get("POST /v1/batches", 0))

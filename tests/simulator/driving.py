@@ -1,11 +1,12 @@
 """Driving the simulator as its clients do: with OpenAI's own SDK, over real HTTP."""
 
 import json
-from time import monotonic, sleep
 from typing import Any
 
 from openai import OpenAI
 from openai.types import Batch
+
+from tests.patience import HANG, until
 
 __all__ = [
     "CHAT",
@@ -31,7 +32,7 @@ FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
 def connect(base_url: str, api_key: str = "sk-test") -> OpenAI:
-    return OpenAI(base_url=base_url, api_key=api_key, max_retries=0, timeout=30)
+    return OpenAI(base_url=base_url, api_key=api_key, max_retries=0, timeout=HANG)
 
 
 def a_chat(**changes: Any) -> dict[str, Any]:
@@ -64,22 +65,19 @@ def submit(client: OpenAI, *lines: dict[str, Any] | str, endpoint: Any = CHAT, *
     return client.batches.create(input_file_id=input_file_id, endpoint=endpoint, completion_window="24h", **options)
 
 
-def wait_for(client: OpenAI, batch: Batch, statuses: frozenset[str] = FINAL, timeout: float = 20) -> Batch:
+def wait_for(client: OpenAI, batch: Batch, statuses: frozenset[str] = FINAL) -> Batch:
     """Poll until the batch has one of the statuses."""
-    deadline = monotonic() + timeout
-    while (seen := client.batches.retrieve(batch.id)).status not in statuses:
-        assert monotonic() < deadline, f"still {seen.status} after {timeout} s"
-        sleep(0.01)
-    return seen
+
+    def is_reached(seen: Batch) -> bool:
+        assert seen.status in statuses or seen.status not in FINAL, f"it ended as {seen.status}"
+        return seen.status in statuses
+
+    return until(lambda: client.batches.retrieve(batch.id), is_reached)
 
 
-def wait_for_progress(client: OpenAI, batch: Batch, count: int, timeout: float = 20) -> int:
+def wait_for_progress(client: OpenAI, batch: Batch, count: int) -> int:
     """Poll until at least so many lines are done, and return how many are."""
-    deadline = monotonic() + timeout
-    while (done := lines_done(client.batches.retrieve(batch.id))) < count:
-        assert monotonic() < deadline, f"still {done} lines after {timeout} s"
-        sleep(0.01)
-    return done
+    return until(lambda: lines_done(client.batches.retrieve(batch.id)), lambda done: done >= count)
 
 
 def lines_done(batch: Batch) -> int:

@@ -3,21 +3,27 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Event, Semaphore
 from time import monotonic
+from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from openai import AuthenticationError, NotFoundError, OpenAI
 
 from pressrun.simulator import running_simulator
+from pressrun.simulator.answers import answer
+from pressrun.simulator.app import PAINTERS
 from pressrun.simulator.models import available_models, find_model
+from tests.patience import HANG, get, post
 from tests.simulator.driving import TEXT_MODEL, a_chat, a_line, an_image, connect, submit, wait_for
 
 
 @pytest.mark.parametrize("authorization", [None, "", "sk-test", "Bearer nonsense", "Bearer sk-", "Bearer sk-a b"])
 def test_a_request_without_a_proper_key_is_refused(base_url: str, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    reply = httpx2.get(f"{base_url}/models", headers=headers)
+    reply = get(f"{base_url}/models", headers=headers)
     assert reply.status_code == 401
     assert reply.json()["error"]["code"] == "invalid_api_key"
 
@@ -30,7 +36,7 @@ def test_the_sdk_sees_a_wrong_key_as_such(base_url: str) -> None:
 @pytest.mark.parametrize("path", ["/models", "/models/gpt-unknown", "/nowhere"])
 def test_every_reply_is_marked_and_has_an_id_of_its_own(base_url: str, path: str) -> None:
     headers = {"Authorization": "Bearer sk-test"}
-    replies = [httpx2.get(f"{base_url}{path}", headers=headers) for _ in range(2)]
+    replies = [get(f"{base_url}{path}", headers=headers) for _ in range(2)]
     assert [reply.headers["x-pressrun-simulator"] for reply in replies] == ["1", "1"]
     assert len({reply.headers["x-request-id"] for reply in replies}) == 2
 
@@ -41,7 +47,7 @@ def test_the_request_id_reaches_the_sdk(client: OpenAI) -> None:
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/batches", 405)])
 def test_a_wrong_url_is_refused_in_the_shape_of_openai(base_url: str, method: str, path: str, status: int) -> None:
-    reply = httpx2.request(method, f"{base_url}{path}", headers={"Authorization": "Bearer sk-test"})
+    reply = httpx2.request(method, f"{base_url}{path}", headers={"Authorization": "Bearer sk-test"}, timeout=HANG)
     assert reply.status_code == status
     assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
     assert f"({method} /v1{path})" in reply.json()["error"]["message"]
@@ -50,7 +56,7 @@ def test_a_wrong_url_is_refused_in_the_shape_of_openai(base_url: str, method: st
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
 def test_a_body_that_is_no_json_object_is_refused(base_url: str, content: bytes) -> None:
     headers = {"Authorization": "Bearer sk-test", "Content-Type": "application/json"}
-    reply = httpx2.post(f"{base_url}/chat/completions", content=content, headers=headers)
+    reply = post(f"{base_url}/chat/completions", content=content, headers=headers)
     assert reply.status_code == 400
     assert "parse" in reply.json()["error"]["message"]
 
@@ -82,8 +88,8 @@ def test_the_journal_counts_every_request_and_holds_no_secret(tmp_path: Path) ->
         client.chat.completions.create(**a_chat(messages=[{"role": "user", "content": "my private words"}]))
         batch = wait_for(client, submit(client, a_line()))
         client.batches.list()
-        journal = httpx2.get(url.replace("/v1", "/simulator/journal"))
-        stats = httpx2.get(url.replace("/v1", "/simulator/stats")).json()
+        journal = get(url.replace("/v1", "/simulator/journal"))
+        stats = get(url.replace("/v1", "/simulator/stats")).json()
     entries = journal.json()
     first = entries[0]
     assert (first["method"], first["path"], first["status"], first["model"]) == (
@@ -101,35 +107,55 @@ def test_the_journal_counts_every_request_and_holds_no_secret(tmp_path: Path) ->
 
 def test_refused_requests_are_in_the_journal_too(tmp_path: Path) -> None:
     with running_simulator(tmp_path) as url:
-        httpx2.get(f"{url}/models/{TEXT_MODEL}")
-        entries = httpx2.get(url.replace("/v1", "/simulator/journal")).json()
-        stats = httpx2.get(url.replace("/v1", "/simulator/stats")).json()
+        get(f"{url}/models/{TEXT_MODEL}")
+        entries = get(url.replace("/v1", "/simulator/journal")).json()
+        stats = get(url.replace("/v1", "/simulator/stats")).json()
     assert [(entry["path"], entry["status"]) for entry in entries] == [(f"/v1/models/{TEXT_MODEL}", 401)]
     assert stats == {"GET /v1/models/{id}": 1}
 
 
-def test_polls_are_answered_while_pictures_are_painted(tmp_path: Path) -> None:
+def test_polls_are_answered_while_pictures_are_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_go_on = Semaphore(0), Event()
+
+    def paint_slowly(*arguments: Any) -> Any:
+        begun.release()
+        assert may_go_on.wait(HANG)
+        return answer(*arguments)
+
+    monkeypatch.setattr("pressrun.simulator.app.answer", paint_slowly)
     with running_simulator(tmp_path) as url, ThreadPoolExecutor(13) as pool:
         client = connect(url)
-        body = an_image(size="1536x1024", quality="medium")
-        pictures = [pool.submit(client.images.generate, **body, user=str(number)) for number in range(13)]
-        slowest, polls = 0.0, 0
-        while not all(picture.done() for picture in pictures):
-            begun = monotonic()
-            client.batches.list(limit=1)
-            slowest, polls = max(slowest, monotonic() - begun), polls + 1
-        whole = [picture.result() for picture in pictures]
-    assert len(whole) == 13
-    assert polls >= 3
-    assert slowest < 1.0
+        pictures = [pool.submit(client.images.generate, **an_image(), user=str(number)) for number in range(13)]
+        try:
+            assert all(begun.acquire(timeout=HANG) for _ in range(PAINTERS))
+            assert client.batches.list(limit=1).data == []
+            assert not any(picture.done() for picture in pictures)
+        finally:
+            may_go_on.set()
+        assert all(picture.result().data for picture in pictures)
 
 
 def test_a_reply_in_real_time_takes_the_time_that_was_asked_for(tmp_path: Path) -> None:
-    with running_simulator(tmp_path, realtime_seconds=0.2) as url, ThreadPoolExecutor(8) as pool:
-        client = connect(url)
+    with running_simulator(tmp_path, realtime_seconds=0.2) as url:
         begun = monotonic()
+        connect(url).chat.completions.create(**a_chat())
+        assert monotonic() - begun >= 0.2
+
+
+def test_replies_in_real_time_do_not_wait_for_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    sleep = anyio.sleep
+
+    async def until_all_are_waiting(seconds: float) -> None:
+        pauses.append(seconds)
+        while len(pauses) < 8:
+            await sleep(0.01)
+
+    monkeypatch.setattr("pressrun.simulator.app.anyio.sleep", until_all_are_waiting)
+    with running_simulator(tmp_path, realtime_seconds=30) as url, ThreadPoolExecutor(8) as pool:
+        client = connect(url)
         list(pool.map(lambda _: client.chat.completions.create(**a_chat()), range(8)))
-        assert 0.2 <= monotonic() - begun < 1.5
+    assert pauses == [30] * 8
 
 
 def test_a_port_that_is_taken_is_said_to_be(base_url: str, tmp_path: Path) -> None:

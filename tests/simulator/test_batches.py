@@ -7,6 +7,7 @@ import pytest
 from openai import BadRequestError, ConflictError, NotFoundError, OpenAI
 
 from pressrun.simulator import running_simulator
+from tests.simulator.clock import Clock
 from tests.simulator.driving import (
     IMAGES,
     TEXT_MODEL,
@@ -39,12 +40,13 @@ def test_a_batch_goes_from_validating_to_completed(client: OpenAI) -> None:
     assert done.created_at <= done.in_progress_at <= done.finalizing_at <= done.completed_at
 
 
-def test_every_state_on_the_way_is_seen_in_order(tmp_path: Path) -> None:
-    with running_simulator(tmp_path, batch_seconds=1.0) as url:
+def test_every_state_on_the_way_is_seen_in_order(tmp_path: Path, clock: Clock) -> None:
+    with running_simulator(tmp_path, batch_seconds=100) as url:
         client = connect(url)
         batch = submit(client, a_line())
         seen = [batch.status]
-        for status in ("in_progress", "finalizing", "completed"):
+        for seconds, status in ((10, "in_progress"), (80, "finalizing"), (10, "completed")):
+            clock.advance(seconds)
             seen.append(wait_for(client, batch, frozenset({status})).status)
     assert seen == ["validating", "in_progress", "finalizing", "completed"]
 
@@ -107,31 +109,35 @@ def test_images_are_batched_as_well(client: OpenAI) -> None:
     assert done.usage is not None and done.usage.output_tokens == body["usage"]["output_tokens"]
 
 
-def test_cancelling_keeps_what_was_finished(tmp_path: Path) -> None:
-    with running_simulator(tmp_path, batch_seconds=2.0) as url:
+def test_cancelling_keeps_what_was_finished(tmp_path: Path, clock: Clock) -> None:
+    with running_simulator(tmp_path, batch_seconds=100) as url:
         client = connect(url)
         ids = {f"line-{number}" for number in range(8)}
         batch = submit(client, *(a_line(custom_id) for custom_id in sorted(ids)))
-        wait_for_progress(client, batch, 2)
+        clock.advance(30)
+        assert wait_for_progress(client, batch, 2) == 2
         cancelling = client.batches.cancel(batch.id)
         assert cancelling.status == "cancelling"
+        clock.advance(9)
         assert client.batches.cancel(batch.id).cancelling_at == cancelling.cancelling_at
+        clock.advance(1)
         done = wait_for(client, batch)
         output, errors = read_lines(client, done.output_file_id), read_lines(client, done.error_file_id)
     assert done.status == "cancelled"
     assert done.cancelled_at >= done.cancelling_at
-    assert 2 <= len(output) < 8
+    assert len(output) == 2
     assert set(output) | set(errors) == ids and not set(output) & set(errors)
     assert {(line["response"], line["error"]["code"]) for line in errors.values()} == {(None, "batch_cancelled")}
     assert done.request_counts is not None
     assert (done.request_counts.completed, done.request_counts.failed) == (len(output), 0)
 
 
-def test_a_batch_can_be_cancelled_while_it_is_validated(tmp_path: Path) -> None:
-    with running_simulator(tmp_path, batch_seconds=5.0) as url:
+def test_a_batch_can_be_cancelled_while_it_is_validated(tmp_path: Path, clock: Clock) -> None:
+    with running_simulator(tmp_path, batch_seconds=100) as url:
         client = connect(url)
         batch = submit(client, a_line())
         assert client.batches.cancel(batch.id).status == "cancelling"
+        clock.advance(10)
         done = wait_for(client, batch)
     assert (done.status, done.output_file_id, done.in_progress_at) == ("cancelled", None, None)
 

@@ -1,16 +1,16 @@
 """Batches of a server that is stopped, or killed, and started again on the same folder."""
 
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from openai import APIConnectionError, NotFoundError, OpenAI
 
 from pressrun.simulator import running_simulator
+from tests.patience import until
+from tests.ports import new_port
 from tests.simulator.driving import a_line, connect, lines_done, read_lines, submit, wait_for, wait_for_progress
 
 
@@ -39,7 +39,7 @@ def test_ended_batches_and_their_files_are_still_there_after_a_restart(tmp_path:
 
 
 def test_a_killed_server_answers_no_line_twice(tmp_path: Path) -> None:
-    port = _free_port()
+    port = new_port()
     script = (
         "from pathlib import Path; from pressrun.simulator import serve; "
         f"serve(Path({str(tmp_path)!r}), '127.0.0.1', {port}, 2.0, 0.0)"
@@ -61,18 +61,11 @@ def test_a_killed_server_answers_no_line_twice(tmp_path: Path) -> None:
         assert len(client.files.content(done.output_file_id).text.splitlines()) == 30
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def _await_server(client: OpenAI) -> None:
-    deadline = monotonic() + 20
-    while monotonic() < deadline:
+    def answers() -> bool:
         try:
-            client.models.list()
+            return bool(client.models.list().data)
         except APIConnectionError:
-            sleep(0.02)
-        else:
-            return
-    pytest.fail("the server did not start")
+            return False
+
+    until(answers)

@@ -1,8 +1,8 @@
 """Faults of whole batches, as clients meet them."""
 
 import json
+from math import floor
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import openai
@@ -11,6 +11,7 @@ from openai import OpenAI
 from openai.types import Batch
 
 from pressrun.simulator import FaultScript, running_simulator
+from tests.simulator.clock import Clock
 from tests.simulator.driving import IMAGES, a_line, connect, read_lines, submit, wait_for
 from tests.simulator.test_faults import LINES, faulty
 
@@ -20,27 +21,39 @@ def ended(client: OpenAI, *lines: dict[str, Any]) -> Batch:
     return wait_for(client, submit(client, *(lines or LINES)))
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3, 0.6, 0.9])
-def test_late_files_are_as_late_as_the_script_says_and_come(tmp_path: Path, pause: float) -> None:
+@pytest.mark.parametrize("second", [0.0, 0.3, 0.6, 0.9])
+def test_late_files_are_as_late_as_the_script_says_and_come(tmp_path: Path, clock: Clock, second: float) -> None:
+    # Timestamps have whole seconds; the delay must not depend on where in a second it begins.
+    clock.now = floor(clock.now) + second
     with faulty(tmp_path, batches=[{"late_output": 0.3}]) as client:
-        sleep(pause)  # timestamps have whole seconds; the delay must not depend on where in a second it begins
-        batch, begun = ended(client), monotonic()
+        batch = submit(client, *LINES)
+        clock.advance(0.1)
+        batch = wait_for(client, batch)
         assert (batch.status, batch.output_file_id) == ("completed", None)
-        while batch.output_file_id is None:
-            assert monotonic() < begun + 5
-            batch = client.batches.retrieve(batch.id)
-        assert monotonic() - begun > 0.15
-        assert len(read_lines(client, batch.output_file_id)) == 4
+        clock.advance(0.29)
+        assert client.batches.retrieve(batch.id).output_file_id is None
+        clock.advance(0.02)
+        assert len(read_lines(client, client.batches.retrieve(batch.id).output_file_id)) == 4
 
 
-def test_a_lagging_list_shows_the_batch_in_the_end(tmp_path: Path) -> None:
+def test_a_lagging_list_shows_the_batch_in_the_end(tmp_path: Path, clock: Clock) -> None:
     with faulty(tmp_path, batches=[{"unlisted": 0.3}]) as client:
         batch = submit(client, *LINES)
+        clock.advance(0.29)
         assert client.batches.list().data == []
-        deadline = monotonic() + 5
-        while not (listed := client.batches.list().data):
-            assert monotonic() < deadline
-        assert [shown.id for shown in listed] == [batch.id]
+        clock.advance(0.02)
+        assert [shown.id for shown in client.batches.list().data] == [batch.id]
+
+
+def test_a_batch_vanishes_when_the_script_says_so(tmp_path: Path, clock: Clock) -> None:
+    with faulty(tmp_path, batches=[{"vanish": 60}]) as client:
+        batch = submit(client, *LINES)
+        clock.advance(59)
+        assert [shown.id for shown in client.batches.list().data] == [batch.id]
+        clock.advance(2)
+        assert client.batches.list().data == []
+        with pytest.raises(openai.NotFoundError):
+            client.batches.retrieve(batch.id)
 
 
 def test_a_hidden_batch_takes_no_place_in_a_page(tmp_path: Path) -> None:
@@ -75,12 +88,14 @@ def test_oddities_of_the_batch_object_are_shown_as_they_are(tmp_path: Path) -> N
     assert (batch.request_counts.completed, batch.request_counts.total) == (1, 4)
 
 
-def test_an_unknown_status_stands_in_for_in_progress_only(tmp_path: Path) -> None:
-    with faulty(tmp_path, batches=[{"status_text": "scheduling"}]) as client:
+def test_an_unknown_status_stands_in_for_in_progress_only(tmp_path: Path, clock: Clock) -> None:
+    with faulty(tmp_path, batches=[{"status_text": "scheduling", "seconds": 100}]) as client:
         batch = submit(client, *LINES)
-        assert batch.status == "validating"
-        assert str(wait_for(client, batch, frozenset({"scheduling", "completed"})).status) == "scheduling"
-        assert wait_for(client, batch).status == "completed"
+        seen = [batch.status]
+        for seconds, status in ((50, "scheduling"), (45, "finalizing"), (5, "completed")):
+            clock.advance(seconds)
+            seen.append(wait_for(client, batch, frozenset({status})).status)
+    assert seen == ["validating", "scheduling", "finalizing", "completed"]
 
 
 def test_bodies_may_be_text_and_errors_bare(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_reply_that_is_unfit_is_so_in_its_own_line_only_and_is_billed(tmp_path
 def test_a_fault_of_text_does_not_strike_pictures(tmp_path: Path) -> None:
     with faulty(tmp_path, lines=[{"do": "truncated", "times": None}]) as client:
         batch = submit(client, a_line("picture", an_image(), url=IMAGES), endpoint=IMAGES)
-        done = wait_for(client, batch, timeout=5)
+        done = wait_for(client, batch)
         assert set(read_lines(client, done.output_file_id)) == {"picture"}
 
 

@@ -3,7 +3,6 @@
 import json
 from datetime import date
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from openai import BadRequestError, OpenAI
@@ -17,6 +16,7 @@ from pressrun.simulator.files import Files
 from pressrun.simulator.input_file import MOST_LINES, inspect
 from pressrun.simulator.prompt_cache import PromptCache
 from pressrun.simulator.runner import Runner
+from tests.patience import until
 from tests.simulator.driving import CHAT, IMAGES, a_chat, a_line, an_image, submit, wait_for
 
 TODAY = date(2026, 11, 23)
@@ -121,9 +121,7 @@ def test_an_input_file_that_was_deleted_before_validation_fails_the_batch(tmp_pa
     files.delete(input_file_id)
     runner = Runner(database, files, batches, PromptCache(), Faults(), Bill())
     runner.start()
-    deadline = monotonic() + 10
-    while (seen := batches.get(batch.id)).status == "validating" and monotonic() < deadline:
-        sleep(0.01)
+    seen = until(lambda: batches.get(batch.id), lambda seen: seen.status != "validating")
     runner.stop()
     database.close()
     assert seen.status == "failed"

@@ -1,13 +1,11 @@
 """What a person is told of: real events of a real Prefect server, each once a run."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx2
 import pytest
 from prefect import flow
 from prefect.runtime import flow_run
@@ -19,6 +17,7 @@ from pressrun.prices import Tier
 from pressrun.routes.batch import BatchView
 from tasks.alerts import Alert, alert, alert_of_budget, alert_of_wait
 from tests.calls_builder import a_call
+from tests.patience import post, until
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -26,13 +25,12 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 def events(run_id: str | UUID, expected: int) -> list[Any]:
     """Our events that concern a run; events come to the server by and by."""
     wanted = {"event": {"prefix": ["pressrun."]}, "related": {"id": [f"prefect.flow-run.{run_id}"]}}
-    deadline = time.monotonic() + 60
-    while True:
-        found = httpx2.post(f"{PREFECT_API_URL.value()}/events/filter", json={"filter": wanted}).json()["events"]
-        if len(found) >= expected or time.monotonic() > deadline:
-            assert len(found) == expected
-            return list(found)
-        time.sleep(0.5)
+    address = f"{PREFECT_API_URL.value()}/events/filter"
+    found: list[Any] = until(
+        lambda: post(address, json={"filter": wanted}).json()["events"], lambda events: len(events) >= expected, 0.2
+    )
+    assert len(found) == expected
+    return found
 
 
 @flow
