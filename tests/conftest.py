@@ -1,7 +1,9 @@
 """Before anything imports prefect: a home of its own for each worker of the tests, and no telemetry."""
 
+import itertools
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,8 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL"):
 TESTS = Path(__file__).parent
 SLOW = {"benchmarks", "browser", "live"}
 """Folders of what `make test` leaves to `make test-all`."""
+SHARE = 0.15
+"""Of the time of all quick tests: what a file that takes more is told of, because it may belong elsewhere."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +44,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _has_module_fixture(item: pytest.Item) -> bool:
     fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
     return any(definition.scope == "module" for definitions in fixtures.values() for definition in definitions)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the files of quick tests that take more than their share; a share is the same on a slow machine."""
+    seconds: Counter[str] = Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport) and "slow" not in report.keywords:
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > 1 / SHARE:
+        for file, time in seconds.items():
+            if time > SHARE * seconds.total():
+                terminalreporter.write_line(f"{file} takes {time / seconds.total():.0%} of the quick tests' time")
 
 
 @pytest.fixture(scope="session")

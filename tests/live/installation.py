@@ -18,6 +18,7 @@ import pytest
 
 from tests.builders import brief_fields
 from tests.ports import new_port
+from tests.prefect_database import copy_database
 
 __all__ = ["ROOT", "Installation", "installed", "served_by_simulator", "until"]
 
@@ -211,6 +212,7 @@ def installed(folder: Path, **settings: str) -> Iterator[Installation]:
         **settings,
     }
     installation = Installation(env=env, out=folder / "sites", folder=folder)
+    copy_database(folder / "prefect")
     with running([*PREFECT, "server", "start", "--port", str(port)], folder, env) as log:
         wait_for_server(port, log)
         for words in (["work-pool", "create", "--type", "process", "pressrun"], ["deploy", "--all"]):

@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from tests.builders import brief_fields
 from tests.live.installation import OURS, PREFECT, ROOT, until
 from tests.ports import new_port
+from tests.prefect_database import copy_database
 from tests.routes.raw_server import RawServer, Reply, serving
 
 
@@ -90,6 +91,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "PRESSRUN_NOTIFY_BLOCK": "custom-webhook/agency",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
+    copy_database(root / "prefect")
     house = House(root=root, env=env, port=new_port(), sites_port=new_port())
     try:
         yield house
@@ -103,7 +105,7 @@ def test_a_fresh_machine_without_a_key_is_up_and_knows_what_is_missing(house: Ho
     said = house.up()
     assert "created         deployment build-site/on-demand" in said
     assert "missing         notifications: there is no block custom-webhook/agency" in said
-    assert f"The UI is at http://127.0.0.1:{house.port}" in said
+    assert f"Open http://127.0.0.1:{house.port}" in said
     assert "runs need `simulate`" in said
     assert httpx2.get(f"http://127.0.0.1:{house.port}/").is_success
     assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/").is_success
