@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pressrun.simulator import running_simulator
+from tests.patience import HANG
 from tests.ports import new_port
 from tests.prefect_database import copy_database
 from tests.provider import Server
@@ -20,6 +21,9 @@ os.environ["PRESSRUN_STATE_DIR"] = tempfile.mkdtemp(prefix="pressrun-state-")
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["PREFECT_LOGGING_LEVEL"] = "WARNING"
+os.environ["PREFECT_API_REQUEST_TIMEOUT"] = str(HANG)
+# Events are there at once; by default the server keeps them to itself for up to 5 seconds.
+os.environ["PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL"] = "0.1"
 # A simulator's list does not lag, unless a test makes it.
 os.environ["PRESSRUN_LIST_LAG"] = "0.5"
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL"):

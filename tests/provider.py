@@ -78,11 +78,6 @@ class Server:
         """Files that exist."""
         return self._list("files")
 
-    def most_batches_at_once(self) -> int:
-        """The most that were under way at the same time, to the second."""
-        spans = [(batch["created_at"], batch["completed_at"]) for batch in self._list("batches")]
-        return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
-
     def _list(self, what: str) -> list[dict[str, Any]]:
         answer = get(f"{self.base_url}/{what}?limit=100", headers={"Authorization": "Bearer sk-test"})
         data: list[dict[str, Any]] = answer.json()["data"]

@@ -3,28 +3,27 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pressrun.processes import Started, end, log_of, running, start
+from tests.patience import HANG, until
 
-SLEEP = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"]
+SLEEP = [sys.executable, "-c", f"import time; print('begun', flush=True); time.sleep({HANG})"]
 PARENT = f"""
 import subprocess, time
 child = subprocess.Popen({SLEEP!r}, start_new_session=True)
 print(child.pid, flush=True)
-time.sleep(600)
+time.sleep({HANG})
 """
 
 
 def begin(folder: Path, command: list[str], name: str = "sleeper") -> Started:
     """Start a process, and wait until it has printed something."""
     started = start(folder, name, command, cwd=folder, env=os.environ, port=1234)
-    while not log_of(folder, name).read_text().endswith("\n"):
-        time.sleep(0.02)
+    until(lambda: log_of(folder, name).read_text().endswith("\n"))
     return started
 
 
@@ -60,8 +59,7 @@ def test_a_process_that_has_got_the_id_of_ours_is_left_alone(tmp_path: Path) -> 
 def test_one_that_was_killed_counts_as_ended(tmp_path: Path) -> None:
     started = begin(tmp_path, SLEEP)
     psutil.Process(started.pid).kill()
-    while running(tmp_path, "sleeper"):
-        time.sleep(0.02)
+    until(lambda: running(tmp_path, "sleeper") is None)
     assert not end(tmp_path, "sleeper")
 
 

@@ -61,5 +61,6 @@ def at(base_url: str) -> Iterator[Project]:
 
 @contextmanager
 def simulated(folder: Path, *, batch_seconds: float) -> Iterator[Project]:
+    """A project at a simulator."""
     with running_simulator(folder, batch_seconds=batch_seconds) as url, at(url) as project:
         yield project

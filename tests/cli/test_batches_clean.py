@@ -1,6 +1,5 @@
 """`pressrun batches clean`: what is left behind goes, and nothing else."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,78 +7,73 @@ import pytest
 
 from tests.cli.batches_project import OLD_NAME, OURS, Project, at, simulated
 from tests.routes.raw_server import Asked, Reply, serving
+from tests.simulator.clock import Clock
 from tests.simulator.driving import a_line, wait_for
 
-SECOND = ("--older-than", "1s")
+BATCH_SECONDS = 100
 
 
 @pytest.fixture
-def quick(tmp_path: Path) -> Iterator[Project]:
-    """Batches end within moments."""
-    with simulated(tmp_path, batch_seconds=0.1) as project:
+def project(tmp_path: Path, clock: Clock) -> Iterator[Project]:
+    """A project in which everything is two hours old, and batches end when the clock is moved."""
+    clock.advance(-7_200)
+    with simulated(tmp_path, batch_seconds=BATCH_SECONDS) as project:
         yield project
 
 
-@pytest.fixture
-def slow(tmp_path: Path) -> Iterator[Project]:
-    """Batches do not end within a test, unless they are cancelled."""
-    with simulated(tmp_path, batch_seconds=40) as project:
-        yield project
-
-
-def grow_old() -> None:
-    """Until what was made is older than a second by the provider's whole seconds."""
-    time.sleep(2.1)
-
-
-def test_what_a_crash_left_is_cleaned_and_nothing_else(slow: Project) -> None:
-    left, older = slow.upload(), slow.upload(name=OLD_NAME)
-    other = slow.upload(name="my-data.jsonl")
-    in_use = slow.batch().input_file_id
-    grow_old()
-    ended = slow.run("clean", *SECOND, "--yes")
+def test_what_a_crash_left_is_cleaned_and_nothing_else(project: Project) -> None:
+    left, older = project.upload(), project.upload(name=OLD_NAME)
+    other = project.upload(name="my-data.jsonl")
+    in_use = project.batch().input_file_id
+    ended = project.run("clean", "--yes")
     assert ended.exit_code == 0
     assert "Deleted 2 files, " in ended.output and "Bytes" in ended.output
     assert "1 input file is kept" in ended.output
-    assert slow.files() == {other, in_use}
-    assert left not in slow.files() and older not in slow.files()
+    assert project.files() == {other, in_use}
+    assert left not in project.files() and older not in project.files()
 
 
-def test_what_is_new_is_left_alone(slow: Project) -> None:
-    left = slow.upload()
-    ended = slow.run("clean", "--yes")
+def test_what_is_new_is_left_alone(project: Project) -> None:
+    left = project.upload()
+    ended = project.run("clean", "--older-than", "1 day", "--yes")
     assert ended.exit_code == 0
     assert "There is nothing to delete." in ended.output
-    assert slow.files() == {left}
+    assert project.files() == {left}
 
 
-def test_cleaning_asks_first_and_a_dry_run_only_tells(slow: Project) -> None:
-    left = slow.upload()
-    grow_old()
-    dry = slow.run("clean", *SECOND, "--dry-run", "--yes")
+def test_what_is_younger_than_an_hour_is_new_unless_it_is_said_otherwise(project: Project, clock: Clock) -> None:
+    clock.advance(7_200)
+    left = project.upload()
+    assert "There is nothing to delete." in project.run("clean", "--yes").output
+    assert project.files() == {left}
+
+
+def test_cleaning_asks_first_and_a_dry_run_only_tells(project: Project) -> None:
+    left = project.upload()
+    dry = project.run("clean", "--dry-run", "--yes")
     assert (dry.exit_code, left in dry.output) == (0, True)
-    assert slow.run("clean", *SECOND, answer="n\n").exit_code == 2
-    assert slow.run("clean", *SECOND).exit_code == 2
-    assert slow.files() == {left}
-    assert slow.run("clean", *SECOND, answer="y\n").exit_code == 0
-    assert slow.files() == set()
+    assert project.run("clean", answer="n\n").exit_code == 2
+    assert project.run("clean").exit_code == 2
+    assert project.files() == {left}
+    assert project.run("clean", answer="y\n").exit_code == 0
+    assert project.files() == set()
 
 
-def test_answers_are_deleted_only_when_asked_for_and_after_a_warning(quick: Project) -> None:
+def test_answers_are_deleted_only_when_asked_for_and_after_a_warning(project: Project, clock: Clock) -> None:
     bad = a_line("bad", body={"model": "gpt-6-luna", "no_such_parameter": 1})
-    ours = wait_for(quick.client, quick.batch(a_line(), bad, site="bakery"))
-    other = wait_for(quick.client, quick.batch(ours=False, name="my-data.jsonl"))
-    grow_old()
-    assert quick.run("clean", *SECOND, "--yes").exit_code == 0
+    made = [project.batch(a_line(), bad, site="bakery"), project.batch(ours=False, name="my-data.jsonl")]
+    clock.advance(BATCH_SECONDS)
+    ours, other = (wait_for(project.client, batch) for batch in made)
+    assert project.run("clean", "--yes").exit_code == 0
     kept = {ours.output_file_id, ours.error_file_id, other.input_file_id, other.output_file_id}
-    assert quick.files() == kept
-    ended = quick.run("clean", *SECOND, "--answers", "--yes")
+    assert project.files() == kept
+    ended = project.run("clean", "--answers", "--yes")
     assert ended.exit_code == 0
     assert "would be lost and paid for again" in ended.output
     assert f"{ours.id}: 1 answer, bakery" in ended.output
     assert other.id not in ended.output
-    assert quick.files() == {other.input_file_id, other.output_file_id}
-    said = quick.run("show", ours.id).output
+    assert project.files() == {other.input_file_id, other.output_file_id}
+    said = project.run("show", ours.id).output
     assert "would be paid for again" in said
 
 
@@ -119,7 +113,7 @@ def test_a_deletion_that_fails_is_told_and_the_rest_goes_on() -> None:
 
 
 @pytest.mark.parametrize("age", ["soon", "5", "-1h"])
-def test_an_age_that_makes_no_sense_is_refused(age: str, quick: Project) -> None:
-    ended = quick.run("clean", "--older-than", age)
+def test_an_age_that_makes_no_sense_is_refused(age: str, project: Project) -> None:
+    ended = project.run("clean", "--older-than", age)
     assert ended.exit_code == 2
     assert "--older-than" in ended.stderr

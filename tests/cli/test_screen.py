@@ -257,9 +257,9 @@ def test_what_earlier_runs_paid_for_is_told_apart_and_a_simulation_has_spent_not
 def test_a_batch_shows_how_long_it_should_take_at_its_pace_and_at_the_latest() -> None:
     now = datetime.now(UTC)
     seen = {"batch_id": "batch_1", "completed": 5, "failed": 0, "total": 20}
-    deadline, expected = now + timedelta(hours=3, minutes=1), now + timedelta(minutes=30, seconds=30)
+    deadline, expected = now + timedelta(hours=3), now + timedelta(hours=5, minutes=30)
     text = told(BatchSeen(**seen, status="in_progress", deadline=deadline, expected=expected))
-    assert "in_progress, 5 of 20 done, about 30 minutes left at this pace; falls back to real time after 3 h" in text
+    assert "in_progress, 5 of 20 done, about 5 hours left at this pace; falls back to real time after 3 h" in text
 
 
 def test_a_pipe_is_told_of_a_batch_only_when_something_has_changed() -> None:

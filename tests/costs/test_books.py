@@ -1,11 +1,10 @@
-import time
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from pressrun.calls import Endpoint, StepName
-from pressrun.costs.books import Books
+from pressrun.costs.books import LOOK_AGAIN, Books
 from pressrun.costs.ledger import CallEstimate, CallStatus, Origin
 from pressrun.costs.ledgerfile import OverCap
 from pressrun.costs.most import most_usage
@@ -58,16 +57,20 @@ def test_a_call_is_committed_to_at_the_most_it_can_cost_until_it_is_settled(tmp_
     assert books.file.committed(books.budget) == 0
 
 
-def test_a_call_that_might_break_the_cap_waits_for_those_under_way_which_may_be_cheaper(tmp_path):
+def test_a_call_that_might_break_the_cap_waits_for_those_under_way_which_may_be_cheaper(tmp_path, monkeypatch):
     books = some_books(tmp_path, cap="0.0006")
     first, second = a_capped_call(1), a_capped_call(2)
     name = books.commit(first, Tier.STANDARD)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(books.commit, second, Tier.STANDARD)
-        time.sleep(0.3)
-        assert not waiting.done()
-        books.settle(name)
-        books.settle(waiting.result(timeout=5))
+    pauses = []
+
+    def settle_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            books.settle(name)
+
+    monkeypatch.setattr("pressrun.costs.books.time", SimpleNamespace(sleep=settle_meanwhile))
+    books.settle(books.commit(second, Tier.STANDARD))
+    assert pauses == [LOOK_AGAIN] * 3
 
 
 def test_with_nothing_under_way_it_is_over_the_cap_at_once(tmp_path):

@@ -10,6 +10,7 @@ from flows.adopt_batch import adopt_batch
 from tests.flows.batch_runs import some_calls, through_batch
 from tests.provider import Server
 from tests.routes.driving import a_shard, connect, submit, until_ended
+from tests.simulator.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -31,12 +32,13 @@ def test_the_next_run_uses_an_adopted_batch_even_when_the_provider_has_forgotten
 
 
 @pytest.mark.parametrize("server", [3.0], indirect=True)
-def test_a_batch_that_still_runs_is_waited_for_by_the_next_run(server: Server) -> None:
+def test_a_batch_that_still_runs_is_waited_for_by_the_next_run(server: Server, clock: Clock) -> None:
     calls = some_calls("adopted-running")
     with connect(server.base_url) as client:
         ticket = submit(client, a_shard(*calls), run_id="elsewhere")
         state = adopt_batch(ticket.batch_id, return_state=True)
     assert "the next run of its brief waits for it" in state.message
+    clock.advance(3)
     assert through_batch(server, calls).routes == {"batch": 4}
     assert server.batches() == 1
 

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from pressrun.errors import BatchLost, BatchRejected
+from pressrun.progress import Event, Note, listening
+from pressrun.routes.batch import look_watched, submit
 from pressrun.strategy import Leftover
 from tests.flows.batch_runs import Outcome, some_calls, through_batch
+from tests.patience import until
 from tests.provider import Server
 from tests.routes.test_wire_faults import PHASES
+from tests.simulator.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -41,11 +45,12 @@ def test_a_fault_of_the_wire_costs_time_and_nothing_else(server: Server, phase: 
     assert server.was_hit()
 
 
-@pytest.mark.parametrize("server", [60.0], indirect=True)
 def test_a_cancellation_that_fails_is_asked_for_again(server: Server) -> None:
-    server.faults({"requests": [{"at": "POST /v1/batches/{id}/cancel", "do": "status", "status": 500}]})
-    outcome = through_batch(server, some_calls("cancel"), max_wait_time=timedelta(seconds=2))
+    fail = {"at": "POST /v1/batches/{id}/cancel", "do": "status", "status": 500}
+    server.faults({"requests": [fail], "batches": [{"stuck": "validating"}]})
+    outcome = through_batch(server, some_calls("cancel"), max_wait_time=timedelta(seconds=1))
     check(outcome)
+    assert server.was_hit()
     assert outcome.batches[0].status == "cancelled"
     assert outcome.answered == 4
     assert server.batches() == 1
@@ -76,7 +81,15 @@ def test_a_full_queue_is_waited_for(server: Server) -> None:
     assert [message in note for note in outcome.notes] == [True, True]
 
 
-def test_a_queue_that_stays_full_until_the_maximum_wait_leaves_the_work_to_real_time(server: Server) -> None:
+def test_a_queue_that_stays_full_until_the_maximum_wait_leaves_the_work_to_real_time(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_when_refused(*arguments: Any) -> Any:
+        """A batch that is still validated when the maximum wait is over would be cancelled."""
+        until(lambda: "validating" not in server.statuses())
+        return look_watched(*arguments)
+
+    monkeypatch.setattr("tasks.batches.route.look_watched", look_when_refused)
     server.faults({"batches": [{"code": "token_limit_exceeded", "message": "Full.", "times": None}]})
     outcome = through_batch(server, some_calls("queue-stays-full"), max_wait_time=timedelta(seconds=3))
     check(outcome)
@@ -94,7 +107,7 @@ def test_any_other_refusal_stops_the_run_and_quotes_the_line_and_its_item(server
 @pytest.mark.parametrize("status", ["validating", "in_progress", "finalizing"])
 def test_a_batch_that_is_stuck_is_cancelled_at_the_maximum_wait(server: Server, status: str) -> None:
     server.faults({"batches": [{"stuck": status}]})
-    outcome = through_batch(server, some_calls(slug("stuck", status)), max_wait_time=timedelta(seconds=2))
+    outcome = through_batch(server, some_calls(slug("stuck", status)), max_wait_time=timedelta(seconds=1))
     check(outcome)
     assert outcome.batches[0].status == "cancelled"
     assert outcome.answered == 4
@@ -112,9 +125,15 @@ def test_a_batch_that_is_deaf_to_cancelling_is_left_with_a_warning(
     assert any("may still be billed" in note for note in outcome.notes)
 
 
-def test_files_that_come_after_the_end_are_waited_for(server: Server) -> None:
-    server.faults({"batches": [{"late_output": 1.0}]})
-    outcome = through_batch(server, some_calls("late-output"))
+@pytest.mark.parametrize("server", [0.0], indirect=True)
+def test_files_that_come_after_the_end_are_waited_for(server: Server, clock: Clock) -> None:
+    def let_them_come(event: Event) -> None:
+        if isinstance(event, Note) and "its files are awaited" in event.text:
+            clock.advance(3_600)
+
+    server.faults({"batches": [{"late_output": 3_600}]})
+    with listening(let_them_come):
+        outcome = through_batch(server, some_calls("late-output"))
     check(outcome)
     assert outcome.routes == {"batch": 4}
     assert any("waiting for its files" in note for note in outcome.notes)
@@ -265,12 +284,19 @@ def test_a_canary_that_sings_is_paid_once(server: Server) -> None:
 def test_what_does_not_fit_the_queue_is_submitted_when_earlier_batches_have_ended(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    earlier: list[list[str]] = []
+
+    def submit_and_note(*arguments: Any, **options: Any) -> Any:
+        earlier.append(server.statuses())
+        return submit(*arguments, **options)
+
+    monkeypatch.setattr("tasks.batches.route.submit", submit_and_note)
     monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", '{"gpt-6-luna": 150}')
     outcome = through_batch(server, some_calls("waves", 5))
     check(outcome)
     assert outcome.routes == {"batch": 5}
     assert len(outcome.batches) > 1
-    assert server.most_batches_at_once() == 1
+    assert earlier == [["completed"] * number for number in range(len(outcome.batches))]
 
 
 def test_files_are_deleted_when_the_strategy_says_so_and_only_after_the_answers_are_kept(server: Server) -> None:

@@ -97,6 +97,6 @@ def test_what_a_person_reads_in_the_log_is_there_once(installation: Installation
     """After `test_a_run_of_the_deployment_delivers_a_site_and_its_accounts`."""
     log = installation.prefect("flow-run", "logs", installation.run("harbour-bakery")["id"]).stdout
     said = " ".join(log.split())
-    assert said.count("The reasons are in the artifact forecast-harbour-bakery") == 1
+    assert said.count("see the artifact forecast-harbour-bakery") == 1
     assert said.count("Submitted batch") == 1
     assert said.count("Finished in state") == 1

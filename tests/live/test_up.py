@@ -147,7 +147,7 @@ def test_down_ends_everything_even_a_run_that_waits_and_leaves_the_data(house: H
     assert house.run("waits") == 0
     until(lambda: house.state_of("waits") == "Running")
     said = house.pressrun("down")
-    assert said.count("ended") >= 3
+    assert said.count("stopped") >= 3
     assert house.processes() == []
     assert (house.root / "prefect" / "prefect.db").exists()
     assert (house.root / "sites" / "short-of-money" / "manifest.json").exists()

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.ports import new_port
+
 __all__ = ["Asked", "RawServer", "Reply", "serving"]
 
 
@@ -86,7 +88,7 @@ def serving(answer: Answering) -> Iterator[RawServer]:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: the tests look at `asked`."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+    with ThreadingHTTPServer(("127.0.0.1", new_port()), Handler) as listener:
         listener.daemon_threads = True
         # Connections that a client keeps open must not hold up the end of a test.
         listener.block_on_close = False

@@ -11,6 +11,7 @@ from pressrun.routes.batch import cancel, find_batch, harvest, look
 from pressrun.simulator import running_simulator
 from tests.calls_builder import a_call
 from tests.routes.driving import a_faulty_shard, a_shard, batches_created, connect, submit, until_done, until_ended
+from tests.simulator.clock import Clock
 
 
 def calls(name: str, count: int = 2) -> list[Call]:
@@ -101,10 +102,10 @@ def test_a_refused_file_is_reported_by_line_and_code(client: OpenAI) -> None:
 
 
 def test_a_batch_that_is_refused_outright_leaves_no_file_behind(client: OpenAI, base_url: str) -> None:
-    before = {file.id for file in client.files.list()}
+    before = {file.id for file in client.files.list(purpose="batch")}
     with pytest.raises(BatchRejected, match="None of it ran or was billed"):
         submit(client, a_shard(*calls("outright")), run_id="longer than metadata may be" * 20)
-    assert {file.id for file in client.files.list()} == before
+    assert {file.id for file in client.files.list(purpose="batch")} == before
 
 
 def test_good_and_bad_lines_come_back_as_answers_and_errors(client: OpenAI) -> None:
@@ -133,21 +134,23 @@ def test_a_batch_in_which_every_line_failed_has_no_output_file_and_is_read_all_t
     assert by_item(work, harvest(client, view, shard, run_id="run-1").answers)["article-99"].code == "unknown_parameter"
 
 
-def test_cancelling_keeps_what_was_finished_and_leaves_the_rest_to_be_asked_again(tmp_path: Path) -> None:
+def test_cancelling_keeps_what_was_finished_and_leaves_the_rest_to_be_asked_again(tmp_path: Path, clock: Clock) -> None:
     work = calls("cancelled", 8)
     shard = a_shard(*work)
-    with running_simulator(tmp_path, batch_seconds=1.0) as url, connect(url) as client:
+    with running_simulator(tmp_path, batch_seconds=100) as url, connect(url) as client:
         ticket = submit(client, shard, run_id="run-1")
+        clock.advance(30)
         until_done(client, ticket, 2)
         cancel(client, ticket.batch_id)
         assert look(client, ticket.batch_id).status == "cancelling"
+        clock.advance(10)
         view = until_ended(client, ticket)
         answers = by_item(work, harvest(client, view, shard, run_id="run-1").answers)
     kept = [answer for answer in answers.values() if answer.body]
     rest = [answer for answer in answers.values() if answer.error]
     assert view.status == "cancelled"
-    assert len(kept) == view.completed >= 2
-    assert rest and all(answer.retryable and answer.code == "batch_cancelled" for answer in rest)
+    assert (len(kept), len(rest), view.completed) == (2, 6, 2)
+    assert all(answer.retryable and answer.code == "batch_cancelled" for answer in rest)
 
 
 def test_an_expired_batch_keeps_what_was_finished(tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_an_expired_batch_keeps_what_was_finished(tmp_path: Path) -> None:
         view = until_ended(client, submit(client, shard, run_id="run-1"))
         answers = by_item(work, harvest(client, view, shard, run_id="run-1").answers)
     assert view.status == "expired"
-    assert 0 < sum(answer.body is not None for answer in answers.values()) == view.completed < 8
+    assert sum(answer.body is not None for answer in answers.values()) == view.completed == 4
     rest = [answer for answer in answers.values() if answer.error]
     assert all(answer.retryable and answer.code == "batch_expired" for answer in rest)
 

@@ -4,8 +4,10 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from itertools import pairwise
 from time import time
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -19,6 +21,16 @@ from tests.calls_builder import a_call, a_chat_reply
 from tests.routes.driving import a_shard, connect, submit
 from tests.routes.raw_batches import RawBatches, a_batch
 from tests.routes.raw_server import Reply
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between looks for a batch, which take no time here."""
+    paused: list[float] = []
+    time_of_looks = SimpleNamespace(sleep=paused.append, monotonic=lambda: sum(paused))
+    # In the package, `submit` is the function.
+    monkeypatch.setattr(import_module("pressrun.routes.batch.submit"), "time", time_of_looks)
+    return paused
 
 
 def ours(shard: Shard, **changes: str) -> dict[str, str]:
@@ -77,21 +89,34 @@ def test_a_fresh_run_too_adopts_the_batch_behind_its_lost_answer() -> None:
     assert len(provider.batches) == 2
 
 
-def test_a_batch_that_the_list_shows_only_later_is_waited_for_and_not_created_again() -> None:
+def test_a_batch_that_the_list_shows_only_later_is_waited_for_and_not_created_again(pauses: list[float]) -> None:
     provider = RawBatches(lost_creations=1, hidden_looks=3)
     with provider.serving() as server, connect(server.base_url) as client:
-        ticket = submit(client, a_shard(), run_id="run-1", list_lag=timedelta(seconds=2))
+        ticket = submit(client, a_shard(), run_id="run-1", list_lag=timedelta(minutes=6))
         assert server.counts["POST /v1/batches"] == 1
     assert [batch["id"] for batch in provider.batches] == [ticket.batch_id]
+    assert pauses == [60, 60, 60]
 
 
-def test_an_upload_that_a_killed_process_left_is_a_sign_to_look_for_as_long_as_the_list_may_lag() -> None:
+def test_a_batch_that_the_list_does_not_show_is_looked_for_until_the_list_may_lag_no_longer(
+    pauses: list[float],
+) -> None:
+    provider = RawBatches(lost_creations=1, hidden_looks=100)
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, a_shard(), run_id="run-1", list_lag=timedelta(minutes=6))
+        assert server.counts["POST /v1/batches"] == 2
+    assert pauses == [60] * 6
+
+
+def test_an_upload_that_a_killed_process_left_is_a_sign_to_look_for_as_long_as_the_list_may_lag(
+    pauses: list[float],
+) -> None:
     shard = a_shard()
     left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time())}
     batch = a_batch(1, metadata=ours(shard), input_file_id="file-left")
     provider = RawBatches([batch], files=[left], hidden_looks=3)
     with provider.serving() as server, connect(server.base_url) as client:
-        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=3))
+        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(hours=1))
         assert server.counts["POST /v1/batches"] == server.counts["POST /v1/files"] == 0
     assert (ticket.batch_id, ticket.adopted, ticket.run_id) == ("batch_1", True, "run-1")
     assert provider.deleted == []
@@ -174,12 +199,14 @@ def uploads(shard: Shard, *, rival_age: float) -> list[dict[str, Any]]:
     return [ours, {"id": "file-rival", "created_at": int(time() - rival_age), **about}]
 
 
-def test_of_two_machines_that_upload_at_the_same_moment_the_later_one_waits_for_the_other() -> None:
+def test_of_two_machines_that_upload_at_the_same_moment_the_later_one_waits_for_the_other(
+    pauses: list[float],
+) -> None:
     shard = a_shard()
     batch = a_batch(1, metadata=ours(shard), input_file_id="file-rival")
     provider = RawBatches([batch], appear_with_upload=uploads(shard, rival_age=1), hidden_looks=3)
     with provider.serving() as server, connect(server.base_url) as client:
-        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=4))
+        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(hours=1))
         assert server.counts["POST /v1/batches"] == 0
     assert (ticket.batch_id, ticket.adopted) == ("batch_1", True)
     assert provider.deleted == ["file-in"]

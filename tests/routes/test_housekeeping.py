@@ -192,7 +192,7 @@ def test_a_list_without_end_is_left_after_the_bound() -> None:
 
 
 def test_a_batch_that_is_cancelled_is_looked_at_again(tmp_path: Path) -> None:
-    with running_simulator(tmp_path, batch_seconds=30) as url, connect(url) as client:
+    with running_simulator(tmp_path, batch_seconds=86_400) as url, connect(url) as client:
         made = submit(client, a_line())
         assert cancel_batch(client, made.id).status == "cancelling"
         assert cancel_batch(client, made.id).status == "cancelling"

@@ -103,9 +103,8 @@ def test_a_fault_of_the_wire_costs_time_and_nothing_else(server: Server, phase: 
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "dropped after the work", "a web page"])
-@pytest.mark.parametrize("server", [6.0], indirect=True)
 def test_a_cancellation_that_fails_is_asked_for_again(server: Server, fault: str) -> None:
-    server.faults({"requests": [{"at": CANCEL, **HTTP_FAULTS[fault]}]})
+    server.faults({"requests": [{"at": CANCEL, **HTTP_FAULTS[fault]}], "batches": [{"stuck": "validating"}]})
     account = through(server, wait=timedelta(0)).account
     assert account.submitted == account.answered + account.unanswered == 4
     assert server.statuses() == ["cancelled"]

@@ -1,5 +1,6 @@
 """A fleet waits for its parts, and starts those again that have no process, on a real Prefect server."""
 
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -26,6 +27,6 @@ def test_a_part_that_got_no_process_is_started_again_and_waited_for(monkeypatch:
             seen.append(state.name if state else "")
             client.set_flow_run_state(part.id, Completed(), force=True)
 
-        monkeypatch.setattr(fleet.time, "sleep", a_worker_builds_it)
+        monkeypatch.setattr(fleet, "time", SimpleNamespace(sleep=a_worker_builds_it))
         wait_for_parts(fleet_id)
     assert seen == ["Scheduled"]

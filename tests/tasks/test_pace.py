@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
 from prefect import flow
@@ -29,23 +28,21 @@ def limit() -> Iterator[None]:
 
 
 @flow
-def asking(provider: Provider, times: int) -> list[float]:
-    """When each was let through."""
-    moments = []
+def asking(provider: Provider, times: int) -> float:
+    """Seconds until all were let through."""
+    began = time.monotonic()
     for _ in range(times):
         keep_pace(IMAGES, provider)
-        moments.append(time.monotonic())
-    return moments
+    return time.monotonic() - began
 
 
-def test_with_a_limit_no_two_are_closer_than_it_says(limit: None) -> None:
-    moments = asking(PROVIDER, 3)
-    assert all(later - earlier > SECONDS * 0.9 for earlier, later in pairwise(moments))
+def test_with_a_limit_many_take_as_long_as_it_says(limit: None) -> None:
+    assert asking(PROVIDER, 3) > 2 * SECONDS * 0.9
 
 
 def test_without_a_limit_nothing_is_said_of_it(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("WARNING"):
-        assert len(asking(PROVIDER, 3)) == 3
+        asking(PROVIDER, 3)
     assert [record for record in caplog.records if "oncurrency" in record.getMessage()] == []
 
 

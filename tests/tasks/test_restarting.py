@@ -1,11 +1,11 @@
 """Runs without a process are started again, on a real Prefect server; all others are left alone."""
 
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from uuid import UUID, uuid4
 
-import httpx2
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed, Pending, Running, State
 
 from tasks.restarting import HEARTBEAT, MISSED, MOST, SILENT, lately_crashed, mark_silent, start_again
+from tests.patience import post, until
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -69,17 +70,35 @@ SILENCE = timedelta(seconds=180) * MISSED
 """With the heartbeats of Prefect's own default."""
 BEFORE, EARLIER, LATELY = -1 / 24, 0.25, 0.75
 """Moments: just before the silence, and in each half of it."""
+silences = count(1)
+"""Those of a session's tests, hours apart: what one lets the server hear of is not heard of in another."""
 
 
-def in_time(share: float) -> datetime:
-    """A moment of the silence that has begun a minute from now: 0 is its beginning, 1 its end."""
-    return datetime.now(UTC) + timedelta(minutes=1) + SILENCE * share
+@dataclass(frozen=True)
+class Silence:
+    """A time in which some are not heard of; `now`, when they are looked for, is its end."""
+
+    begin: datetime
+
+    def at(self, share: float) -> datetime:
+        """A moment: 0 is its beginning, 1 its end."""
+        return self.begin + SILENCE * share
+
+    @property
+    def now(self) -> datetime:
+        return self.at(1)
 
 
-def a_running_one(client: SyncPrefectClient, *heard: float) -> FlowRun:
-    """A run that has just begun, and is heard of at these times of the silence."""
+@pytest.fixture
+def silence() -> Silence:
+    """One that begins after the test's runs, however long it takes to make them."""
+    return Silence(datetime.now(UTC) + next(silences) * timedelta(hours=2))
+
+
+def a_running_one(client: SyncPrefectClient, *heard: datetime) -> FlowRun:
+    """A run that has just begun, and is heard of at these times."""
     run = a_run(client, Running())
-    beat(run.id, *map(in_time, heard))
+    beat(run.id, *heard)
     return run
 
 
@@ -90,30 +109,29 @@ def beat(run_id: UUID, *times: datetime) -> None:
     wanted = {
         "event": {"name": [HEARTBEAT]},
         "resource": {"id": [f"prefect.flow-run.{run_id}"]},
-        "occurred": {"until": in_time(2).isoformat()},
+        "occurred": {"until": (max(times, default=datetime.now(UTC)) + SILENCE).isoformat()},
     }
-    address, deadline = f"{PREFECT_API_URL.value()}/events/filter", time.monotonic() + 60
-    while httpx2.post(address, json={"filter": wanted}).json()["total"] < len(times):
-        assert time.monotonic() < deadline, "the events do not come"
-        time.sleep(0.2)
+    address = f"{PREFECT_API_URL.value()}/events/filter"
+    until(lambda: post(address, json={"filter": wanted}).json()["total"], lambda total: total >= len(times), 0.2)
 
 
-def test_nobody_is_taken_for_dead_by_a_server_that_has_slept(client: SyncPrefectClient) -> None:
-    """Before the tests below, which let it hear of others."""
-    a_running_one(client, BEFORE)
-    beat(uuid4(), in_time(LATELY))
-    assert mark_silent([FLOW], in_time(1)) == []
+def test_nobody_is_taken_for_dead_by_a_server_that_has_slept(client: SyncPrefectClient, silence: Silence) -> None:
+    a_running_one(client, silence.at(BEFORE))
+    beat(uuid4(), silence.at(LATELY))
+    assert mark_silent([FLOW], silence.now) == []
 
 
-def test_a_run_whose_process_was_killed_with_its_worker_is_found_and_started_again(client: SyncPrefectClient) -> None:
-    run = a_running_one(client, BEFORE)
-    beat(uuid4(), in_time(EARLIER), in_time(LATELY))
-    assert run.id in {one.id for one in mark_silent([FLOW], in_time(1))}
+def test_a_run_whose_process_was_killed_with_its_worker_is_found_and_started_again(
+    client: SyncPrefectClient, silence: Silence
+) -> None:
+    run = a_running_one(client, silence.at(BEFORE))
+    beat(uuid4(), silence.at(EARLIER), silence.at(LATELY))
+    assert run.id in {one.id for one in mark_silent([FLOW], silence.now)}
     marked = client.read_flow_run(run.id)
     assert marked.state
     assert marked.state.is_crashed()
     assert (marked.state.message or "").startswith(SILENT)
-    assert run.id not in {one.id for one in mark_silent([FLOW], in_time(1))}
+    assert run.id not in {one.id for one in mark_silent([FLOW], silence.now)}
     assert start_again([marked]) == [marked]
 
 
@@ -121,8 +139,8 @@ def test_a_run_whose_process_was_killed_with_its_worker_is_found_and_started_aga
     "heard", [(BEFORE, EARLIER), (BEFORE, LATELY), ()], ids=["heard of", "heard of lately", "never heard of"]
 )
 def test_a_run_that_is_heard_of_is_left_alone_and_one_that_never_was(
-    client: SyncPrefectClient, heard: tuple[float, ...]
+    client: SyncPrefectClient, silence: Silence, heard: tuple[float, ...]
 ) -> None:
-    beat(uuid4(), in_time(EARLIER), in_time(LATELY))
-    run = a_running_one(client, *heard)
-    assert run.id not in {one.id for one in mark_silent([FLOW], in_time(1))}
+    beat(uuid4(), silence.at(EARLIER), silence.at(LATELY))
+    run = a_running_one(client, *map(silence.at, heard))
+    assert run.id not in {one.id for one in mark_silent([FLOW], silence.now)}
