@@ -4,11 +4,10 @@ Invariant: all are keyed on the work (the shard's key) or on its batches (their 
 was, and a finished one makes no requests to the provider.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import openai
 from openai import OpenAI
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -16,7 +15,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from pressrun.calls import Answer, Endpoint, Frozen
 from pressrun.costs.shardfile import ShardFile
-from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit, Unreadable
+from pressrun.errors import BatchLost
 from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
 from pressrun.routes.batch import BatchTicket, BatchView, BatchWatch, Decision, Harvested, Move, Retention
@@ -55,10 +54,7 @@ class UnderWay(Frozen):
 
 
 def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
-    """Whether a retry can help: not when the provider has refused for a permanent reason."""
-    failure = state.result(raise_on_failure=False)
-    for_good = isinstance(failure, openai.AuthenticationError | openai.PermissionDeniedError)
-    return not for_good and not isinstance(failure, BatchRejected | ProviderUnfit | BatchLost)
+    return route.may_help(state.result(raise_on_failure=False))
 
 
 def _submit_key(_context: Any, parameters: dict[str, Any]) -> str:
@@ -148,7 +144,7 @@ def wait_for_batches(under_way: list[UnderWay], provider: Provider, first_poll: 
     meters = {one.ticket.batch_id: Meter(one.shard, one.ticket, one.deadline) for one in under_way}
     with client_for(provider) as client:
         while True:
-            views, decisions = _look(client, watches)
+            views, decisions = route.look_watched(client, watches)
             for batch_id, view in views.items():
                 meters[batch_id].show(view)
             for batch_id, decision in decisions.items():
@@ -169,27 +165,13 @@ def look_at_batches(under_way: list[UnderWay], provider: Provider) -> list[Batch
         one.ticket.batch_id: BatchWatch(deadline=one.deadline, first=at_once, longest=at_once) for one in under_way
     }
     with client_for(provider) as client:
-        views, decisions = _look(client, watches)
+        views, decisions = route.look_watched(client, watches)
         for one in under_way:
             if one.ticket.batch_id in views:
                 Meter(one.shard, one.ticket, one.deadline).show(views[one.ticket.batch_id])
         for batch_id, decision in decisions.items():
             _act(client, batch_id, decision)
     return [views[batch_id] for batch_id, decision in decisions.items() if decision.move is Move.HARVEST]
-
-
-def _look(client: OpenAI, watches: dict[str, BatchWatch]) -> tuple[dict[str, BatchView], dict[str, Decision]]:
-    """One poll of all batches, and each watch's decision."""
-    try:
-        views = route.look_all(client, watches)
-    except (openai.APIError, Unreadable) as error:
-        now = datetime.now(UTC)
-        return {}, {batch_id: watch.on_error(error, now) for batch_id, watch in watches.items()}
-    now = datetime.now(UTC)
-    return views, {
-        batch_id: watch.on_status(views[batch_id], now) if batch_id in views else watch.on_absence(now)
-        for batch_id, watch in watches.items()
-    }
 
 
 def _act(client: OpenAI, batch_id: str, decision: Decision) -> None:

@@ -1,26 +1,64 @@
-"""Before anything imports prefect: a home of its own for the session, and no telemetry."""
+"""Before anything imports prefect: a home of its own for each worker of the tests, and no telemetry."""
 
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from pressrun.simulator import running_simulator
+from tests.ports import new_port
+from tests.prefect_database import copy_database
+from tests.provider import Server
 
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="pressrun-tests-")
 os.environ["PRESSRUN_STATE_DIR"] = tempfile.mkdtemp(prefix="pressrun-state-")
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["PREFECT_LOGGING_LEVEL"] = "WARNING"
-# The list of a simulator does not lag, unless a test has it lag.
+# A simulator's list does not lag, unless a test makes it.
 os.environ["PRESSRUN_LIST_LAG"] = "0.5"
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL"):
     os.environ.pop(name, None)
 
+TESTS = Path(__file__).parent
+SLOW = {"benchmarks", "browser", "live"}
+"""Folders of what `make test` leaves to `make test-all`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in SLOW:
+            item.add_marker("slow")
+            if _has_module_fixture(item):
+                # What a file starts once, a Prefect server with its worker, is to be started by one worker only.
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _has_module_fixture(item: pytest.Item) -> bool:
+    fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(definition.scope == "module" for definitions in fixtures.values() for definition in definitions)
+
 
 @pytest.fixture(scope="session")
 def prefect_api() -> Iterator[None]:
-    """A real Prefect API, for the session."""
-    from prefect.testing.utilities import prefect_test_harness
+    """A real Prefect API, for all tests of a worker."""
+    from prefect.context import _temporary_global_settings_context, get_settings_context
 
-    with prefect_test_harness(server_startup_timeout=300):
+    from pressrun.cli.prefect_server import prefect_server
+    from pressrun.settings import Settings
+
+    copy_database(Path(os.environ["PREFECT_HOME"]))
+    with prefect_server(Settings()), _temporary_global_settings_context(get_settings_context()):
         yield
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A simulator; `@pytest.mark.parametrize("server", [seconds], indirect=True)` says how long its batches take."""
+    seconds = getattr(request, "param", 0.5)
+    with running_simulator(tmp_path / "provider", batch_seconds=seconds, port=new_port()) as base_url:
+        monkeypatch.setenv("OPENAI_BASE_URL", base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        yield Server(base_url)

@@ -263,7 +263,6 @@ def test_the_command_refuses_a_port_that_is_taken() -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.live
 def test_the_command_says_what_to_enter_and_serves(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -24,8 +24,6 @@ from tests.ports import new_port
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.live,
-    pytest.mark.timeout(900),
     pytest.mark.skipif(EXECUTABLE is None, reason="there is no Chromium here"),
 ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 import typer.main
+from typer.testing import CliRunner
 
 from pressrun.brief import SiteBrief, load_brief
 from pressrun.cli.main import COMMANDS, application
@@ -76,9 +77,9 @@ def test_faults_of_all_briefs_are_reported_before_anything_starts(tmp_path: Path
     [["--max-cost", "free"], ["--max-cost", "-1"], ["--max-wait", "soon"], ["--prefer", "luck"], ["--poll", "0"]],
 )
 def test_an_option_that_makes_no_sense_is_refused_with_code_2(arguments: list[str]) -> None:
-    ended = pressrun("build", str(EXAMPLES / "harbour-bakery.yaml"), *arguments)
-    assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
+    brief = str(EXAMPLES / "harbour-bakery.yaml")
+    ended = CliRunner().invoke(application("build"), ["build", brief, *arguments], env={"COLUMNS": "160"})
+    assert ended.exit_code == 2
     assert arguments[0] in ended.stderr
 
 
@@ -129,7 +130,6 @@ def test_a_brief_file_becomes_parameters_of_the_deployment_with_nothing_that_was
     assert None not in brief.values()
 
 
-@pytest.mark.live
 def test_the_doctor_names_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     with running_simulator(tmp_path, batch_seconds=1) as base_url:
         ended = pressrun("doctor", OPENAI_BASE_URL=base_url, OPENAI_API_KEY="sk-test-of-the-doctor")
@@ -139,7 +139,6 @@ def test_the_doctor_names_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert "sk-test-of-the-doctor" not in ended.stdout
 
 
-@pytest.mark.live
 def test_the_doctor_refuses_a_retired_model() -> None:
     ended = pressrun("doctor", PRESSRUN_IMAGE_MODEL="gpt-image-1")
     assert ended.returncode == 2

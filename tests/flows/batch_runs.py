@@ -21,7 +21,7 @@ from pressrun.strategy import BatchStrategy
 from tasks.books import books_for
 from tests.builders import a_brief
 from tests.calls_builder import a_call
-from tests.flows.conftest import Server
+from tests.provider import Server
 
 __all__ = ["Outcome", "some_calls", "through_batch"]
 

@@ -8,10 +8,10 @@ import pytest
 
 from flows.adopt_batch import adopt_batch
 from tests.flows.batch_runs import some_calls, through_batch
-from tests.flows.conftest import Server
+from tests.provider import Server
 from tests.routes.driving import a_shard, connect, submit, until_ended
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def test_the_next_run_uses_an_adopted_batch_even_when_the_provider_has_forgotten_it(server: Server) -> None:

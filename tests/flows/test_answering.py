@@ -12,10 +12,10 @@ from flows.build_site import build_site
 from pressrun.progress import CallDone, listening
 from pressrun.strategy import BatchStrategy, Preference
 from tests.builders import a_brief
-from tests.flows.conftest import Server
 from tests.flows.meddler import Body, Meddler, meddling, refused
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 SLUG = a_brief().slug
 

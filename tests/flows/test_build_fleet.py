@@ -15,10 +15,9 @@ from flows.build_site import build_site
 from pressrun.brief import SiteBrief
 from pressrun.fleet import Outcome
 from tests.builders import a_brief
-from tests.flows.commands import finish, kill, start, wait_until
-from tests.flows.conftest import Server
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 SITES = ("north", "south", "west")
 TEXT = 6 + 1 + 1
@@ -155,25 +154,6 @@ def test_the_runs_of_the_sites_carry_the_tag_of_their_fleet(tmp_path: Path, serv
     assert f"fleet:{fleet}" in {tag for run in runs for tag in run.tags}
     # The batch was the fleet's, and yet it is this run that paid for it.
     assert all(call["reused"] is False for call in manifest(tmp_path, "north")["calls"])
-
-
-@pytest.mark.parametrize("server", [4.0], indirect=True)
-def test_a_fleet_that_was_killed_in_its_batch_goes_on_with_it(tmp_path: Path, server: Server) -> None:
-    first = start(tmp_path, names=SITES)
-    wait_until(lambda: server.statuses() == ["in_progress"], first)
-    kill(first)
-    finish(start(tmp_path, names=SITES))
-    assert server.posts() == {"chat": 3, "images": 9, "batches": 1}
-
-
-@pytest.mark.parametrize("server", [4.0], indirect=True)
-def test_a_site_alone_finds_its_calls_in_the_batch_of_a_fleet_that_was_killed(tmp_path: Path, server: Server) -> None:
-    first = start(tmp_path, names=SITES)
-    wait_until(lambda: server.statuses() == ["in_progress"], first)
-    kill(first)
-    finish(start(tmp_path, names=SITES[:1]))
-    assert server.posts() == {"chat": 3, "images": 3, "batches": 1}
-    assert json.loads((tmp_path / "out" / "north" / "manifest.json").read_text())["complete"]
 
 
 def test_a_site_that_was_begun_alone_keeps_its_batch_when_a_fleet_takes_it_in(tmp_path: Path, server: Server) -> None:

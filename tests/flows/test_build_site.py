@@ -17,9 +17,9 @@ from pressrun.prices import Tier, unit_prices
 from pressrun.strategy import BatchStrategy, Policy, Preference
 from tests.builders import a_brief
 from tests.calls_builder import NOW
-from tests.flows.conftest import Server
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def build(brief: SiteBrief, tmp_path: Path, **options: Any) -> Any:

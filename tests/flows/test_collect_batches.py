@@ -7,7 +7,7 @@ from prefect.states import Crashed
 from flows.collect_batches import collect_batches
 from tasks.restarting import GIVEN_UP
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def test_a_run_that_a_worker_gave_up_is_started_again_and_told_of() -> None:

@@ -10,9 +10,9 @@ from flows.build_site import build_site
 from flows.forecast_cost import forecast_cost
 from pressrun.brief import SiteBrief
 from tests.builders import a_brief
-from tests.flows.conftest import Server
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 TRADES = ["Sourdough bakery", "Tea house and roastery", "Physiotherapy practice", "Bicycle workshop"]
 

@@ -10,9 +10,9 @@ from flows.build_site import build_site
 from pressrun.progress import CallDone, listening
 from pressrun.strategy import BatchStrategy
 from tests.builders import a_brief
-from tests.flows.conftest import Server
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 SLUG = a_brief().slug
 

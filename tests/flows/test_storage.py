@@ -15,9 +15,9 @@ from prefect.settings.context import get_current_settings
 from flows.build_site import build_site
 from pressrun.strategy import Preference
 from tests.builders import a_brief
-from tests.flows.conftest import Server
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 OUT = "memory://bucket/sites"
 

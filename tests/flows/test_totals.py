@@ -12,9 +12,9 @@ import pytest
 from flows.build_site import build_site
 from pressrun.strategy import BatchStrategy
 from tests.builders import a_brief
-from tests.flows.conftest import Server
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 SLUG = a_brief().slug
 CHAT, IMAGE, CREATE = "POST /v1/chat/completions", "POST /v1/images/generations", "POST /v1/batches"

@@ -27,6 +27,9 @@ RUN_ID = "PREFECT__FLOW_RUN_ID="
 """How Prefect tells a process which flow run it is to execute."""
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
 
+HANG = 900
+"""Seconds after which nobody waits any longer; a slow machine takes a fraction of it."""
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -39,7 +42,7 @@ class Installation:
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command at the project root."""
         return subprocess.run(
-            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=300, check=False
+            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=HANG, check=False
         )
 
     def read(self, *words: str) -> Any:
@@ -98,7 +101,7 @@ class Installation:
         brief = brief_fields(name=slug, slug=slug, domain=f"{slug}.example", pages=["Home"], image_count=1)
         parameters = {"brief": brief, "out": str(self.out), "poll_seconds": 0.5, **options}
         deployment = httpx2.get(
-            f"{self.env['PREFECT_API_URL']}/deployments/name/build-site/on-demand", timeout=300
+            f"{self.env['PREFECT_API_URL']}/deployments/name/build-site/on-demand", timeout=HANG
         ).json()
         self.api(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
 
@@ -107,7 +110,7 @@ class Installation:
         answers: list[httpx2.Response] = []
 
         def is_answered() -> bool:
-            answers.append(httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=300))
+            answers.append(httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=HANG))
             return answers[-1].status_code != 503
 
         until(is_answered, pause=3)
@@ -171,7 +174,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def until(reached: Callable[[], bool], seconds: float = 90, pause: float = 0.5) -> None:
+def until(reached: Callable[[], bool], seconds: float = HANG, pause: float = 0.5) -> None:
     """Wait until something has come about, looking after each pause."""
     deadline = time.monotonic() + seconds
     while not reached():
@@ -180,7 +183,7 @@ def until(reached: Callable[[], bool], seconds: float = 90, pause: float = 0.5) 
 
 
 def wait_for_server(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + HANG
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -12,8 +12,6 @@ import pytest
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
 from tests.live.watching import history
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
-
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
@@ -156,7 +154,7 @@ def test_a_site_that_was_stopped_before_its_delivery_says_where_its_preview_is_a
 def test_what_nobody_decides_in_time_fails_or_goes_on_as_was_ordered(installation: Installation) -> None:
     installation.start("fails", approve_config=True, approval_timeout="1m")
     installation.start("goes-on", approve_config=True, approval_timeout="1m", on_approval_timeout="approve")
-    until(lambda: state(installation, "fails") == "Failed", seconds=200)
+    until(lambda: state(installation, "fails") == "Failed")
     refused = approve(installation, "fails")
     assert refused.returncode == 2
     assert "nobody decided in time" in " ".join(refused.stderr.split())

@@ -21,8 +21,6 @@ from tests.live.watching import (
     wait_for,
 )
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
-
 DONE = 3
 """Lines that are answered before anybody cancels."""
 HALF_DONE = {"end": "never", "share": DONE / LINES, "times": None}

@@ -11,8 +11,6 @@ import pytest
 from tests.builders import brief_fields
 from tests.live.installation import ROOT, Installation, installed
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
-
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:

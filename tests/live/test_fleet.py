@@ -10,8 +10,6 @@ import pytest
 from tests.builders import brief_fields
 from tests.live.installation import Installation, served_by_simulator, until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
-
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
@@ -49,14 +47,14 @@ def test_a_fleet_waits_without_a_process_and_gives_its_sites_to_the_work_pool(in
     slugs = ("north", "south", "west")
     briefs = folder_of(installation, *slugs)
     start(installation, briefs, wait="suspend", sites_per_run=2)
-    until(lambda: fleet_state(installation, briefs) == "Suspended", seconds=240)
+    until(lambda: fleet_state(installation, briefs) == "Suspended")
 
     def woken() -> bool:
         installation.collect()
         return fleet_state(installation, briefs) != "Suspended"
 
-    until(woken, seconds=240)
-    until(lambda: fleet_state(installation, briefs) == "Completed", seconds=400)
+    until(woken)
+    until(lambda: fleet_state(installation, briefs) == "Completed")
     assert all(is_complete(installation.out, slug) for slug in slugs)
     asked = installation.provider_says("stats")
     assert asked["POST /v1/batches"] == 1
@@ -70,7 +68,7 @@ def test_sites_that_wait_for_a_person_have_runs_of_their_own(installation: Insta
     slugs = ("asked-1", "asked-2")
     briefs = folder_of(installation, *slugs)
     start(installation, briefs, watch=True, approve_config=True)
-    until(lambda: all(installation.states().get(slug) == "Suspended" for slug in slugs), seconds=240)
+    until(lambda: all(installation.states().get(slug) == "Suspended" for slug in slugs))
     before = installation.provider_says("stats")["POST /v1/chat/completions"]
     # The next night neither asks nor pays again.
     start(installation, briefs, watch=True, approve_config=True)

@@ -11,7 +11,6 @@ from tests.live.installation import Installation, served_by_simulator, until
 from tests.live.postgres import postgres, why_no_postgres
 
 pytestmark = [
-    pytest.mark.live,
     pytest.mark.timeout(900),
     pytest.mark.skipif(why_no_postgres() is not None, reason=why_no_postgres() or ""),
 ]
@@ -46,13 +45,13 @@ def test_suspended_runs_outlive_the_worker_that_had_them(installation: Installat
     slugs = [f"shared-{number}" for number in range(RUNS)]
     for slug in slugs:
         installation.start(slug, wait="suspend")
-    until(lambda: list(installation.states().values()) == ["Suspended"] * RUNS, seconds=300)
-    until(lambda: not installation.flow_processes(), seconds=30)
+    until(lambda: list(installation.states().values()) == ["Suspended"] * RUNS)
+    until(lambda: not installation.flow_processes())
     kill(installation.workers("first"))
     with installation.worker("third", PREFECT_HOME=str(installation.folder / "third")):
         until(lambda: [batch["status"] for batch in installation.batches()] == ["completed"] * RUNS)
         installation.collect()
-        until(lambda: list(installation.states().values()) == ["Completed"] * RUNS, seconds=300)
+        until(lambda: list(installation.states().values()) == ["Completed"] * RUNS)
 
     asked = installation.provider_says("stats")
     assert asked["POST /v1/batches"] == RUNS
@@ -65,12 +64,12 @@ def test_a_run_whose_worker_and_process_were_killed_is_taken_up_by_another_worke
     """Prefect goes on showing the lost run as Running; the same brief, started anew, pays for nothing again."""
     before = installation.provider_says("stats")
     installation.start("lost")
-    until(lambda: len(installation.batches()) == RUNS + 1, seconds=300)
+    until(lambda: len(installation.batches()) == RUNS + 1)
     kill([*installation.workers("second"), *installation.flow_processes()])
     with installation.worker("fourth", PREFECT_HOME=str(installation.folder / "fourth")):
         installation.start("lost")
         manifest = installation.out / "lost" / "manifest.json"
-        until(manifest.exists, seconds=300)
+        until(manifest.exists)
 
     assert json.loads(manifest.read_text())["complete"]
     asked = installation.provider_says("stats")

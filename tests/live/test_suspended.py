@@ -7,8 +7,6 @@ import pytest
 
 from tests.live.installation import Installation, served_by_simulator, until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
-
 RUNS = 3
 
 
@@ -24,7 +22,7 @@ def test_suspended_runs_hold_no_process_and_go_on_when_their_batch_has_ended(ins
     for slug in slugs:
         installation.start(slug, wait="suspend")
     until(lambda: list(installation.states().values()) == ["Suspended"] * RUNS)
-    until(lambda: not installation.flow_processes(), seconds=20)
+    until(lambda: not installation.flow_processes())
 
     # Nothing has ended yet: the collector wakes nobody.
     installation.collect()

@@ -16,7 +16,6 @@ import httpx2
 import pytest
 
 from pressrun.costs.ledgerfile import LedgerFile
-from tests.flows.conftest import billed
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
 from tests.live.watching import (
     LINES,
@@ -32,8 +31,7 @@ from tests.live.watching import (
     runs_of,
     start_collector,
 )
-
-pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
+from tests.provider import billed
 
 AFTER = 60.0
 """Seconds from a batch's creation to its end, in which its run is suspended."""

@@ -14,8 +14,6 @@ from tests.live.watching import PATIENCE, account, batch_of, wait_for
 from tests.ports import new_port
 from tests.test_webhooks import SECRET, an_event, await_port, signed
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
-
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:

@@ -20,8 +20,6 @@ from tests.live.installation import OURS, PREFECT, ROOT, until
 from tests.ports import new_port
 from tests.routes.raw_server import RawServer, Reply, serving
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
-
 
 @dataclass(frozen=True)
 class House:

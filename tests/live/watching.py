@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 
-from tests.flows.conftest import Server
 from tests.live.installation import Installation, until
+from tests.provider import Server
 
 __all__ = [
     "LINES",

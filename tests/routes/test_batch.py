@@ -12,8 +12,6 @@ from pressrun.simulator import running_simulator
 from tests.calls_builder import a_call
 from tests.routes.driving import a_faulty_shard, a_shard, batches_created, connect, submit, until_done, until_ended
 
-pytestmark = pytest.mark.live
-
 
 def calls(name: str, count: int = 2) -> list[Call]:
     """Calls that no other test makes: tests share a simulator, and equal work is adopted."""

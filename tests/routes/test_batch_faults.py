@@ -20,8 +20,6 @@ from tests.routes.driving import a_shard, connect, submit
 from tests.routes.raw_batches import RawBatches, a_batch
 from tests.routes.raw_server import Reply
 
-pytestmark = pytest.mark.live
-
 
 def ours(shard: Shard, **changes: str) -> dict[str, str]:
     """The metadata of a batch that does this shard's work."""

@@ -10,8 +10,6 @@ from pressrun.routes.provider import ModelList, Provider, check_provider, list_m
 from tests.routes.driving import connect
 from tests.routes.raw_server import Asked, RawServer, Reply, serving
 
-pytestmark = pytest.mark.live
-
 EMPTY_LIST = Reply({"object": "list", "data": [], "has_more": False})
 NOT_FOUND = Reply({"error": {"message": "Not found"}}, status=404)
 

@@ -19,8 +19,6 @@ from tests.calls_builder import a_call, a_chat_reply
 from tests.routes.driving import connect
 from tests.routes.raw_server import RawServer, Reply, serving
 
-pytestmark = pytest.mark.live
-
 
 def a_refusal(status: int, **error: Any) -> Reply:
     return Reply({"error": {"message": "No.", "type": "t", "param": None, "code": None, **error}}, status=status)

@@ -13,8 +13,6 @@ from pressrun.simulator import running_simulator
 from pressrun.simulator.models import available_models, find_model
 from tests.simulator.driving import TEXT_MODEL, a_chat, a_line, an_image, connect, submit, wait_for
 
-pytestmark = pytest.mark.live
-
 
 @pytest.mark.parametrize("authorization", [None, "", "sk-test", "Bearer nonsense", "Bearer sk-", "Bearer sk-a b"])
 def test_a_request_without_a_proper_key_is_refused(base_url: str, authorization: str | None) -> None:

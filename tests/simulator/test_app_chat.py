@@ -8,8 +8,6 @@ from openai import APIStatusError, BadRequestError, OpenAI
 from pressrun.simulator.tokens import count_tokens, first_tokens
 from tests.simulator.driving import a_chat
 
-pytestmark = pytest.mark.live
-
 
 def a_prompt(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]

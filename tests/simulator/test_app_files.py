@@ -3,8 +3,6 @@
 import pytest
 from openai import NotFoundError, OpenAI
 
-pytestmark = pytest.mark.live
-
 
 def test_a_file_comes_back_as_it_was_sent(client: OpenAI) -> None:
     content = "麵包\n".encode() * 300_000

@@ -10,8 +10,6 @@ from PIL import Image
 from pressrun.simulator.images import image_tokens
 from tests.simulator.driving import an_image
 
-pytestmark = pytest.mark.live
-
 
 def pictures(reply: object) -> list[Image.Image]:
     return [Image.open(io.BytesIO(base64.b64decode(image.b64_json))) for image in reply.data]

@@ -21,8 +21,6 @@ from tests.simulator.driving import (
     wait_for_progress,
 )
 
-pytestmark = pytest.mark.live
-
 
 def test_a_batch_goes_from_validating_to_completed(client: OpenAI) -> None:
     created = submit(client, a_line("a"), a_line("b"), a_line("c"), metadata={"job": "42"})

@@ -13,8 +13,6 @@ from openai import APIConnectionError, NotFoundError, OpenAI
 from pressrun.simulator import running_simulator
 from tests.simulator.driving import a_line, connect, lines_done, read_lines, submit, wait_for, wait_for_progress
 
-pytestmark = pytest.mark.live
-
 
 def test_a_stopped_server_carries_on_with_its_batches(tmp_path: Path) -> None:
     with running_simulator(tmp_path, batch_seconds=1.0) as url:

@@ -14,8 +14,6 @@ from pressrun.simulator import running_simulator
 from pressrun.simulator.faults import BatchFault, Faults, FaultScript, LineFault
 from tests.simulator.driving import a_chat, a_line, connect, read_lines, submit, wait_for
 
-pytestmark = pytest.mark.live
-
 LINES = [a_line(f"item-{number}") for number in range(4)]
 
 

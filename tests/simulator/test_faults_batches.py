@@ -14,8 +14,6 @@ from pressrun.simulator import FaultScript, running_simulator
 from tests.simulator.driving import IMAGES, a_line, connect, read_lines, submit, wait_for
 from tests.simulator.test_faults import LINES, faulty
 
-pytestmark = pytest.mark.live
-
 
 def ended(client: OpenAI, *lines: dict[str, Any]) -> Batch:
     """The end of a batch of these lines."""

@@ -14,7 +14,6 @@ from tests.simulator.driving import IMAGES, a_line, an_image, read_lines, submit
 from tests.simulator.test_faults import LINES, faulty
 
 
-@pytest.mark.live
 def test_an_unreadable_line_stands_in_the_place_of_the_good_one(tmp_path: Path) -> None:
     with faulty(tmp_path, lines=[{"item": "item-1", "do": "garbage"}]) as client:
         batch = wait_for(client, submit(client, *LINES))
@@ -25,7 +24,6 @@ def test_an_unreadable_line_stands_in_the_place_of_the_good_one(tmp_path: Path) 
         json.loads(unreadable[0])
 
 
-@pytest.mark.live
 @pytest.mark.parametrize("do", ["truncated", "refusal", "off_schema", "not_json"])
 def test_a_reply_that_is_unfit_is_so_in_its_own_line_only_and_is_billed(tmp_path: Path, do: str) -> None:
     with faulty(tmp_path, lines=[{"item": "item-1", "do": do}]) as client:
@@ -45,7 +43,6 @@ def test_a_reply_that_is_unfit_is_so_in_its_own_line_only_and_is_billed(tmp_path
     assert lines["item-1"]["response"]["body"]["usage"] == lines["item-2"]["response"]["body"]["usage"]
 
 
-@pytest.mark.live
 def test_a_fault_of_text_does_not_strike_pictures(tmp_path: Path) -> None:
     with faulty(tmp_path, lines=[{"do": "truncated", "times": None}]) as client:
         batch = submit(client, a_line("picture", an_image(), url=IMAGES), endpoint=IMAGES)

@@ -11,8 +11,6 @@ import pytest
 from tests.simulator.driving import a_line, submit, wait_for
 from tests.simulator.test_faults import faulty
 
-pytestmark = pytest.mark.live
-
 
 @pytest.mark.parametrize("do", ["drop_before", "drop_after"])
 def test_a_client_that_streams_sees_no_answer_of_a_dropped_request(tmp_path: Path, do: str) -> None:

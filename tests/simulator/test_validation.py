@@ -90,7 +90,6 @@ def test_a_model_is_refused_from_its_last_day_on(tmp_path: Path) -> None:
     assert [fault["code"] for fault in inspect(path, CHAT, date(2027, 1, 14)).problems] == ["model_not_found"]
 
 
-@pytest.mark.live
 def test_a_batch_with_a_bad_file_is_created_and_fails_afterwards(client: OpenAI) -> None:
     batch = submit(client, a_line("same"), a_line("same"), "no json")
     assert (batch.status, batch.errors) == ("validating", None)
@@ -106,7 +105,6 @@ def test_a_batch_with_a_bad_file_is_created_and_fails_afterwards(client: OpenAI)
     ]
 
 
-@pytest.mark.live
 def test_an_image_model_without_batches_fails_the_batch(client: OpenAI) -> None:
     line = a_line(body=an_image(model="gpt-image-2.6-sunburst"), url=IMAGES)
     failed = wait_for(client, submit(client, line, endpoint=IMAGES))
@@ -132,13 +130,11 @@ def test_an_input_file_that_was_deleted_before_validation_fails_the_batch(tmp_pa
     assert [fault["code"] for fault in seen.problems] == ["invalid_request"]
 
 
-@pytest.mark.live
 def test_an_upload_must_have_the_right_name(client: OpenAI) -> None:
     with pytest.raises(BadRequestError, match=r"\.jsonl"):
         client.files.create(file=("input.json", b"{}"), purpose="batch")
 
 
-@pytest.mark.live
 def test_an_upload_must_not_be_larger_than_allowed(client: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     assert app.LARGEST_UPLOAD == 200_000_000
     monkeypatch.setattr(app, "LARGEST_UPLOAD", 100)
@@ -147,7 +143,6 @@ def test_an_upload_must_not_be_larger_than_allowed(client: OpenAI, monkeypatch: 
         client.files.create(file=("input.jsonl", b"x" * 101), purpose="batch")
 
 
-@pytest.mark.live
 @pytest.mark.parametrize(
     "options",
     [

@@ -44,21 +44,18 @@ def prompt_tokens(client: OpenAI, body: dict[str, Any]) -> int:
     return int(usage.prompt_tokens)
 
 
-@pytest.mark.live
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_images_in_data_uris_are_looked_at(client: OpenAI, kind: str) -> None:
     reply = client.chat.completions.create(**a_look(an_image_part(url=a_picture(kind))))
     assert reply.choices[0].message.content
 
 
-@pytest.mark.live
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini", "gpt-4.1-mini", "gpt-5.4-nano", "gpt-6-luna"])
 def test_an_image_is_counted_as_what_the_model_asks_for_it_and_never_as_text(client: OpenAI, model: str) -> None:
     bare, one, two = (prompt_tokens(client, a_look(*[an_image_part()] * count, model=model)) for count in range(3))
     assert one - bare == two - one == image_input_tokens(model)
 
 
-@pytest.mark.live
 def test_two_prompts_that_differ_in_the_image_only_are_cached_up_to_it(client: OpenAI) -> None:
     brief = {"role": "user", "content": "A florist at the quay who is known for her tulips. " * 108}
 
@@ -76,7 +73,6 @@ def test_two_prompts_that_differ_in_the_image_only_are_cached_up_to_it(client: O
 URL = "messages[0].content[1].image_url.url"
 
 
-@pytest.mark.live
 @pytest.mark.parametrize(
     ("part", "param", "code", "said"),
     [
@@ -111,7 +107,6 @@ def test_images_that_openai_or_the_simulator_does_not_take_are_refused(
     assert (refusal.value.param, refusal.value.code) == (param, code)
 
 
-@pytest.mark.live
 @pytest.mark.parametrize("role", ["system", "assistant"])
 def test_only_users_show_images(client: OpenAI, role: str) -> None:
     with pytest.raises(BadRequestError, match="only allowed for messages with role 'user'") as refusal:
@@ -119,7 +114,6 @@ def test_only_users_show_images(client: OpenAI, role: str) -> None:
     assert (refusal.value.param, refusal.value.code) == ("messages[0]", "invalid_value")
 
 
-@pytest.mark.live
 def test_the_word_json_is_not_looked_for_in_an_image(client: OpenAI) -> None:
     header, _, data = a_picture("PNG").partition(",")
     raw = base64.b64decode(data)
@@ -130,7 +124,6 @@ def test_the_word_json_is_not_looked_for_in_an_image(client: OpenAI) -> None:
         client.chat.completions.create(**look)
 
 
-@pytest.mark.live
 def test_a_batch_may_have_images_in_it_too(client: OpenAI) -> None:
     batch = wait_for(client, submit(client, a_line("good", a_look(an_image_part())), a_line("bad", a_look({}))))
     assert list(read_lines(client, batch.output_file_id)) == ["good"]

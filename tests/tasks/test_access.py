@@ -11,7 +11,7 @@ from tasks.access import KEY_BLOCK, client_for, provider_for
 
 ELSEWHERE = Provider(base_url="https://api.example.com/v1")
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 @pytest.fixture

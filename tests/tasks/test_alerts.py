@@ -20,7 +20,7 @@ from pressrun.routes.batch import BatchView
 from tasks.alerts import Alert, alert, alert_of_budget, alert_of_wait
 from tests.calls_builder import a_call
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def events(run_id: str | UUID, expected: int) -> list[Any]:

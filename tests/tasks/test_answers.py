@@ -22,7 +22,7 @@ from tasks.answers import answer_now
 from tests.calls_builder import NOW, a_call, a_chat_reply
 from tests.routes.raw_server import Asked, RawServer, Reply, serving
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 @pytest.fixture(autouse=True)

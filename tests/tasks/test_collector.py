@@ -18,7 +18,7 @@ from prefect.states import Running, Scheduled
 
 from tasks.collector import COLLECTOR, STUCK, collect_soon
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 @pytest.fixture

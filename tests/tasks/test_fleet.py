@@ -11,7 +11,7 @@ from tasks.fleet import wait_for_parts
 from tasks.restarting import GIVEN_UP
 from tasks.runs import FLEET, PARTS
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def test_a_part_that_got_no_process_is_started_again_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from tasks.kept import (
 )
 from tests.calls_builder import NOW, a_call
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 PROVIDER = Provider(base_url="https://kept.example/v1")
 

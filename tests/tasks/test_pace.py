@@ -12,7 +12,7 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from pressrun.routes.provider import Provider
 from tasks.pace import IMAGES, keep_pace
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 PROVIDER = Provider(base_url="https://api.example.com/v1")
 SECONDS = 1.5

@@ -15,7 +15,7 @@ from prefect.states import Crashed, Pending, Running, State
 
 from tasks.restarting import HEARTBEAT, MISSED, MOST, SILENT, lately_crashed, mark_silent, start_again
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 FLOW = "crashing"
 GIVEN_UP = "Failed to submit flow run to infrastructure: PrefectHTTPStatusError: Server error '503 Service Unavailable'"

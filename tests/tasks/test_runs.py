@@ -11,7 +11,7 @@ from prefect.runtime import task_run
 from tasks.quoting import quoted
 from tasks.runs import once_a_run, untagged_tasks
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def test_a_run_looks_once_for_each_question_and_the_next_run_looks_again() -> None:

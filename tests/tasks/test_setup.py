@@ -16,7 +16,7 @@ from tasks.alerts import Alert
 from tasks.pace import IMAGES
 from tasks.setup import set_automations, set_limits, set_up
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 ROOT = Path(__file__).parents[2]
 DECLARED = ROOT / "deployments" / "automations.yaml"
@@ -26,6 +26,14 @@ DECLARED = ROOT / "deployments" / "automations.yaml"
 def client() -> Iterator[SyncPrefectClient]:
     with get_client(sync_client=True) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(client: SyncPrefectClient) -> Iterator[None]:
+    """Other tests of the same server find none of the deployments that are made here."""
+    yield
+    for deployment in client.read_deployments():
+        client.delete_deployment(deployment.id)
 
 
 def verbs(done: Iterable[Done]) -> dict[str, str]:

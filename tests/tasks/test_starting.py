@@ -10,7 +10,7 @@ from prefect.states import Running
 from tasks import starting
 from tasks.starting import AT_ONCE, start_by_and_by
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 @pytest.fixture

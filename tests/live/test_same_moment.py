@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tasks.locks import work_lock
-from tests.flows.commands import finish, start
-from tests.flows.conftest import Server
+from tests.live.commands import finish, start
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 @pytest.mark.parametrize("server", [3.0], indirect=True)

@@ -1,23 +1,20 @@
-"""For each test a simulator that is reached as any provider is: over HTTP."""
+"""The provider of a test: a simulator that is reached as any provider is, over HTTP."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 from pressrun.calls import Usage
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.prices import Tier, price
 from pressrun.settings import Settings
-from pressrun.simulator import running_simulator
-from tests.ports import new_port
+
+__all__ = ["Server", "billed"]
 
 
 def billed(item: dict[str, Any]) -> Decimal:
@@ -99,13 +96,3 @@ class Server:
             "images": self.count("/v1/images/generations"),
             "batches": self.count("/v1/batches"),
         }
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A simulator; `@pytest.mark.parametrize("server", [seconds], indirect=True)` says how long its batches take."""
-    seconds = getattr(request, "param", 0.5)
-    with running_simulator(tmp_path / "provider", batch_seconds=seconds, port=new_port()) as base_url:
-        monkeypatch.setenv("OPENAI_BASE_URL", base_url)
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-        yield Server(base_url)

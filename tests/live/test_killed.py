@@ -1,17 +1,20 @@
 """A process that is killed at any phase, and the same command again: nothing that was paid for is paid twice."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.commands import IMAGES, finish, kill, start, wait_until
-from tests.flows.conftest import Server
+from pressrun.strategy import BatchStrategy
+from tests.live.commands import IMAGES, finish, kill, start, wait_until
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 CALLS = 6 + 1 + 1
 """Calls of the merged batch: articles, the pack of descriptions, the pack of meta tags."""
@@ -73,6 +76,8 @@ PHASES = {
     "delivered": Phase(lambda _server, out: (out / "harbour-bakery" / "manifest.json").exists()),
 }
 
+FLEET = ("north", "south", "west")
+
 
 @pytest.mark.parametrize("server", [3.0], indirect=True)
 @pytest.mark.parametrize("name", PHASES)
@@ -101,3 +106,44 @@ def test_a_killed_run_started_again_pays_for_nothing_twice(
     assert 1 + leftovers <= posts["chat"] <= 1 + leftovers + (leftovers if name == "leftovers under way" else 0)
     # What was billed is in the ledger, or still committed to where nobody heard the answer.
     assert server.covered() >= server.bill()
+
+
+@pytest.mark.parametrize("server", [3.0], indirect=True)
+@pytest.mark.parametrize("kills", [("images", "batch"), ("batch", "batch")])
+def test_a_cap_holds_over_processes_that_are_killed_and_started_again(
+    tmp_path: Path, server: Server, kills: tuple[str, ...]
+) -> None:
+    reached = {
+        "images": lambda: server.posts()["images"] > 0,
+        # Not its status: while the next process starts, the batch of a killed one may end.
+        "batch": lambda: server.batches() > 0,
+    }
+    cap = Decimal("0.20")
+    (tmp_path / "strategy.yaml").write_text(BatchStrategy().model_dump_json())
+    for phase in kills:
+        process = start(tmp_path, "--max-cost", str(cap))
+        wait_until(reached[phase], process)
+        kill(process)
+    process = start(tmp_path, "--max-cost", str(cap))
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode in (0, 1), output
+    assert server.bill() <= server.covered() <= cap
+
+
+@pytest.mark.parametrize("server", [4.0], indirect=True)
+def test_a_fleet_that_was_killed_in_its_batch_goes_on_with_it(tmp_path: Path, server: Server) -> None:
+    first = start(tmp_path, names=FLEET)
+    wait_until(lambda: server.statuses() == ["in_progress"], first)
+    kill(first)
+    finish(start(tmp_path, names=FLEET))
+    assert server.posts() == {"chat": 3, "images": 9, "batches": 1}
+
+
+@pytest.mark.parametrize("server", [4.0], indirect=True)
+def test_a_site_alone_finds_its_calls_in_the_batch_of_a_fleet_that_was_killed(tmp_path: Path, server: Server) -> None:
+    first = start(tmp_path, names=FLEET)
+    wait_until(lambda: server.statuses() == ["in_progress"], first)
+    kill(first)
+    finish(start(tmp_path, names=FLEET[:1]))
+    assert server.posts() == {"chat": 3, "images": 3, "batches": 1}
+    assert json.loads((tmp_path / "out" / "north" / "manifest.json").read_text())["complete"]

@@ -9,10 +9,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from pressrun.simulator import FaultScript
-from tests.flows.commands import IMAGES, finish, start
-from tests.flows.conftest import Server
+from tests.live.commands import IMAGES, finish, start
+from tests.provider import Server
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("prefect_api")
 
 EXAMPLE = Path(__file__).parents[2] / "examples/faults/bad-day.yaml"
 ENDPOINTS = [

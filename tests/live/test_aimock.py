@@ -23,7 +23,6 @@ BINARY = Path(os.environ.get("AIMOCK_BIN") or INSTALLED)
 FIXTURES = '{"fixtures": [{"match": {"userMessage": "Write."}, "response": {"content": "Hi"}}]}'
 
 pytestmark = [
-    pytest.mark.live,
     pytest.mark.skipif(not BINARY.exists(), reason=f"aimock is not installed ({BINARY}); run .ci/install-aimock"),
     pytest.mark.skipif(shutil.which("node") is None, reason="aimock needs node, which is not installed"),
 ]

@@ -54,7 +54,7 @@ def start(folder: Path, *options: str, names: Sequence[str] = ("harbour-bakery",
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for the end, which must be a good one; returns what was said."""
-    output, _ = process.communicate(timeout=90)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
     return output
 
@@ -66,7 +66,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Until something has happened, which must be before the process ends."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 900
     while not reached():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "the phase was never reached"
