@@ -22,7 +22,7 @@ from websockets.sync.connection import Connection
 __all__ = ["EXECUTABLE", "Page", "a_page"]
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 60
+PATIENCE = 900
 """Seconds until something that does not come is given up."""
 WIDTH, HEIGHT = 1280, 900
 CLICKABLE = "button, a, [role=tab], [role=menuitem], [role=option]"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL
 
+from tests.patience import HANG
+
 __all__ = ["IMAGES", "finish", "kill", "start", "wait_until"]
 
 IMAGES = 3
@@ -54,7 +56,7 @@ def start(folder: Path, *options: str, names: Sequence[str] = ("harbour-bakery",
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for the end, which must be a good one; returns what was said."""
-    output, _ = process.communicate(timeout=900)
+    output, _ = process.communicate(timeout=HANG)
     assert process.returncode == 0, output
     return output
 
@@ -66,7 +68,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Until something has happened, which must be before the process ends."""
-    deadline = time.monotonic() + 900
+    deadline = time.monotonic() + HANG
     while not reached():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "the phase was never reached"

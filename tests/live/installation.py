@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from tests.builders import brief_fields
+from tests.patience import HANG
 from tests.ports import new_port
 from tests.prefect_database import copy_database
 
@@ -27,9 +28,6 @@ PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 RUN_ID = "PREFECT__FLOW_RUN_ID="
 """How Prefect tells a process which flow run it is to execute."""
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
-
-HANG = 900
-"""Seconds after which nobody waits any longer; a slow machine takes a fraction of it."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import HANG
 from tests.ports import new_port
 
 __all__ = ["postgres", "why_no_postgres"]
@@ -64,7 +65,7 @@ def _binaries() -> Path | None:
 
 
 def _wait_until_ready(binaries: Path, port: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG
     probe = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
     while subprocess.run(probe, check=False).returncode:
         assert time.monotonic() < deadline, "PostgreSQL did not start"

@@ -11,6 +11,7 @@ import pytest
 
 from pressrun.strategy import BatchStrategy
 from tests.live.commands import IMAGES, finish, kill, start, wait_until
+from tests.patience import HANG
 from tests.provider import Server
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -121,7 +122,7 @@ def test_a_cap_holds_over_processes_that_are_killed_and_started_again(
         wait_until(reached[phase], process)
         kill(process)
     process = start(tmp_path, "--max-cost", str(cap))
-    output, _ = process.communicate(timeout=900)
+    output, _ = process.communicate(timeout=HANG)
     assert process.returncode in (0, 1), output
     assert server.bill() <= server.covered() <= cap
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.installation import HANG, ROOT
+from tests.live.installation import ROOT
+from tests.patience import HANG
 from tests.prefect_database import copy_database
 
 
