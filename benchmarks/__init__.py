@@ -1,1 +1,1 @@
-"""Where the figures in the README come from; run as modules, such as `python -m benchmarks.batch_overhead`."""
+"""Where the figures in the documentation come from; run as modules, such as `python -m benchmarks.batch_overhead`."""
