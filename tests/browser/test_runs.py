@@ -165,7 +165,8 @@ def test_a_site_is_ordered_approved_watched_and_paid_for_in_the_browser(
     page.wait_for(is_state("Suspended"), seconds=LONG)
     page.click("Open menu")
     page.click("Resume")
-    page.wait_for("label('Decision')")
+    # The text is drawn after the fields and moves them down, so a click before it may go nowhere.
+    page.wait_for_text("The fields for your decision are below this text.")
     page.switch("Decision")
     page.click("approve")
     page.fill("Your name", "Ines")
