@@ -30,10 +30,12 @@ def client() -> Iterator[SyncPrefectClient]:
 
 @pytest.fixture(autouse=True)
 def as_it_was(client: SyncPrefectClient) -> Iterator[None]:
-    """Other tests of the same server find none of the deployments that are made here."""
+    """Other tests of the same server find nothing of what is made here, even after a failure."""
     yield
     for deployment in client.read_deployments():
         client.delete_deployment(deployment.id)
+    verbs(set_limits(client, Settings()))
+    verbs(set_automations(client, None, DECLARED))
 
 
 def verbs(done: Iterable[Done]) -> dict[str, str]:
