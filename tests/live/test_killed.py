@@ -49,7 +49,8 @@ def slow(what: str, seconds: float = 4.0) -> dict[str, Any]:
     return {"at": what, "do": "slow", "seconds": seconds}
 
 
-CREATE, CONTENT, CHAT = "POST /v1/batches", "GET /v1/files/{id}/content", "POST /v1/chat/completions"
+CREATE, CANCEL = "POST /v1/batches", "POST /v1/batches/{id}/cancel"
+CONTENT, CHAT = "GET /v1/files/{id}/content", "POST /v1/chat/completions"
 EXPIRED = {"end": "expired", "share": 0.5}
 
 PHASES = {
@@ -63,7 +64,7 @@ PHASES = {
     ),
     "batch created": Phase(asked(CREATE), images_may_be_under_way=True),
     "batch under way": Phase(batch_is("in_progress"), images_may_be_under_way=True),
-    "batch being cancelled": Phase(batch_is("cancelling"), options=("--max-wait", "2s")),
+    "batch being cancelled": Phase(struck, {"requests": [slow(CANCEL)]}, ("--max-wait", "2s")),
     "batch completed": Phase(batch_is("completed")),
     "downloading": Phase(struck, {"requests": [slow(CONTENT)]}),
     "leftovers under way": Phase(struck, {"batches": [EXPIRED], "requests": [slow(CHAT, 6.0) | {"skip": 3}]}),
