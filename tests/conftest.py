@@ -36,6 +36,7 @@ SHARE = 0.15
 """Of the time of all quick tests: what a file that takes more is told of, because it may belong elsewhere."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in SLOW:

@@ -30,7 +30,7 @@ class Phase:
     options: tuple[str, ...] = ()
     batches: int = 1
     """Distinct payloads."""
-    images_may_be_under_way: bool = False
+    images_may_be_under_way: bool = True
 
 
 def asked(what: str) -> Callable[[Server, Path], bool]:
@@ -54,16 +54,16 @@ CONTENT, CHAT = "GET /v1/files/{id}/content", "POST /v1/chat/completions"
 EXPIRED = {"end": "expired", "share": 0.5}
 
 PHASES = {
-    "first image asked": Phase(asked("POST /v1/images/generations"), images_may_be_under_way=True),
-    "looking for a batch": Phase(struck, {"requests": [slow("GET /v1/batches") | {"skip": 1}]}, (), 1, True),
-    "uploading": Phase(struck, {"requests": [slow("POST /v1/files")]}, images_may_be_under_way=True),
-    "input file uploaded": Phase(asked("POST /v1/files"), images_may_be_under_way=True),
-    "creating": Phase(struck, {"requests": [slow(CREATE)]}, images_may_be_under_way=True),
+    "first image asked": Phase(asked("POST /v1/images/generations")),
+    "looking for a batch": Phase(struck, {"requests": [slow("GET /v1/batches") | {"skip": 1}]}),
+    "uploading": Phase(struck, {"requests": [slow("POST /v1/files")]}),
+    "input file uploaded": Phase(asked("POST /v1/files")),
+    "creating": Phase(struck, {"requests": [slow(CREATE)]}),
     "created, its answer lost, the list lagging": Phase(
         struck, {"requests": [{"at": CREATE, "do": "drop_after"}], "batches": [{"unlisted": 6}]}, (), 1, True
     ),
-    "batch created": Phase(asked(CREATE), images_may_be_under_way=True),
-    "batch under way": Phase(batch_is("in_progress"), images_may_be_under_way=True),
+    "batch created": Phase(asked(CREATE)),
+    "batch under way": Phase(batch_is("in_progress")),
     "batch being cancelled": Phase(struck, {"requests": [slow(CANCEL)]}, ("--max-wait", "2s")),
     "batch completed": Phase(batch_is("completed")),
     "downloading": Phase(struck, {"requests": [slow(CONTENT)]}),
@@ -74,7 +74,9 @@ PHASES = {
         ("--strategy", "strategy.yaml"),
         batches=2,
     ),
-    "delivered": Phase(lambda _server, out: (out / "harbour-bakery" / "manifest.json").exists()),
+    "delivered": Phase(
+        lambda _server, out: (out / "harbour-bakery" / "manifest.json").exists(), images_may_be_under_way=False
+    ),
 }
 
 FLEET = ("north", "south", "west")
