@@ -10,6 +10,7 @@ import typer
 from pressrun.cli.main import COMMANDS as NAMES
 from pressrun.cli.main import application
 from pressrun.settings import Settings
+from tests.browser.pictures import PICTURES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deployments").glob("*.md")])
@@ -70,6 +71,12 @@ def test_a_relative_link_leads_to_a_file_and_to_a_heading_in_it(page: Path) -> N
 def test_the_readme_links_to_every_page_of_the_documentation() -> None:
     linked = {target for target, _ in links(ROOT / "README.md")}
     assert {page for page in PAGES if page.parent == ROOT / "docs"} <= linked
+
+
+def test_every_picture_is_taken_by_the_script_and_shown_on_a_page() -> None:
+    pictures = set((ROOT / "docs").glob("*.png"))
+    assert {picture.stem for picture in pictures} == set(PICTURES)
+    assert pictures <= {target for page in PAGES for target, _ in links(page)}
 
 
 @every_page
