@@ -16,7 +16,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo up down test test-all lint format clean
+.PHONY: demo up down test test-all pictures lint format clean
 
 demo: $(READY) | $(DATABASE_OF_PREFECT)
 	$(BIN)/pressrun build examples/harbour-bakery.yaml --out demo --simulate --fresh
@@ -35,6 +35,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/pytest tests -n $(WORKERS)
+
+# Those of the documentation, in docs/.
+pictures: $(READY)
+	$(BIN)/python -m tests.browser.pictures
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -61,9 +61,9 @@ class Page:
                 return result
 
     def evaluate(self, expression: str) -> Any:
-        """What an expression comes to, as JSON has it."""
+        """What an expression comes to, as JSON has it; a promise is waited for."""
         body = f"(() => {{ {FINDING}; return {expression} }})()"
-        reply = self.command("Runtime.evaluate", expression=body, returnByValue=True)
+        reply = self.command("Runtime.evaluate", expression=body, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in reply, f"{expression}: {reply['exceptionDetails']}"
         return reply["result"].get("value")
 
@@ -101,8 +101,13 @@ class Page:
             "(one => { one.scrollIntoView({block: 'center'}); const at = one.getBoundingClientRect();"
             f" return [at.x + at.width / 2, at.y + at.height / 2] }})({found})"
         )
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+        self.point_at(x, y)
+        for kind in ("mousePressed", "mouseReleased"):
             self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def point_at(self, x: float, y: float) -> None:
+        """Move the mouse there."""
+        self.command("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def fill(self, name: str, text: str) -> None:
         """Type into the field with this label, in place of what is there."""
@@ -128,11 +133,6 @@ class Page:
         self.wait_for(found)
         self.evaluate(f"(one => {{ one.scrollIntoView({{block: 'center'}}); one.focus(); one.select() }})({found})")
         self.command("Input.insertText", text=text)
-
-    def scroll_to(self, found: str) -> None:
-        """Have what an expression finds at the top of the window."""
-        self.wait_for(found)
-        self.evaluate(f"({found}).scrollIntoView()")
 
     def screenshot(self, path: Path, *, width: int = WIDTH, height: int = HEIGHT) -> None:
         """The window as a picture, in this size."""

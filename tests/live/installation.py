@@ -37,11 +37,19 @@ class Installation:
     env: dict[str, str]
     out: Path
     folder: Path
+    project: Path = ROOT
+    """The folder with prefect.yaml; the flows run in it."""
 
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command at the project root."""
+        """Run the command in the project folder."""
         return subprocess.run(
-            [*PREFECT, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=HANG, check=False
+            [*PREFECT, *words],
+            cwd=self.project,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
         )
 
     def read(self, *words: str) -> Any:
@@ -192,7 +200,7 @@ def wait_for_server(port: int, log: Path) -> None:
 
 
 @contextmanager
-def installed(folder: Path, **settings: str) -> Iterator[Installation]:
+def installed(folder: Path, project: Path = ROOT, **settings: str) -> Iterator[Installation]:
     """Server, pool, deployments and worker; it is started elsewhere, so only the pull step leads it to the flow.
 
     Schedules are off: a test starts what it wants started.
@@ -209,7 +217,7 @@ def installed(folder: Path, **settings: str) -> Iterator[Installation]:
         "PRESSRUN_SIMULATED_BATCH_SECONDS": "1",
         **settings,
     }
-    installation = Installation(env=env, out=folder / "sites", folder=folder)
+    installation = Installation(env=env, out=folder / "sites", folder=folder, project=project)
     copy_database(folder / "prefect")
     with running([*PREFECT, "server", "start", "--port", str(port)], folder, env) as log:
         wait_for_server(port, log)
