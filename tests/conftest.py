@@ -5,9 +5,11 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from pressrun.simulator import running_simulator
 from tests.patience import HANG
@@ -36,19 +38,28 @@ SHARE = 0.15
 """Of the time of all quick tests: what a file that takes more is told of, because it may belong elsewhere."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in SLOW:
             item.add_marker("slow")
-            if _has_module_fixture(item):
-                # What a file starts once, a Prefect server with its worker, is to be started by one worker only.
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-def _has_module_fixture(item: pytest.Item) -> bool:
-    fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    return any(definition.scope == "module" for definitions in fixtures.values() for definition in definitions)
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Every test is given to the next free worker, but what a file starts once is started by one worker only."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _starts_something_once(file) else nodeid
+
+
+@cache
+def _starts_something_once(file: str) -> bool:
+    """Whether a file has fixtures of its own that last for all its tests, such as a server with a worker."""
+    return 'scope="module"' in (TESTS.parent / file).read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
