@@ -89,9 +89,18 @@ def fill_in_approval(page: Page) -> None:
 
 
 def approve(page: Page) -> None:
-    """Send the form of the approval, and wait until the run continues."""
-    page.click("Resume", "[role=dialog] button")
-    page.wait_for(f"!all('[role=dialog]').length && !{is_state('Suspended')}", seconds=HANG)
+    """Send the form of the approval, and wait until the run continues.
+
+    It is sent again when Prefect's SQLite was locked; the UI then says so in a message, and the form stays.
+    """
+    is_open, message = "all('[role=dialog]').length", "document.querySelector('[data-sonner-toast]')"
+    while page.evaluate(is_open):
+        page.click("Resume", "[role=dialog] button")
+        page.wait_for(f"!{is_open} || {message}", seconds=HANG)
+        # A message stays while the mouse is over it.
+        page.point_at(1, 1)
+        page.wait_for(f"!{message}")
+    page.wait_for(f"!{is_state('Suspended')}", seconds=HANG)
 
 
 def open_artifact(page: Page, installation: Installation, key: str) -> None:
