@@ -81,7 +81,7 @@ def fill_in_approval(page: Page) -> None:
     page.click("Open menu")
     page.click("Resume")
     # The text is drawn after the fields and moves them down, so a click before it may go nowhere.
-    page.wait_for_text("The fields for your decision are below this text.")
+    page.wait_for_text("Scroll down to enter your decision.")
     page.switch("Decision")
     page.click("approve")
     page.fill("Your name", "Ines")
