@@ -56,7 +56,7 @@ def test_calls_that_the_cap_has_no_room_for_are_missing_with_the_reason(tmp_path
     assert state.name == "Incomplete", state.message
     reasons = missing(tmp_path)
     assert reasons
-    assert all("not asked: it may cost up to $" in reason for reason in reasons.values())
+    assert all("not sent: it may cost up to $" in reason for reason in reasons.values())
     assert server.bill() == state.result(raise_on_failure=False).cost_usd <= Decimal("0.0536")
 
 
