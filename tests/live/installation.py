@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 RUN_ID = "PREFECT__FLOW_RUN_ID="
 """How Prefect tells a process which flow run it is to execute."""
+PAUSE = 60
+"""Seconds between two looks at a command that goes on."""
+ENDED = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
 
 
@@ -41,16 +44,30 @@ class Installation:
     """The folder with prefect.yaml; the flows run in it."""
 
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command in the project folder."""
-        return subprocess.run(
-            [*PREFECT, *words],
-            cwd=self.project,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=HANG,
-            check=False,
-        )
+        """Run the command in the project folder.
+
+        On a busy server Prefect's `--watch` may miss the event of a run's end and wait for ever; then the run itself
+        tells how it ended.
+        """
+        command, looks_after_end = [*PREFECT, *words], 0
+        with subprocess.Popen(
+            command, cwd=self.project, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            for _ in range(HANG // PAUSE):
+                with suppress(subprocess.TimeoutExpired):
+                    output, errors = process.communicate(timeout=PAUSE)
+                    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+                looks_after_end += "--watch" in words and self.newest_run()["state_type"] in ENDED
+                if looks_after_end > 1:
+                    break
+            process.kill()
+            output, errors = process.communicate()
+        assert looks_after_end > 1, output + errors
+        return subprocess.CompletedProcess(command, int(self.newest_run()["state_type"] != "COMPLETED"), output, errors)
+
+    def newest_run(self) -> dict[str, Any]:
+        newest: dict[str, Any] = self.api("flow_runs/filter", sort="EXPECTED_START_TIME_DESC", limit=1)[0]
+        return newest
 
     def read(self, *words: str) -> Any:
         """What a command of Prefect lists as JSON."""
