@@ -128,7 +128,7 @@ def test_a_batch_that_is_deaf_to_cancelling_is_left_with_a_warning(
 @pytest.mark.parametrize("server", [0.0], indirect=True)
 def test_files_that_come_after_the_end_are_waited_for(server: Server, clock: Clock) -> None:
     def let_them_come(event: Event) -> None:
-        if isinstance(event, Note) and "its files are awaited" in event.text:
+        if isinstance(event, Note) and "waiting for its files" in event.text:
             clock.advance(3_600)
 
     server.faults({"batches": [{"late_output": 3_600}]})
