@@ -48,8 +48,8 @@ BRIEFS = (
         "services": ["Weekly bookkeeping", "Payroll with tips", "Sales tax filings"],
     },
     {
-        "name": "Lantern Street Books",
-        "domain": "lantern-street-books.example",
+        "name": "Lantern Books",
+        "domain": "lantern-books.example",
         "trade": "Second-hand bookshop",
         "audience": "Readers and collectors in the old town",
         "services": ["Second-hand books", "Valuations", "Reading evenings"],
@@ -112,7 +112,7 @@ PICTURES = {
         shows=("Resume Flow Run", "(article, ", "Decision", "approve", "Ines", "Bread that waits for nobody"),
     ),
     "progress": Picture(
-        height=590, shows=("Progress: ", " of 10 done, in_progress", "Flow Run", f"build-site / {SITE}")
+        height=612, shows=("Progress: ", " of 10 done, in_progress", "Flow Run", f"build-site / {SITE}")
     ),
     "cost-report": Picture(
         top="named('h1', 'Cost of Harbour Bakery')",
@@ -122,8 +122,8 @@ PICTURES = {
         images=2,
     ),
     "fleet": Picture(
-        height=822,
-        shows=("Fleet", "cedar-ledger", "lantern-street-books", "tidewater-cycles", "Total"),
+        height=700,
+        shows=("Fleet", "cedar-ledger", "lantern-books", "tidewater-cycles", "Total"),
     ),
 }
 """By the name of the file in docs/."""
