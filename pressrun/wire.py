@@ -1,12 +1,22 @@
 """Reading parts of a provider's JSON, whatever a server sends.
 
-Invariant: these functions never fail; a value of the wrong type counts as absent.
+Invariant: these functions never fail, and no number leaves them that a database could not hold. A value is read by what
+it means: a number written as text is a number. What has no such meaning counts as absent.
 """
 
+import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["count", "mapping", "moment", "text"]
+__all__ = ["MOST", "amount", "count", "first", "mapping", "moment", "rows", "text"]
+
+MOST = 10**12
+"""The largest count that is believed: a thousand times what the largest batch can hold, and well below 2^63."""
+MILLISECONDS = 10**11
+"""From here on a Unix time is in milliseconds: in seconds, it would be in the year 5138."""
+LONGEST_NUMBER = 40
+"""Characters of the longest text that is read as a number."""
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -14,9 +24,33 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def rows(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; also of a list that is wrapped as `{"data": [...]}`."""
+    listed = value.get("data") if isinstance(value, dict) else value
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+
+
+def amount(value: Any) -> float | None:
+    """A number from 0 to `MOST`, also written as text; anything else becomes None."""
+    number = _number(value)
+    return number if number is not None and 0 <= number <= MOST else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and len(value) <= LONGEST_NUMBER:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, int | float) else None
+
+
 def count(value: Any) -> int | None:
-    """A count; a compatible server's null, text or -1 becomes None."""
-    return value if type(value) is int and value >= 0 else None
+    """A whole number from 0 to `MOST`, also as 12.0 or "12"; a compatible server's null or -1 becomes None."""
+    number = amount(value)
+    return int(number) if number is not None and number == math.floor(number) else None
 
 
 def text(value: Any) -> str | None:
@@ -24,11 +58,22 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def moment(seconds: Any) -> datetime | None:
-    """A time in Unix seconds as aware UTC; 0 and out-of-range values become None."""
-    if type(seconds) not in (int, float) or seconds <= 0:
-        return None
+def moment(value: Any) -> datetime | None:
+    """A time as aware UTC: Unix seconds or milliseconds, also as text, or ISO 8601 (UTC when it names no zone).
+
+    0 and times that no calendar has become None.
+    """
+    seconds = _number(value)
     try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
+        if seconds is not None:
+            seconds = seconds / 1000 if seconds >= MILLISECONDS else seconds
+            return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
+        read = datetime.fromisoformat(value)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (OverflowError, OSError, ValueError, TypeError):
         return None
+
+
+def first(values: Iterable[Any]) -> Any:
+    """The first value that is not None, or None."""
+    return next((value for value in values if value is not None), None)

@@ -52,7 +52,12 @@ def test_a_reply_without_usage_used_nothing_that_we_can_know() -> None:
 
 def test_a_usage_that_makes_no_sense_counts_as_nothing_and_breaks_no_ledger() -> None:
     assert Usage.from_body({"usage": "lots"}) == Usage()
-    odd = {"prompt_tokens": "12", "completion_tokens": -3, "prompt_tokens_details": [], "completion_tokens_details": 1}
+    odd = {
+        "prompt_tokens": "many",
+        "completion_tokens": -3,
+        "prompt_tokens_details": [],
+        "completion_tokens_details": 1,
+    }
     assert Usage.from_body({"usage": odd}) == Usage()
 
 

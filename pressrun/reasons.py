@@ -1,0 +1,77 @@
+"""What a provider says went wrong, wherever its server puts the words.
+
+Invariant: the only reading of a provider's error text, so whoever reports an error quotes the provider; the words come
+out short, without control characters and without a key.
+"""
+
+from typing import Any, NamedTuple
+
+from pressrun.untrusted import clean_name, redacted, short
+
+__all__ = ["Reason", "reason"]
+
+WORDS = (
+    "error",
+    "errors",
+    "message",
+    "error_message",
+    "detail",
+    "details",
+    "msg",
+    "error_description",
+    "title",
+    "reason",
+)
+"""Members that have the words: OpenAI's `error.message`, vLLM's flat `message`, FastAPI's `detail` and `msg`, OAuth's
+`error_description`, RFC 9457's `title`. An error inside comes first, as a `message` beside it is often only "Bad
+Request"."""
+CODES = ("code", "type", "error_code", "status")
+DEEPEST = 6
+"""Levels of nesting that are searched."""
+MOST_PARTS = 5
+"""Entries of a list of errors that are quoted."""
+
+
+class Reason(NamedTuple):
+    """The provider's words and its code; None for what it did not give."""
+
+    message: str | None
+    code: str | None
+
+
+def reason(told: Any) -> Reason:
+    """Read an error from the JSON of a reply, a part of it, or plain text. Never fails."""
+    words, code = _words(told, DEEPEST), _code(told, DEEPEST)
+    return Reason(message=_said(words), code=_said(code))
+
+
+def _said(text: str | None) -> str | None:
+    return short(redacted(clean_name(text))) or None if text else None
+
+
+def _words(told: Any, levels: int) -> str | None:
+    if isinstance(told, str):
+        return told.strip() or None
+    if not levels:
+        return None
+    if isinstance(told, list):
+        parts = [said for part in told[:MOST_PARTS] if (said := _words(part, levels - 1))]
+        return "; ".join(dict.fromkeys(parts)) or None
+    if isinstance(told, dict):
+        inner = [_words(told[name], levels - 1) for name in WORDS if name in told]
+        return next(filter(None, inner), None)
+    return None
+
+
+def _code(told: Any, levels: int) -> str | None:
+    if isinstance(told, list):
+        return next(filter(None, (_code(part, levels - 1) for part in told[:MOST_PARTS])), None) if levels else None
+    if not isinstance(told, dict) or not levels:
+        return None
+    inner = next(filter(None, (_code(told.get(name), levels - 1) for name in ("error", "errors", "detail"))), None)
+    own = (told.get(name) for name in CODES)
+    return inner or next((str(code) for code in own if _is_code(code)), None)
+
+
+def _is_code(value: Any) -> bool:
+    return (isinstance(value, str) and bool(value)) or (type(value) is int)

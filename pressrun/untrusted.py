@@ -1,0 +1,50 @@
+"""Text from outside (a model, a provider, a client's brief), made fit for a terminal, a database and a report.
+
+Invariant: what comes out has no character that steers a terminal or the direction of the text, nothing that cannot be
+stored as UTF-8 in PostgreSQL, and no secret of this process.
+"""
+
+import os
+import re
+
+__all__ = ["clean", "clean_name", "redacted", "short"]
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""C0 and C1 controls except tab and LF, the overrides and isolates of the bidirectional algorithm (Unicode UAX #9), and
+halves of surrogate pairs. A CR goes as well: JSON text uses LF."""
+INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028\u2029\u2060-\u2064\ufeff]")
+"""Characters without a width, which make two different names look the same."""
+KEY = re.compile(r"\b(?:sk|pk|rk|gsk|xai|whsec|AIza)[-_]?[A-Za-z0-9_\-*]{6,}")
+"""Keys as providers write them, also partly masked (`sk-abc***xyz`)."""
+AUTHORIZATION = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
+USERINFO = re.compile(r"(?<=://)[^\s/@]{1,300}@")
+SECRETS = ("OPENAI_API_KEY", "OPENAI_WEBHOOK_SECRET", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
+"""Variables whose value is never repeated."""
+SHORTEST_SECRET = 6
+"""A shorter value of such a variable would hide ordinary words."""
+HIDDEN = "[hidden]"
+
+
+def clean(text: str) -> str:
+    """The text without control characters; line ends and tabs stay."""
+    return CONTROL.sub("", text) if CONTROL.search(text) else text
+
+
+def clean_name(text: str) -> str:
+    """A name or title on one line, without control characters and invisible ones."""
+    return " ".join(INVISIBLE.sub("", clean(text)).split())
+
+
+def redacted(text: str) -> str:
+    """The text with every key, password in a URL and secret of this process hidden."""
+    for name in SECRETS:
+        secret = os.environ.get(name, "").strip()
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, HIDDEN)
+    text = AUTHORIZATION.sub(rf"\1 {HIDDEN}", text)
+    return KEY.sub(HIDDEN, USERINFO.sub(f"{HIDDEN}@", text))
+
+
+def short(text: str, limit: int = 500) -> str:
+    """At most `limit` characters, with an ellipsis in place of the rest."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

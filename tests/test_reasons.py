@@ -1,0 +1,54 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pressrun.reasons import reason
+from pressrun.untrusted import CONTROL
+
+
+@pytest.mark.parametrize(
+    ("told", "message", "code"),
+    [
+        ({"error": {"message": "Too long", "type": "invalid_request_error", "code": "string_too_long"}}, "Too long",
+         "string_too_long"),
+        ({"object": "error", "message": "Too long", "type": "BadRequestError", "code": 400}, "Too long", "400"),
+        ("upstream timed out", "upstream timed out", None),
+        ({"error": "model overloaded"}, "model overloaded", None),
+        ({"detail": [{"loc": ["body", "n"], "msg": "field required", "type": "missing"}]}, "field required", "missing"),
+        ({"detail": "Input file not found"}, "Input file not found", None),
+        ({"code": 400, "message": "Bad Request", "errors": [{"message": "no such model"}]}, "no such model", "400"),
+        ([{"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}], "Quota", "429"),
+        ({"error": {"message": "Insufficient credits", "code": 402}, "choices": None}, "Insufficient credits", "402"),
+        ({"title": "Forbidden", "status": 403}, "Forbidden", "403"),
+        ({"error": {"message": "", "code": ""}}, None, None),
+        ({}, None, None),
+        (None, None, None),
+    ],
+)  # fmt: skip
+def test_the_words_are_found_wherever_a_server_puts_them(told: Any, message: str | None, code: str | None) -> None:
+    assert reason(told) == (message, code)
+
+
+def test_the_words_carry_no_key_and_no_control_character() -> None:
+    told = {
+        "error": {
+            "message": "Incorrect API key provided: sk-proj-abc123DEF.\x1b[2J\x00 See \u202ehttps://u:p@x.example"
+        }
+    }
+    assert reason(told).message == "Incorrect API key provided: [hidden].[2J See https://[hidden]@x.example"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["error", "message", "code", "detail", "x"]), inner)
+    ),
+)
+
+
+@given(JSON)
+def test_any_json_is_read_as_short_clean_words(told: Any) -> None:
+    for said in reason(told):
+        assert said is None or (said and len(said) <= 500 and not CONTROL.search(said))
