@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 from slugify import slugify
 
-from pressrun.wire import count, mapping
+from pressrun.reported import Reported, read_usage
 
 __all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
 
@@ -77,24 +77,18 @@ class Usage(Frozen):
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
-        """Read `usage` from a Chat Completions or Images reply; zero for a reply without it.
+        """Read `usage` from a Chat Completions or Images reply; zero for a reply without it."""
+        return cls.of(read_usage(body))
 
-        Chat uses `prompt_tokens`/`completion_tokens`, Images uses `input_tokens`/`output_tokens`.
-        """
-        usage = mapping(body.get("usage"))
-        into = mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
-        out = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
-        output = count(usage.get("completion_tokens", usage.get("output_tokens"))) or 0
-        is_image = "output_tokens" in usage
-        return cls(
-            input=count(usage.get("prompt_tokens", usage.get("input_tokens"))) or 0,
-            cached=count(into.get("cached_tokens")) or 0,
-            cache_written=count(into.get("cache_write_tokens")) or 0,
-            input_image=count(into.get("image_tokens")) or 0,
-            output=output,
-            reasoning=count(out.get("reasoning_tokens")) or 0,
-            output_image=count(out.get("image_tokens", output if is_image else 0)) or 0,
-        )
+    @classmethod
+    def of(cls, reported: Reported) -> Self:
+        """The figures of what a provider reports."""
+        return cls(**{name: getattr(reported, name) for name in cls.model_fields})
+
+    def at_least(self, other: Self) -> Self:
+        """The larger of each figure, without a discount for cached input."""
+        larger = {name: max(getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        return type(self)(**larger | {"cached": 0})
 
 
 class Call(Frozen):
@@ -148,6 +142,8 @@ class Answer(Frozen):
     """Key of the body in the result storage; an image's body is too large to pass around."""
     usage: Usage = Usage()
     """The usage that the provider reports; zero for a failed call."""
+    usage_is_known: bool = True
+    """Whether the provider's figures are there and agree; if not, `usage` has only what could be read."""
     error: str | None = None
     """Why there is no reply, as a message; None when there is one."""
     code: str | None = None
@@ -165,7 +161,8 @@ class Answer(Frozen):
     @classmethod
     def _read_usage(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("body") and "usage" not in data:
-            return {**data, "usage": Usage.from_body(data["body"])}
+            reported = read_usage(data["body"])
+            return {**data, "usage": Usage.of(reported), "usage_is_known": reported.is_known}
         return data
 
     @model_validator(mode="after")

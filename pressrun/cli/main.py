@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "costs": ("costs:costs", "Show what was spent across runs: by site, step, model and route, with the trend."),
     "reconcile": ("costs:reconcile", "Compare the ledger with the provider's export: matched, unmatched, difference."),
+    "correct": ("correct:correct", "Correct the tokens of one call in the ledger, as the provider's invoice has them."),
     "up": ("service:up", "Start a local Prefect server, set it up, start a worker, and serve the finished sites."),
     "down": ("service:down", "Stop what `pressrun up` started. Data and logs are kept."),
     "setup": (

@@ -63,6 +63,9 @@ class Books(Frozen):
 
     def _row(self, call: Call, answer: Answer, estimate: CallEstimate) -> LedgerRow:
         now = datetime.now(UTC)
+        if not answer.usage_is_known:
+            # Unknown is not zero: it counts at the most that the request can have used.
+            answer = answer.model_copy(update={"usage": answer.usage.at_least(most_usage(call))})
         return ledger_row(call, answer, valid=True, at=now, origin=self.origin, table=self.table, estimate=estimate)
 
     def rows(self, calls: Collection[str]) -> list[LedgerRow]:

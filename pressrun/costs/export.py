@@ -71,6 +71,7 @@ def to_json(report: CostReport, rows: Sequence[LedgerRow]) -> str:
         "paid_by_this_run": report.paid_now,
         "paid_by_earlier_runs": report.reused,
         "paid_for_invalid_replies": report.invalid,
+        "assumed_for_unknown_usage": report.unknown,
         "forecast_total": report.forecast_total,
         "sites": report.sites,
         "sites_per_year": report.sites_per_year,

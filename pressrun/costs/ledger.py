@@ -17,7 +17,7 @@ from pressrun.errors import UnknownPrice
 from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
 from pressrun.pricetable import Rates
 
-__all__ = ["Asked", "CallEstimate", "CallStatus", "LedgerRow", "Origin", "ledger_row"]
+__all__ = ["Asked", "CallEstimate", "CallStatus", "LedgerRow", "Origin", "corrected", "ledger_row"]
 
 ECHOED_TIERS = {"flex": Tier.FLEX, "priority": Tier.PRIORITY, "fast": Tier.PRIORITY}
 """`service_tier` of a real-time reply that is not billed at the standard tier (`fast` is an alias of priority)."""
@@ -79,7 +79,12 @@ class LedgerRow(Frozen):
     model: str
     status: CallStatus
     usage: Usage
-    """Tokens; `cached` and similar fields are parts of `input`, `reasoning` and `output_image` parts of `output`."""
+    """Tokens, or the most that the request can have used when they are unknown; `cached` and similar fields are parts
+    of `input`, `reasoning` and `output_image` parts of `output`."""
+    usage_known: bool = True
+    """Whether the provider or a person's correction gives the usage, in figures that agree."""
+    correction: str | None = None
+    """Why a person corrected the usage; None for an uncorrected row."""
     rates: Rates
     """USD per 1M tokens, as billed: `cost_usd` is `rates.cost(usage)`."""
     price_source: str
@@ -161,6 +166,7 @@ def ledger_row(
         model=call.model,
         status=_status(answer, valid),
         usage=usage,
+        usage_known=answer.usage_is_known,
         rates=_plain(billed.at_length(usage.input)),
         price_source=source,
         price_as_of=billed.as_of,
@@ -174,6 +180,21 @@ def ledger_row(
         asked_at=answer.asked_at,
         answered_at=answered_at,
     )
+
+
+def corrected(row: LedgerRow, usage: Usage, reason: str, table: PriceTable | None = None) -> LedgerRow:
+    """The row with the usage that an invoice shows, at the row's own prices. Raises `UnknownPrice`."""
+    standard = unit_prices(row.model, Tier.STANDARD, row.answered_at, table)
+    planned = unit_prices(row.model, row.estimate.tier or row.tier, row.answered_at, table)
+    changes = {
+        "usage": usage,
+        "usage_known": True,
+        "correction": reason,
+        "cost_usd": row.rates.cost(usage),
+        "planned_usd": planned.price(usage),
+        "realtime_usd": standard.price(usage),
+    }
+    return row.model_copy(update=changes)
 
 
 def _entry_id(provider: str, answer: Answer, payer: str) -> str:

@@ -26,6 +26,15 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_by_budget ON entries (budget, call_id);
 CREATE INDEX IF NOT EXISTS entries_by_call ON entries (call_id);
 CREATE INDEX IF NOT EXISTS entries_by_time ON entries (answered_at);
+CREATE TABLE IF NOT EXISTS corrections (
+    number INTEGER PRIMARY KEY, entry_id TEXT NOT NULL, cost_usd TEXT NOT NULL, row TEXT NOT NULL,
+    made_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS corrections_by_entry ON corrections (entry_id, number);
+CREATE VIEW IF NOT EXISTS payments AS
+    SELECT id, budget, call_id, answered_at, simulated, COALESCE(later.cost_usd, entries.cost_usd) AS cost_usd,
+        COALESCE(later.row, entries.row) AS row
+    FROM entries LEFT JOIN corrections AS later
+        ON later.number = (SELECT MAX(number) FROM corrections WHERE entry_id = entries.id);
 CREATE TABLE IF NOT EXISTS unfit (entry_id TEXT PRIMARY KEY, judged_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS commitments (
     id TEXT PRIMARY KEY, budget TEXT NOT NULL, call_id TEXT NOT NULL, usd TEXT NOT NULL, admission TEXT NOT NULL,
@@ -33,8 +42,9 @@ CREATE TABLE IF NOT EXISTS commitments (
 CREATE INDEX IF NOT EXISTS commitments_by_budget ON commitments (budget, call_id);
 CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, withdrawn INTEGER NOT NULL, settled_at TEXT NOT NULL);
 """
-"""Amounts are text, because SQLite's numbers would round them. `row` is the `LedgerRow` as JSON."""
-TABLES = ("entries", "unfit", "commitments", "settled")
+"""Amounts are text, because SQLite's numbers would round them. `row` is the `LedgerRow` as JSON. The last correction of
+an entry counts."""
+TABLES = ("entries", "corrections", "unfit", "commitments", "settled")
 IS_OPEN = "id NOT IN (SELECT id FROM settled)"
 NOT_WITHDRAWN = "id NOT IN (SELECT id FROM settled WHERE withdrawn)"
 
@@ -92,6 +102,18 @@ class LedgerFile:
             if settles:
                 _settle(database, [settles], withdrawn=False)
 
+    def correct(self, row: LedgerRow) -> None:
+        """Record what a payment really was; the original entry stays, and the last correction counts."""
+        record = (row.entry_id, f"{row.cost_usd:f}", row.model_copy(update={"reused": False}).model_dump_json(), _now())
+        with transaction(self.path) as database:
+            database.execute("INSERT INTO corrections (entry_id, cost_usd, row, made_at) VALUES (?, ?, ?, ?)", record)
+
+    def find(self, name: str) -> list[LedgerRow]:
+        """The payments with this call id, or whose entry id begins with `name`."""
+        query = "SELECT row FROM payments WHERE call_id = ? OR substr(id, 1, ?) = ? ORDER BY answered_at, id"
+        with opened(self.path) as database:
+            return [LedgerRow.model_validate_json(text) for (text,) in database.execute(query, (name, len(name), name))]
+
     def judge_unfit(self, entry_ids: Iterable[str]) -> None:
         """Record that these replies were paid for but were invalid."""
         with transaction(self.path) as database:
@@ -120,7 +142,7 @@ class LedgerFile:
                 wheres.append(f"{test} ?")
                 values.append(value)
         query = (
-            "SELECT row, call_id, unfit.entry_id IS NOT NULL FROM entries LEFT JOIN unfit ON entry_id = id "
+            "SELECT row, call_id, unfit.entry_id IS NOT NULL FROM payments LEFT JOIN unfit ON entry_id = id "
             f"WHERE {' AND '.join(wheres)} ORDER BY answered_at, id"
         )
         wanted = None if calls is None else frozenset(calls)
@@ -222,7 +244,7 @@ def _settle(database: sqlite3.Connection, names: Iterable[str], *, withdrawn: bo
 
 
 def _spent(database: sqlite3.Connection, budget: str) -> Decimal:
-    return _sum(database.execute("SELECT cost_usd FROM entries WHERE budget = ?", (budget,)))
+    return _sum(database.execute("SELECT cost_usd FROM payments WHERE budget = ?", (budget,)))
 
 
 def _committed(database: sqlite3.Connection, budget: str) -> Decimal:

@@ -124,7 +124,7 @@ def learn(rows: Iterable[LedgerRow]) -> Lessons:
     """The lessons of a ledger."""
     seen = Seen()
     for row in rows:
-        if row.status is CallStatus.FAILED:
+        if row.status is CallStatus.FAILED or not row.usage_known:
             continue
         for language in (row.language, ""):
             seen.runs[_key(row.step, row.model, language)][row.run_id].add(row)

@@ -17,7 +17,7 @@ from pressrun.calls import StepName
 from pressrun.costs.explain import say_calls
 from pressrun.costs.ledger import LedgerRow
 from pressrun.costs.money import common_places, percent, share, usd
-from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE
+from pressrun.costs.sections import SIMULATED, SIMULATED_NOTE, unknown_note
 from pressrun.costs.sums import Sums, frame, together
 from pressrun.costs.variance import SERVED
 from pressrun.plaintext import as_markdown
@@ -68,6 +68,9 @@ class PeriodReport:
     """The baseline: the same usage at the standard real-time price."""
     invalid: Decimal
     """The part of `total` that was paid for invalid replies."""
+    unknown_calls: int
+    unknown: Decimal
+    """The part of `total` that is assumed: the most that calls of unknown usage can have cost."""
     other_calls: int
     """Calls in the period of the other kind (simulated or real), which no sum includes."""
 
@@ -116,6 +119,8 @@ def period_report(
         total=total.usd,
         realtime_total=total.realtime_usd,
         invalid=total.invalid_usd,
+        unknown_calls=total.unknown,
+        unknown=total.unknown_usd,
         other_calls=other_calls,
     )
 
@@ -200,6 +205,8 @@ def remarks(report: PeriodReport) -> list[str]:
     if report.invalid_calls:
         unfit = f"{say_calls(report.invalid_calls)} returned invalid replies, which are billed"
         said.append(f"{unfit}: {usd(report.invalid)}.")
+    if report.unknown_calls:
+        said.append(unknown_note(report.unknown_calls, report.unknown))
     if report.failed:
         said.append(f"{say_calls(report.failed)} failed; the provider does not bill failed calls.")
     return said
@@ -246,6 +253,8 @@ def period_json(report: PeriodReport, *, simulated: bool) -> str:
         "realtime_total": report.realtime_total,
         "saving": report.saving,
         "paid_for_invalid_replies": report.invalid,
+        "unknown_usage": report.unknown_calls,
+        "assumed_for_unknown_usage": report.unknown,
         "other_calls": report.other_calls,
         **{name: frame.reset_index().to_dict("records") for name, frame in frames.items()},
     }

@@ -55,6 +55,9 @@ class CostReport:
     reused_calls: int
     invalid: Decimal
     """The part of `total` that was paid for invalid replies."""
+    unknown: Decimal
+    """The part of `total` that is assumed: the most that calls of unknown usage can have cost."""
+    unknown_calls: int
     sites: int
     sites_per_year: int
     price_sources: list[str]
@@ -110,6 +113,8 @@ def cost_report(
         reused=_sum(one.reused_usd for one in every),
         reused_calls=sum(one.reused for one in every),
         invalid=_sum(one.invalid_usd for one in every),
+        unknown=_sum(one.unknown_usd for one in every),
+        unknown_calls=sum(one.unknown for one in every),
         sites=len(sites),
         sites_per_year=sites_per_year,
         price_sources=sorted(sources),

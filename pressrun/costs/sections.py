@@ -14,7 +14,17 @@ from pressrun.costs.explain import CAUSES, explanation, say_calls
 from pressrun.costs.money import common_places, percent, share, usd
 from pressrun.costs.report import CostReport
 
-__all__ = ["SIMULATED", "SIMULATED_NOTE", "Figure", "Picture", "Section", "Table", "headline", "sections"]
+__all__ = [
+    "SIMULATED",
+    "SIMULATED_NOTE",
+    "Figure",
+    "Picture",
+    "Section",
+    "Table",
+    "headline",
+    "sections",
+    "unknown_note",
+]
 
 SIMULATED = "SIMULATED: no money was spent."
 SIMULATED_NOTE = "The figures are what the simulated usage would have cost."
@@ -79,6 +89,14 @@ def sections(report: CostReport) -> list[Section]:
         *_year(report),
         Section(title="Notes", notes=_notes(report)),
     ]
+
+
+def unknown_note(calls: int, amount: Decimal) -> str:
+    """What a report says about calls whose usage the provider did not report; `amount` is in USD."""
+    return (
+        f"{say_calls(calls)} came without usable token counts. Their cost is unknown, so they are counted at the most "
+        f"they can have cost: {usd(amount)}. Correct them with `pressrun correct` when you have the invoice."
+    )
 
 
 def _whose(report: CostReport) -> list[str]:
@@ -224,6 +242,8 @@ def _notes(report: CostReport) -> list[str]:
     ]
     if invalid:
         notes.append(f"{say_calls(invalid)} returned invalid replies, which are billed: {usd(report.invalid)}.")
+    if report.unknown_calls:
+        notes.append(unknown_note(report.unknown_calls, report.unknown))
     if failed:
         notes.append(f"{say_calls(failed)} failed; the provider does not bill failed calls.")
     return notes

@@ -15,6 +15,8 @@ from pressrun.costs.money import share
 
 __all__ = ["Sums", "frame", "together"]
 
+LARGEST = 2**63 - 1
+
 
 @dataclass
 class Sums:
@@ -33,6 +35,10 @@ class Sums:
     """The part of `usd` that earlier runs paid."""
     invalid_usd: Decimal = Decimal(0)
     """The part of `usd` that was paid for invalid replies."""
+    unknown: int = 0
+    """Calls whose usage the provider did not report."""
+    unknown_usd: Decimal = Decimal(0)
+    """The part of `usd` that is the most that those calls can have cost."""
 
     def add(self, row: LedgerRow) -> None:
         self.calls += 1
@@ -45,6 +51,9 @@ class Sums:
         if row.status is CallStatus.INVALID:
             self.invalid += 1
             self.invalid_usd += row.cost_usd
+        if not row.usage_known:
+            self.unknown += 1
+            self.unknown_usd += row.cost_usd
         if row.reused:
             self.reused += 1
             self.reused_usd += row.cost_usd
@@ -64,7 +73,9 @@ def frame(index: "pd.Index[Any]", sums: Sequence[Sums], columns: Sequence[str]) 
     table = pd.DataFrame(index=index)
     for name in columns:
         values = [getattr(one, name) for one in sums]
-        table[name] = pd.Series(values, index=index, dtype=object if name.endswith("usd") else "int64")
+        # Ledgers of earlier versions may have counts that no integer of a database holds.
+        is_exact = name.endswith("usd") or max(values, default=0) > LARGEST
+        table[name] = pd.Series(values, index=index, dtype=object if is_exact else "int64")
     table["saving_usd"] = pd.Series([one.realtime_usd - one.usd for one in sums], index=index, dtype=object)
     shares = [share(one.realtime_usd - one.usd, one.realtime_usd) for one in sums]
     table["saving_percent"] = pd.Series(shares, index=index, dtype=object)

@@ -13,7 +13,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from pressrun.calls import Route
-from pressrun.cli import costs
+from pressrun.cli import correct, costs
 from pressrun.costs.ledger import LedgerRow
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.errors import Refused
@@ -25,6 +25,7 @@ NOVEMBER = ("costs", "--since", "2026-11-01", "--until", "2026-11-30")
 app = typer.Typer()
 app.command()(costs.costs)
 app.command()(costs.reconcile)
+app.command()(correct.correct)
 
 Enter = Callable[..., LedgerFile]
 
@@ -61,6 +62,23 @@ def reconciled(text: str) -> Result:
     file = Path("export.csv")
     file.write_text(text)
     return run("reconcile", file)
+
+
+def test_a_call_is_corrected_by_a_further_entry(enter):
+    ledger = enter(paid(2, call_id="a-1", usage_known=False, cost_usd=Decimal(5)), paid(3, call_id="a-2"))
+    ended = run("correct", "a-1", "--input", 100, "--output", 200, "--reason", "invoice 7")
+    assert ended.exit_code == 0, ended.output
+    assert "a-1: $5.00 became $0.00" in ended.output
+    [row] = ledger.find("a-1")
+    assert (row.usage.input, row.usage.output, row.correction) == (100, 200, "invoice 7")
+    assert "without usable token counts" not in run(*NOVEMBER).output
+
+
+def test_a_correction_names_exactly_one_call(enter):
+    enter(paid(2, call_id="a-1"), paid(3, call_id="a-1"))
+    figures = ("--input", 1, "--output", 1, "--reason", "invoice 7")
+    assert "The ledger has no call 'b-1'" in refused("correct", "b-1", *figures)
+    assert "2 payments have the name 'a-1'" in refused("correct", "a-1", *figures)
 
 
 def test_costs_are_told_in_three_numbers_and_by_site_step_route_and_time(enter):

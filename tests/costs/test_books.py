@@ -48,6 +48,24 @@ def test_an_answer_is_entered_once_and_seen_as_paid(tmp_path):
     assert books.answered([call]) == {call.id: "b1"}
 
 
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": 2**63}])
+def test_an_unknown_usage_counts_at_the_most_it_can_be_and_says_so(tmp_path, usage):
+    books = some_books(tmp_path)
+    call = a_capped_call()
+    row = books.enter(call, an_answer(call, body=a_reply(usage=usage)), CallEstimate())
+    assert not row.usage_known
+    assert row.cost_usd == books.most_usd(call, Tier.STANDARD) == books.file.committed(books.budget)
+
+
+def test_a_partly_unknown_usage_costs_no_less_than_what_was_said(tmp_path):
+    books = some_books(tmp_path)
+    call = a_capped_call()
+    usage = {"prompt_tokens": 10, "completion_tokens": 5000.5}
+    row = books.enter(call, an_answer(call, body=a_reply(usage=usage)), CallEstimate())
+    assert row.usage.output == 5001
+    assert row.usage.input == most_usage(call).input
+
+
 def test_a_call_is_committed_to_at_the_most_it_can_cost_until_it_is_settled(tmp_path):
     books = some_books(tmp_path, cap="1")
     call = a_capped_call()

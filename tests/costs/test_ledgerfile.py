@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pressrun.costs.ledger import CallStatus
+from pressrun.calls import Usage
+from pressrun.costs.ledger import CallStatus, corrected
 from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 
 from .books import NOW, a_row
@@ -41,6 +42,21 @@ def test_the_database_itself_refuses_to_change_what_is_entered(ledger, change):
     ledger.enter([a_row()], budget="b")
     with sqlite3.connect(ledger.path) as database, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         database.execute(change)
+
+
+def test_a_correction_is_a_further_entry_that_counts_from_then_on(ledger):
+    row = a_row(usage_known=False, cost_usd=Decimal(9))
+    ledger.enter([row], budget="b")
+    usage = Usage(input=100, output=200)
+    for reason in ("a mistake", "invoice 7"):
+        ledger.correct(corrected(row, usage, reason))
+    [read] = ledger.rows()
+    assert read.usage == usage
+    assert read.usage_known
+    assert read.correction == "invoice 7"
+    assert read.cost_usd == row.rates.cost(usage) == ledger.committed("b")
+    with sqlite3.connect(ledger.path) as database:
+        assert database.execute("SELECT cost_usd FROM entries").fetchone() == ("9",)
 
 
 def test_a_row_is_reused_from_the_point_of_view_of_another_run(ledger):

@@ -7,6 +7,7 @@ from pressrun.calls import Route, StepName, Usage
 from pressrun.costs.forecast import forecast_costs
 from pressrun.costs.ledger import CallStatus
 from pressrun.costs.report import cost_report
+from pressrun.costs.sections import sections
 from pressrun.costs.variance import CAUSES
 from pressrun.prices import Tier
 
@@ -117,6 +118,18 @@ def test_models_come_with_the_dearest_first():
     report = cost_report([a_row(model="cheap"), a_row(model="dear", cost_usd=Decimal(1)), a_row(model="cheap")])
     assert list(report.by_model.index) == ["dear", "cheap"]
     assert dict(report.by_model["calls"]) == {"dear": 1, "cheap": 2}
+
+
+def test_unknown_usage_is_told_with_the_amount_that_is_assumed():
+    report = cost_report([a_row(), a_row(usage_known=False, cost_usd=Decimal("0.3"))])
+    assert (report.unknown, report.unknown_calls) == (Decimal("0.3"), 1)
+    notes = sections(report)[-1].notes
+    assert any("1 call came without usable token counts" in note and "$0.30" in note for note in notes)
+
+
+def test_a_count_that_no_database_holds_does_not_stop_the_report():
+    usage = Usage(input=2**63, output=1)
+    assert cost_report([a_row(usage=usage)]).by_step.loc["articles", "input"] == 2**63
 
 
 def test_failed_invalid_and_reused_calls_are_counted():
