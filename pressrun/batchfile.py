@@ -1,9 +1,10 @@
 """The JSONL files of the Batch API: written from calls, read back into answers, line by line.
 
-Invariant: reading never fails and never invents. Whatever bytes come back, every call ends as exactly one answer, and
-every line that matches no call is counted.
+Invariant: reading never fails and never invents. Whatever bytes come back, every call ends as exactly one answer, every
+line that matches no call is counted, and no line takes more memory than `LONGEST_LINE`.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,11 @@ from typing import Any
 import orjson
 
 from pressrun.calls import Answer, Call, Frozen, Route
+from pressrun.errors import Unreadable
+from pressrun.reasons import may_help, reason
+from pressrun.wire import count
 
-__all__ = ["Account", "Harvest", "read_json", "read_line", "request_line"]
+__all__ = ["Account", "Harvest", "is_error", "is_reply", "read_json", "read_line", "request_line", "result_lines"]
 
 
 def request_line(call: Call) -> bytes:
@@ -28,7 +32,19 @@ def request_line(call: Call) -> bytes:
 
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-RETRYABLE_CODES = {"batch_expired", "batch_cancelled", "server_error", "rate_limit_exceeded"}
+LONGEST_LINE = 128_000_000
+"""Bytes of the longest result line that is read: one reply with the largest images takes a quarter of it."""
+LONGEST_WHOLE = 64_000_000
+"""Bytes of the largest result file that is read as one text, because it is not in JSON Lines."""
+
+
+BETWEEN = re.compile(r"[\s,]*")
+"""What stands between the values of a text."""
+NEVER_RAN = {"batch_expired", "batch_cancelled", "missing", "unknown"}
+"""Codes of lines whose request never ran."""
+
+Fields = dict[str, Any]
+"""The fields of an `Answer` that a line gives."""
 
 
 class Account(Frozen):
@@ -43,7 +59,7 @@ class Account(Frozen):
     garbage: int = 0
     """Result lines that could not be read."""
     duplicates: int = 0
-    """Result lines for a call that already had one; the first counts."""
+    """Result lines for a call that already had one. An answer counts before a failure, else the first line counts."""
     unknown: int = 0
     """Result lines for calls that were not sent."""
     input_tokens: int = 0
@@ -77,39 +93,59 @@ class Harvest:
     garbage: int = 0
     duplicates: int = 0
     unknown: int = 0
+    ran: int = 0
+    """Lines whose request ran, or may have run."""
+    lines: int = 0
+    """Lines that may belong to a call; a JSON object without a custom_id, such as an error, does not."""
 
     def __post_init__(self) -> None:
         self._asked = frozenset(self.ids)
         # A dict keeps the order, so that missing calls are reported in the order of the file.
-        self._left = dict.fromkeys(self.ids)
+        self._left: dict[str, Fields | None] = dict.fromkeys(self.ids)
         self._input = self._output = 0
 
     def take(self, line: str | bytes) -> Answer | None:
-        """Take one line of an output or error file; None when it gives no answer. Never raises."""
+        """Take one line of an output or error file; None when it gives no answer (yet). Never raises.
+
+        A failure is held back until both files have been read, because an answer to the same call may follow.
+        """
         if not line.strip():
             return None
-        parsed = read_line(line)
+        record = read_json(line)
+        parsed = _read_record(record) if record is not None else None
         if parsed is None:
             self.garbage += 1
+            # It may have been an answer, unless it is an object of another kind.
+            self.lines += record is None
+            self.ran += record is None
             return None
+        self.lines += 1
         call_id, fields = parsed
+        self.ran += fields.get("code") not in NEVER_RAN
         if call_id not in self._asked:
             self.unknown += 1
             return None
-        if call_id not in self._left:
+        if call_id not in self._left or (self._left[call_id] and "body" not in fields):
             self.duplicates += 1
             return None
-        del self._left[call_id]
+        if "body" not in fields:
+            self._left[call_id] = fields
+            return None
+        self.duplicates += self._left.pop(call_id) is not None
         return self._count(call_id, fields)
 
-    def missing(self, why: str) -> Iterator[Answer]:
-        """The calls without a line, as retryable failures; to be called after both files have been read."""
-        for call_id in self._left:
-            yield self._count(call_id, {"error": why, "code": "missing", "retryable": True})
+    def rest(self, why: str) -> Iterator[Answer]:
+        """The calls without an answer: those that failed, and those without a line, as retryable failures.
+
+        To be called after both files have been read.
+        """
+        missing: Fields = {"error": why, "code": "missing", "retryable": True}
+        for call_id, failure in self._left.items():
+            yield self._count(call_id, failure or missing)
         self._left = {}
 
     def account(self) -> Account:
-        """The counts; they balance once `missing` has been consumed."""
+        """The counts; they balance once `rest` has been consumed."""
         return Account(
             submitted=len(self._asked),
             answered=self.answered,
@@ -143,21 +179,43 @@ class Harvest:
         return answer
 
 
-def read_line(line: str | bytes) -> tuple[str, dict[str, Any]] | None:
+def read_line(line: str | bytes) -> tuple[str, Fields] | None:
     """Read one result line into its custom_id and the answer's fields; None when it is not a result line.
 
-    `response` may be absent, and its `body` may be an object or JSON text: compatible servers do both.
+    `response` may be absent or the reply itself, its `body` may be an object or JSON text, and its `status_code` may be
+    text or absent: compatible servers do all of that.
     """
     record = read_json(line)
-    if record is None or not isinstance(record.get("custom_id"), str):
+    return _read_record(record) if record is not None else None
+
+
+def _read_record(record: dict[str, Any]) -> tuple[str, Fields] | None:
+    call_id = record.get("custom_id")
+    if not isinstance(call_id, str):
         return None
-    response = record.get("response")
-    response = response if isinstance(response, dict) else {}
-    body = _body(response.get("body"))
-    status = response.get("status_code")
-    if status == 200 and body is not None:
-        return record["custom_id"], {"body": body}
-    return record["custom_id"], _failure(record.get("error"), body, status)
+    response = _object(record.get("response")) or {}
+    body = response if is_reply(response) else _object(response.get("body"))
+    status = count(response.get("status_code"))
+    succeeded = 200 <= status < 300 if status is not None else is_reply(body)
+    if succeeded and body is not None and not is_error(body):
+        return call_id, {"body": body}
+    return call_id, _failure(_error_of(record, response, body), status)
+
+
+def is_reply(body: dict[str, Any] | None) -> bool:
+    """Whether it has content, whatever its status says."""
+    return body is not None and any(isinstance(body.get(name), list) and body[name] for name in ("choices", "data"))
+
+
+def is_error(body: dict[str, Any]) -> bool:
+    """Whether it reports an error and nothing else, which some gateways do with status 200."""
+    return bool(body.get("error")) and not is_reply(body)
+
+
+def _error_of(record: dict[str, Any], response: dict[str, Any], body: dict[str, Any] | None) -> Any:
+    """The first of the places that has words or a code."""
+    places = (record.get("error"), body, response.get("body"), response.get("error"), record.get("message"))
+    return next((place for place in places if any(reason(place))), None)
 
 
 def read_json(text: str | bytes) -> dict[str, Any] | None:
@@ -185,22 +243,83 @@ def _read_leniently(text: str | bytes) -> Any:
     return value
 
 
-def _body(body: Any) -> dict[str, Any] | None:
-    if isinstance(body, str):
-        return read_json(body)
-    return body if isinstance(body, dict) else None
+def _object(value: Any) -> dict[str, Any] | None:
+    """A JSON object, also one that is written as text."""
+    if isinstance(value, str):
+        return read_json(value)
+    return value if isinstance(value, dict) else None
 
 
-def _failure(error: Any, body: dict[str, Any] | None, status: Any) -> dict[str, Any]:
-    """Error text, code, and whether a retry may help, from wherever the line has them."""
-    detail = error if isinstance(error, dict) else (body or {}).get("error")
-    detail = detail if isinstance(detail, dict) else {}
-    code = str(detail.get("code") or status or "unknown")
-    message = str(detail.get("message") or f"the provider gave no reason (status {status})")
-    by_status = isinstance(status, int) and (status in (408, 409, 429) or status >= 500)
-    never_ran = status is None or status == 200
+def _failure(error: Any, status: int | None) -> Fields:
+    """Error text, code, and whether a retry may help."""
+    told = reason(error)
+    code = told.code or (str(status) if status is not None else "unknown")
     return {
-        "error": message,
+        "error": told.message or f"the provider gave no reason (status {status})",
         "code": code,
-        "retryable": code != "insufficient_quota" and (by_status or never_ran or code in RETRYABLE_CODES),
+        "retryable": may_help(code, status),
     }
+
+
+def result_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a result file, split only at LF: JSON may contain the other line ends.
+
+    A file that is not in JSON Lines (an array, pretty-printed objects, UTF-16) is read as a whole. Raises `Unreadable`
+    when that, or one line, would take too much memory.
+    """
+    lines = _split(chunks)
+    first = next((line for line in lines if line.strip()), b"")
+    if _is_line(first):
+        yield first
+        yield from lines
+        return
+    whole = bytearray(first)
+    for line in lines:
+        whole += b"\n" + line
+        if len(whole) > LONGEST_WHOLE:
+            raise Unreadable("A result file is neither in JSON Lines nor small enough to be read as a whole.")
+    yield from _records(bytes(whole))
+
+
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        *ended, last = chunk.split(b"\n")
+        for part in ended:
+            yield b"".join((*rest, part))
+            rest, size = [], 0
+        rest.append(last)
+        size += len(last)
+        if size > LONGEST_LINE:
+            raise Unreadable(f"A line of a result file is longer than {LONGEST_LINE // 1_000_000} MB.")
+    yield b"".join(rest)
+
+
+def _is_line(first: bytes) -> bool:
+    """Whether a file that begins with this line is in JSON Lines, or beyond help."""
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in first:
+        return False
+    return not first.lstrip().startswith((b"[", b"{")) or read_json(first) is not None
+
+
+def _records(whole: bytes) -> Iterator[bytes]:
+    """The objects of a text, each as a line; the text's own lines when it is not a sequence of JSON values."""
+    text = whole.decode(json.detect_encoding(whole), "replace").lstrip("\ufeff")
+    decoder = json.JSONDecoder()
+    records: list[Any] = []
+    at = _after_space(text, 0)
+    try:
+        while at < len(text):
+            value, at = decoder.raw_decode(text, at)
+            records += value if isinstance(value, list) else [value]
+            at = _after_space(text, at)
+    except (ValueError, RecursionError):
+        yield from whole.split(b"\n")
+        return
+    yield from (json.dumps(record).encode("utf-8") for record in records)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = BETWEEN.match(text, at)
+    return found.end() if found else at

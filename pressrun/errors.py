@@ -10,6 +10,7 @@ PressrunError
 ├── CallFailed         one request will never be answered, however often it is sent (400-class)
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
 ├── BatchLost          a submitted batch can no longer be monitored
+├── ResultsIncomplete  a batch counts more answers than its result files have
 ├── Unreadable         the provider's response is not a JSON object; its effect is unknown
 ├── Stopped            a person decided to stop the run
 ├── StepFailed         a step that everything else depends on (step 08) failed
@@ -31,6 +32,7 @@ __all__ = [
     "PressrunError",
     "ProviderUnfit",
     "Refused",
+    "ResultsIncomplete",
     "StepFailed",
     "Stopped",
     "UnknownPrice",
@@ -99,6 +101,10 @@ class BatchRejected(PressrunError):
 
 class BatchLost(PressrunError):
     """A batch can no longer be monitored (key refused, gone, no answer); it may still run and be billed."""
+
+
+class ResultsIncomplete(PressrunError):
+    """A batch counts more answers than its result files have; reading them again later may help."""
 
 
 class Unreadable(PressrunError):

@@ -7,8 +7,9 @@ out short, without control characters and without a key.
 from typing import Any, NamedTuple
 
 from pressrun.untrusted import clean_name, redacted, short
+from pressrun.wire import count
 
-__all__ = ["Reason", "reason"]
+__all__ = ["PAYMENT", "Reason", "may_help", "reason"]
 
 WORDS = (
     "error",
@@ -26,6 +27,32 @@ WORDS = (
 `error_description`, RFC 9457's `title`. An error inside comes first, as a `message` beside it is often only "Bad
 Request"."""
 CODES = ("code", "type", "error_code", "status")
+PAYMENT = frozenset(
+    {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached", "insufficient_credits", "402"}
+)
+"""Codes and types of a failure that only a payment can fix, not a retry."""
+RETRYABLE = frozenset(
+    {
+        "batch_expired",
+        "batch_cancelled",
+        "server_error",
+        "rate_limit_exceeded",
+        "overloaded_error",
+        "timeout",
+        "unknown",
+    }
+)
+FOR_GOOD = (
+    "invalid",
+    "policy",
+    "moderation",
+    "not_found",
+    "unsupported",
+    "context_length",
+    "permission",
+    "unknown_param",
+)
+"""Parts of codes of a request that will be refused however often it is sent."""
 DEEPEST = 6
 """Levels of nesting that are searched."""
 MOST_PARTS = 5
@@ -43,6 +70,21 @@ def reason(told: Any) -> Reason:
     """Read an error from the JSON of a reply, a part of it, or plain text. Never fails."""
     words, code = _words(told, DEEPEST), _code(told, DEEPEST)
     return Reason(message=_said(words), code=_said(code))
+
+
+def may_help(code: str, status: int | None) -> bool:
+    """Whether the same request may be answered later; None or 200 as status: it did not run, or the body has an error.
+
+    A code that is a status, as gateways write it into a reply with status 200, is read as the status.
+    """
+    if code in PAYMENT:
+        return False
+    if status is None or status < 400:
+        told = count(code)
+        status = told if told and 400 <= told < 600 else None
+    if status is not None:
+        return status in (408, 409, 425, 429) or status >= 500 or code in RETRYABLE
+    return code in RETRYABLE or not any(part in code for part in FOR_GOOD)
 
 
 def _said(text: str | None) -> str | None:

@@ -27,7 +27,7 @@ def a_line(call: Call, **changes: Any) -> str:
 def read(harvest: Harvest, *lines: str | bytes) -> list[Answer]:
     """All answers: those of the lines, then those that are missing."""
     answers = [answer for line in lines if (answer := harvest.take(line))]
-    return answers + list(harvest.missing("it was lost"))
+    return answers + list(harvest.rest("it was lost"))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,44 @@ def test_a_body_may_be_json_text_and_response_may_be_absent() -> None:
     assert parsed is not None
     assert parsed[1]["body"]["choices"][0]["message"]["content"] == "Hi"
     assert read_line(json.dumps({"custom_id": call.id, "error": {"message": "no"}})) is not None
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"status_code": "200", "body": a_chat_reply("Hello")},
+        {"body": a_chat_reply("Hello")},
+        a_chat_reply("Hello"),
+        json.dumps({"status_code": 200, "body": a_chat_reply("Hello")}),
+        {"status_code": 201, "body": a_chat_reply("Hello")},
+    ],
+    ids=["status as text", "no status", "the completion itself", "JSON text", "another success"],
+)
+def test_an_answer_is_an_answer_however_its_status_is_written(response: Any) -> None:
+    (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response=response))
+    assert answer.body is not None
+    assert answer.usage.input == 100
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "said", "code", "retryable"),
+    [
+        ({"status_code": "500"}, None, "the provider gave no reason (status 500)", "500", True),
+        ({"status_code": 400, "body": {"object": "error", "message": "max_tokens is too large", "code": 400}}, None,
+         "max_tokens is too large", "400", False),
+        (None, "upstream timed out", "upstream timed out", "unknown", True),
+        ({"status_code": 422, "body": {"detail": [{"msg": "field required"}]}}, None, "field required", "422", False),
+        ({"status_code": 500, "body": {"error": "model overloaded"}}, None, "model overloaded", "500", True),
+        ({"status_code": 200, "body": {"error": {"message": "Insufficient credits", "code": 402}, "choices": None}},
+         None, "Insufficient credits", "402", False),
+        ({"status_code": 200, "body": {"error": {"message": "Busy", "code": 503}}}, None, "Busy", "503", True),
+        ({"status_code": 200, "body": {"error": {"message": "No", "type": "invalid_request_error"}}}, None, "No",
+         "invalid_request_error", False),
+    ],
+)  # fmt: skip
+def test_a_failure_has_the_providers_words(response: Any, error: Any, said: str, code: str, retryable: bool) -> None:
+    (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response=response, error=error))
+    assert (answer.error, answer.code, answer.retryable) == (said, code, retryable)
 
 
 def test_garbage_strangers_and_doubles_are_counted_and_change_nothing() -> None:

@@ -40,6 +40,8 @@ class RawBatches:
     batches: list[dict[str, Any]] = field(default_factory=list)
     contents: dict[str, Reply] = field(default_factory=dict)
     """What the content of each file is answered with."""
+    first_contents: list[Reply] = field(default_factory=list)
+    """What the next downloads are answered with instead."""
     lost_creations: int = 0
     """Creations that are done and whose answer is lost."""
     lost_cancellations: int = 0
@@ -85,6 +87,8 @@ class RawBatches:
         if method == "DELETE":
             self.deleted.append(path.rpartition("/")[2])
             return Reply({"id": self.deleted[-1], "deleted": True})
+        if self.first_contents and path.endswith("/content"):
+            return self.first_contents.pop(0)
         return self.contents.get(path.removeprefix("/files/").removesuffix("/content"), NOT_FOUND)
 
     def _list(self, query: dict[str, list[str]]) -> Reply:

@@ -1,24 +1,31 @@
 """Reading the results of an ended batch: both files, as streams, whatever its final status.
 
 Invariant: an answer that was billed is never discarded: a batch that expired or was cancelled is read like one that
-completed. Answers are streamed one at a time.
+completed, and result files that have fewer lines than the batch counts are read again. Answers are streamed one at a
+time.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import openai
 from openai import OpenAI
 from pydantic import Field
 
-from pressrun.batchfile import Account, Harvest
+from pressrun.batchfile import Account, Harvest, result_lines
 from pressrun.calls import Answer, Frozen
-from pressrun.errors import BatchRejected, PressrunError, Unreadable
+from pressrun.errors import BatchRejected, PressrunError, ResultsIncomplete, Unreadable
 from pressrun.routes.batch.view import BatchView, Problem
 from pressrun.sharding import Shard
 
 __all__ = ["Harvested", "answers_of", "delete_files", "discrepancies", "harvest"]
+
+PAUSES = (1.0, 3.0)
+"""Seconds before files that do not match the batch's counts are read again."""
+ACCEPTED_AFTER = timedelta(days=1)
+"""How long after the end of a batch its missing lines are expected; from then on, their calls are asked anew."""
 
 
 class Harvested(Frozen):
@@ -32,23 +39,50 @@ class Harvested(Frozen):
 
 
 def harvest(
-    client: OpenAI, view: BatchView, shard: Shard, *, run_id: str, keep: Callable[[Answer], Answer] = lambda same: same
+    client: OpenAI,
+    view: BatchView,
+    shard: Shard,
+    *,
+    run_id: str,
+    keep: Callable[[Answer], Answer] = lambda same: same,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Harvested:
-    """Read a batch in the order of its calls. Raises as `answers_of` does.
+    """Read a batch in the order of its calls. Raises as `answers_of` does, and `ResultsIncomplete`.
 
-    `keep` receives each answer when it is read and returns what to hold in memory.
+    `keep` receives each answer when it is read and returns what to hold in memory; after a reading that does not match
+    the batch's counts, it receives all of them again. `pause` waits for seconds.
     """
     at = datetime.now(UTC)
-    reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at, asked_at=view.created_at)
     place = {call_id: number for number, call_id in enumerate(shard.ids)}
-    kept = map(keep, answers_of(client, view, shard, reader))
-    answers = sorted(kept, key=lambda answer: place[answer.call_id])
+    for seconds in (*PAUSES, None):
+        reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at, asked_at=view.created_at)
+        kept = map(keep, answers_of(client, view, shard, reader))
+        answers = sorted(kept, key=lambda answer: place[answer.call_id])
+        if seconds is None or not (reader.garbage or is_short(view, reader)):
+            break
+        pause(seconds)
+    if is_short(view, reader) and at < (view.ended_at or view.created_at) + ACCEPTED_AFTER:
+        raise ResultsIncomplete(_say_short(view, shard, reader))
     account = reader.account()
     return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))
 
 
+def is_short(view: BatchView, reader: Harvest) -> bool:
+    """Whether the files have fewer lines than the batch counts, although it names them all."""
+    has_all_files = view.is_terminal and view.is_whole
+    return has_all_files and (reader.ran < view.completed or reader.lines < view.completed + view.failed)
+
+
+def _say_short(view: BatchView, shard: Shard, reader: Harvest) -> str:
+    return (
+        f"Batch {view.batch_id} ({shard.title}) counts {view.completed + view.failed:,} finished requests, but its "
+        f"result files have {reader.lines:,}. Nothing was asked again, because the answers are paid for. Run again "
+        "later to read them. From a day after the batch's end, a run takes what is there and asks for the rest."
+    )
+
+
 def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -> Iterator[Answer]:
-    """Every call's answer: first from the lines as they are read, then for calls without a line; `reader` counts them.
+    """Every call's answer: first from the lines as they are read, then for calls without one; `reader` counts them.
 
     Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone,
     `Unreadable` when the provider responds with a web page, and `openai.APIConnectionError` when a download is cut
@@ -59,7 +93,7 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
         raise BatchRejected(_say_refused(view, shard), filter(None, named))
     try:
         for file_id in view.result_files:
-            for line in _lines(client, file_id):
+            for line in result_lines(_chunks(client, file_id)):
                 answer = reader.take(line)
                 if answer is not None:
                     yield answer
@@ -69,26 +103,19 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
             "were already read are kept. Run again later. If the file stays missing, use --fresh to pay for it again."
         ) from None
     ending = "ended as" if view.is_terminal else "was abandoned while"
-    yield from reader.missing(f"the batch {ending} {view.status} without an answer to this")
+    yield from reader.rest(f"the batch {ending} {view.status} without an answer to this")
 
 
-def _lines(client: OpenAI, file_id: str) -> Iterator[bytes]:
-    """The lines of a file as bytes, split only at LF: JSON may contain the other line ends of `iter_lines`."""
-    rest: list[bytes] = []
+def _chunks(client: OpenAI, file_id: str) -> Iterator[bytes]:
+    """The content of a file, in pieces."""
     try:
         with client.files.with_streaming_response.content(file_id) as response:
             if "html" in response.headers.get("content-type", ""):
                 raise Unreadable(f"The provider's response for file {file_id} is a web page.")
-            for chunk in response.iter_bytes():
-                *ended, last = chunk.split(b"\n")
-                for part in ended:
-                    yield b"".join((*rest, part))
-                    rest = []
-                rest.append(last)
+            yield from response.iter_bytes()
     except httpx2.TransportError as error:
         text = "The download of a result file was cut short."
         raise openai.APIConnectionError(message=text, request=error.request) from error
-    yield b"".join(rest)
 
 
 def delete_files(client: OpenAI, view: BatchView) -> list[str]:

@@ -1,0 +1,121 @@
+"""Result files that are not what the batch's counts promise, and files in other clothes."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pressrun.batchfile import LONGEST_LINE, result_lines
+from pressrun.errors import ResultsIncomplete, Unreadable
+from pressrun.routes.batch import Harvested, harvest, look
+from pressrun.routes.batch.harvest import ACCEPTED_AFTER, PAUSES
+from tests.calls_builder import a_call, a_chat_reply
+from tests.routes.driving import a_shard, connect
+from tests.routes.raw_batches import RawBatches, a_batch
+from tests.routes.raw_server import Reply
+
+SHARD = a_shard(*(a_call(f"article-{number:02d}") for number in range(1, 5)))
+NOW = datetime.now(UTC)
+
+
+def lines(*call_ids: str) -> list[dict[str, Any]]:
+    body = a_chat_reply("Hello")
+    return [{"custom_id": call_id, "response": {"status_code": 200, "body": body}} for call_id in call_ids]
+
+
+def as_file(*records: Any) -> Reply:
+    content = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    return Reply(content, content_type="application/octet-stream")
+
+
+WHOLE = as_file(*lines(*SHARD.ids))
+
+
+def read(first: list[Reply], *, later: Reply = WHOLE, ended: datetime = NOW, **batch: Any) -> tuple[Harvested, int]:
+    """Harvest a batch that counts four answers; also how often its file was downloaded."""
+    provider = RawBatches([], contents={"file-out": later}, first_contents=list(first))
+    counts = {"total": 4, "completed": 4, "failed": 0}
+    times = {"created_at": int(ended.timestamp()) - 60, "completed_at": int(ended.timestamp())}
+    fields = {"status": "completed", "request_counts": counts, "output_file_id": "file-out", **times, **batch}
+    provider.batches = [a_batch(1, **fields)]
+    pauses: list[float] = []
+    with provider.serving() as server, connect(server.base_url) as client:
+        harvested = harvest(client, look(client, "batch_1"), SHARD, run_id="run-1", pause=pauses.append)
+        return harvested, server.counts["GET /v1/files/file-out/content"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [as_file(*lines(*SHARD.ids[:3])), as_file(), as_file({"error": {"message": "not yet"}}),
+     Reply(WHOLE.content[:-40], content_type="application/octet-stream")],
+    ids=["three lines of four", "empty", "an error object", "cut within the last line"],
+)  # fmt: skip
+def test_a_result_file_that_is_short_is_read_again(first: Reply) -> None:
+    harvested, downloads = read([first])
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert downloads == 2
+    assert harvested.discrepancies == []
+
+
+def test_a_file_that_stays_short_stops_the_spending() -> None:
+    with pytest.raises(ResultsIncomplete, match=r"counts 4 finished requests, but its result files have 3\."):
+        read([], later=as_file(*lines(*SHARD.ids[:3])))
+
+
+def test_a_day_after_the_end_what_is_there_is_taken_and_the_difference_is_reported() -> None:
+    harvested, downloads = read([], later=as_file(*lines(*SHARD.ids[:3])), ended=NOW - ACCEPTED_AFTER)
+    assert [answer.code for answer in harvested.answers] == [None, None, None, "missing"]
+    assert harvested.discrepancies == ["answered lines: 4 according to the batch, 3 according to its lines"]
+    assert downloads == len(PAUSES) + 1
+
+
+def test_a_line_that_stays_unreadable_harms_its_own_call_only() -> None:
+    content = as_file(*lines(*SHARD.ids[:3])).content + b"<html>\n"
+    harvested, downloads = read([], later=Reply(content, content_type="application/octet-stream"))
+    assert [answer.code for answer in harvested.answers] == [None, None, None, "missing"]
+    assert downloads == len(PAUSES) + 1
+
+
+def test_lines_that_never_ran_do_not_make_a_file_short() -> None:
+    counts = {"total": 4, "completed": 2, "failed": 0}
+    expired = [{"custom_id": call_id, "error": {"code": "batch_expired"}} for call_id in SHARD.ids[2:]]
+    harvested, downloads = read(
+        [], later=as_file(*lines(*SHARD.ids[:2]), *expired), status="expired", request_counts=counts
+    )
+    assert [answer.code for answer in harvested.answers] == [None, None, "batch_expired", "batch_expired"]
+    assert downloads == 1
+
+
+PRETTY = "\n".join(json.dumps(record, indent=2) for record in lines(*SHARD.ids))
+CLOTHES: dict[str, Callable[[], bytes]] = {
+    "an array": lambda: json.dumps(lines(*SHARD.ids)).encode(),
+    "a pretty-printed array": lambda: json.dumps(lines(*SHARD.ids), indent=2).encode(),
+    "pretty-printed objects": PRETTY.encode,
+    "UTF-16": lambda: WHOLE.content.decode().encode("utf-16"),
+    "UTF-16 without a mark": lambda: WHOLE.content.decode().encode("utf-16-le"),
+    "UTF-8 with a mark": lambda: b"\xef\xbb\xbf" + WHOLE.content,
+    "CR and LF": lambda: WHOLE.content.replace(b"\n", b"\r\n"),
+    "blank lines": lambda: b"\n\n" + WHOLE.content.replace(b"\n", b"\n\n"),
+}
+
+
+@pytest.mark.parametrize("clothes", CLOTHES)
+def test_a_file_in_other_clothes_is_read(clothes: str) -> None:
+    harvested, downloads = read([], later=Reply(CLOTHES[clothes](), content_type="application/octet-stream"))
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert downloads == 1
+
+
+def test_a_failure_and_later_an_answer_to_the_same_call_is_an_answer() -> None:
+    failure = {"custom_id": SHARD.ids[0], "response": {"status_code": 500, "body": {"error": {"message": "busy"}}}}
+    harvested, _ = read([], later=as_file(failure, *lines(*SHARD.ids)))
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert harvested.account.duplicates == 1
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory() -> None:
+    chunks = (b"{" + b"x" * 1_000_000 for _ in range(LONGEST_LINE // 1_000_000 + 2))
+    with pytest.raises(Unreadable, match="longer than 128 MB"):
+        list(result_lines(chunks))
