@@ -14,7 +14,7 @@ from pressrun.calls import Answer, Call, MissingItem, Route
 from pressrun.errors import CallFailed
 from pressrun.progress import CallDone, StepStarted, tell
 from pressrun.routes.realtime import TemporaryFailure
-from pressrun.steps import STEPS, InvalidReply, Order, repair_call
+from pressrun.steps import STEPS, InvalidReply, Order, read_answer, repair_call
 from pressrun.strategy import Leftover
 from tasks.answers import OVER_CAP, answer_now
 from tasks.kept import answers_of_batch, opened, was_answered
@@ -170,7 +170,7 @@ def _read(order: Order, call: Call, answer: Answer, desk: Desk, work: Work) -> F
         work.missing += _missing(call, {item: [answer.error] for item in call.covers})
         return {}
     try:
-        reading = STEPS[call.step].parse(order, call, opened(answer))
+        reading = read_answer(STEPS[call.step], order, call, opened(answer))
     except InvalidReply as invalid:
         faults = dict.fromkeys(call.covers, invalid.faults)
         if invalid.refused and not desk.is_earlier(answer):

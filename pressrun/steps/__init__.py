@@ -2,8 +2,9 @@
 
 from pressrun.calls import StepName
 from pressrun.steps import articles, config, descriptions, images, review, seo
-from pressrun.steps.base import Asking, InvalidReply, Order, Parsed, Reading, Step
+from pressrun.steps.base import Asking, Order, Parsed, Reading, Step, read_answer
 from pressrun.steps.repairs import repair_call
+from pressrun.steps.replies import InvalidReply
 
 __all__ = [
     "CONFIG",
@@ -17,6 +18,7 @@ __all__ = [
     "Parsed",
     "Reading",
     "Step",
+    "read_answer",
     "repair_call",
 ]
 

@@ -5,7 +5,7 @@ faults that both the model (in a repair) and the editor (in the report) can act 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Self, TypeVar
@@ -17,6 +17,7 @@ from pressrun.brief import SiteBrief
 from pressrun.calls import Answer, Call, Endpoint, Frozen, StepName
 from pressrun.models import legal_effort, model_info
 from pressrun.steps import prompts
+from pressrun.steps.replies import InvalidReply, chat_text, json_content
 
 __all__ = [
     "Asking",
@@ -29,8 +30,8 @@ __all__ = [
     "Wanted",
     "chat_call",
     "parse_chat",
+    "read_answer",
     "reading",
-    "reply_text",
     "response_format",
 ]
 
@@ -91,18 +92,6 @@ class Order(Frozen):
     def model(self, endpoint: Endpoint) -> str:
         """The model for an endpoint."""
         return self.image_model if endpoint is Endpoint.IMAGES else self.text_model
-
-
-class InvalidReply(Exception):
-    """An unusable reply; `faults` says why, one sentence each. Never leaves the library.
-
-    `refused`: the model declined, so an immediate retry would pay for the same answer again.
-    """
-
-    def __init__(self, faults: Sequence[str], *, refused: bool = False) -> None:
-        self.faults = list(faults)
-        self.refused = refused
-        super().__init__("; ".join(self.faults))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,39 +194,30 @@ def strict_schema(model: type[BaseModel]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key not in ("title", "description")}
 
 
+def read_answer(step: Step, order: Order, call: Call, answer: Answer) -> Reading:
+    """Parse an answer's reply. Raises `InvalidReply`, whatever the reply is."""
+    try:
+        return step.parse(order, call, answer)
+    except InvalidReply:
+        raise
+    except Exception as error:  # Whatever a reader stumbles over is a fault of this reply, not of the run.
+        raise InvalidReply([f"the reply cannot be read ({type(error).__name__})"]) from error
+
+
 def parse_chat(answer: Answer, model: type[Content]) -> Content:
     """Read a Chat Completions reply as `model`. Raises `InvalidReply` for refusals, truncation and off-schema text."""
-    text, cut_off = reply_text(answer)
-    if cut_off:
+    reply = chat_text(answer.body or {})
+    if reply.is_cut_off:
         raise InvalidReply(["the reply was cut off at the token limit"])
     try:
-        return model.model_validate_json(text)
+        return model.model_validate(json_content(reply.text))
     except ValidationError as error:
         raise InvalidReply(say_faults(error)) from None
-
-
-def reply_text(answer: Answer) -> tuple[str, bool]:
-    """The text of a reply, and whether it was truncated. Raises `InvalidReply` for a refusal or a filtered reply."""
-    choice = first_choice(answer.body or {})
-    message = choice.get("message") or {}
-    if message.get("refusal"):
-        raise InvalidReply([f"the model refused: {str(message['refusal'])[:300]}"], refused=True)
-    if choice.get("finish_reason") == "content_filter":
-        raise InvalidReply(["the provider's content filter cut the reply"])
-    return str(message.get("content") or ""), choice.get("finish_reason") == "length"
 
 
 def say_faults(error: ValidationError) -> list[str]:
     """A validation error's faults, one sentence each."""
     return [_say_fault(fault) for fault in error.errors()[:10]]
-
-
-def first_choice(body: dict[str, Any]) -> dict[str, Any]:
-    """The reply's choice. Raises `InvalidReply` when it has none."""
-    choices = body.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise InvalidReply(["the reply has no choices"])
-    return choices[0]
 
 
 def _say_fault(fault: Any) -> str:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import from_json
 
 from pressrun.calls import Answer, Call, StepName
 from pressrun.steps import prompts
@@ -22,9 +21,9 @@ from pressrun.steps.base import (
     chat_call,
     parse_chat,
     reading,
-    reply_text,
     say_faults,
 )
+from pressrun.steps.replies import chat_text, json_content
 
 __all__ = ["item_calls", "narrowed", "pack_name", "read_items"]
 
@@ -111,11 +110,8 @@ def read_items(call: Call, answer: Answer, model: type[Content], check: Callable
 
 
 def _replies(answer: Answer) -> dict[str, Any]:
-    text, cut_off = reply_text(answer)
-    try:
-        replies = from_json(text, allow_partial=cut_off)
-    except ValueError:
-        raise InvalidReply(["the reply is not JSON"]) from None
+    reply = chat_text(answer.body or {})
+    replies = json_content(reply.text, is_cut_off=reply.is_cut_off)
     if not isinstance(replies, dict):
         raise InvalidReply(["the reply is not a JSON object"])
     return replies

@@ -7,8 +7,8 @@ from typing import Any
 
 from pressrun.calls import Answer, Call, Endpoint
 from pressrun.steps import prompts
-from pressrun.steps.base import first_choice
 from pressrun.steps.packing import narrowed, pack_name
+from pressrun.steps.replies import InvalidReply, Text, chat_text
 
 __all__ = ["repair_call"]
 
@@ -34,12 +34,11 @@ def repair_call(call: Call, answer: Answer, faults: dict[str, list[str]]) -> Cal
 
 
 def _repair_chat(call: Call, answer: Answer, faults: dict[str, list[str]]) -> dict[str, Any]:
-    choice = first_choice(answer.body or {}) if (answer.body or {}).get("choices") else {}
-    cut_off = choice.get("finish_reason") == "length"
-    reply = (choice.get("message") or {}).get("content")
+    reply = _readable(answer)
+    cut_off = reply is not None and reply.is_cut_off
     messages = list(call.body["messages"])
     if reply and not cut_off:
-        messages.append({"role": "assistant", "content": reply})
+        messages.append({"role": "assistant", "content": reply.text})
     if call.items:
         said = prompts.repair_items(faults)
     else:
@@ -50,3 +49,11 @@ def _repair_chat(call: Call, answer: Answer, faults: dict[str, list[str]]) -> di
     limit = call.body["max_completion_tokens"] * (2 if cut_off else 1)
     body = {**call.body, "messages": messages, "max_completion_tokens": limit}
     return {**body, "response_format": narrowed(body["response_format"], faults)} if call.items else body
+
+
+def _readable(answer: Answer) -> Text | None:
+    """The text to correct; None when the reply has none, so that it is written from the start."""
+    try:
+        return chat_text(answer.body or {})
+    except InvalidReply:
+        return None

@@ -71,8 +71,8 @@ def off_schema(reply: Body) -> Body:
     return with_message(reply, content='{"headline": "Bread"}')
 
 
-def fenced(reply: Body) -> Body:
-    return with_message(reply, content=f"```json\n{reply['choices'][0]['message']['content']}\n```")
+def talkative(reply: Body) -> Body:
+    return with_message(reply, content=f"Here you are: {reply['choices'][0]['message']['content']}")
 
 
 def schema(asked: Body) -> str:
@@ -92,7 +92,7 @@ def spoil(name: str, *bad: Callable[[Body], Body]) -> Callable[[Body, Body], Bod
 FAULTS = {
     cut_off: "cut off at the token limit",
     off_schema: "headline: Extra inputs are not permitted",
-    fenced: "Invalid JSON",
+    talkative: "the reply is not JSON",
 }
 
 

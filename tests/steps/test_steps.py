@@ -193,7 +193,7 @@ def test_an_article_that_is_not_fit_to_publish_is_invalid(changes: dict[str, Any
         (a_chat_reply(None, refusal="I cannot."), "refused: I cannot."),
         (a_chat_reply('{"title": "Wh', finish_reason="length"), "cut off"),
         (a_chat_reply("", finish_reason="content_filter"), "content filter"),
-        (a_chat_reply("Sure! Here is your article"), "Invalid JSON"),
+        (a_chat_reply("Sure! Here is your article"), "the reply is not JSON"),
         ({"choices": []}, "no choices"),
         ({}, "no choices"),
     ],
@@ -251,7 +251,7 @@ def test_an_image_that_can_be_read_passes_whatever_its_format(kind: str) -> None
 @pytest.mark.parametrize(
     ("data", "fault"),
     [(None, "no image"), (b"<html>", "cannot be read"), (drawn("JPEG")[:300], "cannot be read"),
-     (drawn("GIF"), "GIF"), (drawn("PNG", 8), "8 x 8")],
+     (drawn("GIF"), "JPEG, PNG or WebP"), (drawn("PNG", 8), "8 x 8")],
 )  # fmt: skip
 def test_what_is_no_usable_image_is_invalid(data: bytes | None, fault: str) -> None:
     assert fault in faults(StepName.IMAGES, an_order(), an_image_answer(data))
