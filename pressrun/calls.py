@@ -18,11 +18,12 @@ from slugify import slugify
 
 from pressrun.reported import Reported, read_usage
 
-__all__ = ["Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
+__all__ = ["KEY_DIGITS", "Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
 
 CUSTOM_ID_LIMIT = 64
 """Longest custom_id in ASCII characters; OpenAI publishes no limit, and 64 is the smallest one seen in practice."""
-
+KEY_DIGITS = 20
+"""Hexadecimal digits of the key in an id: 80 bits, so that nobody can make a request that shares another's id."""
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -114,11 +115,11 @@ class Call(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """The custom_id: readable, ASCII, at most 64 characters, unique through the key's first eight digits."""
+        """The custom_id: readable, ASCII, at most 64 characters, unique through the key's first digits."""
         name = f"{self.site[:20]}-{self.step}-{self.item}"
         # Nearly every name is already a slug; making one takes longer than everything else about a call.
-        readable = (name if SLUG.fullmatch(name) else slugify(name))[: CUSTOM_ID_LIMIT - 9].rstrip("-")
-        return f"{readable}-{self.key[:8]}"
+        readable = (name if SLUG.fullmatch(name) else slugify(name))[: CUSTOM_ID_LIMIT - KEY_DIGITS - 1].rstrip("-")
+        return f"{readable}-{self.key[:KEY_DIGITS]}"
 
     @property
     def model(self) -> str:

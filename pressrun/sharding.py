@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from pressrun.batchfile import request_line
 from pressrun.calls import Call, Endpoint, Frozen
+from pressrun.errors import Refused
 from pressrun.tokens import estimate_tokens
 
 __all__ = ["Limits", "Shard", "shards", "work_key"]
@@ -114,8 +115,11 @@ def _spool(calls: Iterable[Call], spool: Path, limits: Limits) -> dict[tuple[End
             line = request_line(call)
             file.write(line)
             counted = estimate_tokens(line.decode()) if limits.queue(call.model) else 0
-            entry = Entry(call.id, call.key, call.site, offset, len(line), counted)
-            groups.setdefault((call.endpoint, call.model), {})[call.id] = entry
+            group = groups.setdefault((call.endpoint, call.model), {})
+            earlier = group.get(call.id)
+            if earlier and earlier.key != call.key:
+                raise Refused(f"Two different requests have the id {call.id}. Nothing was sent. Please report this.")
+            group[call.id] = Entry(call.id, call.key, call.site, offset, len(line), counted)
             offset += len(line)
     return groups
 

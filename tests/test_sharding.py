@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.batchfile import request_line
 from pressrun.calls import Call, Endpoint
+from pressrun.errors import Refused
 from pressrun.sharding import Limits, Shard, shards
 from pressrun.tokens import estimate_tokens
 from tests.calls_builder import a_call
@@ -36,6 +38,13 @@ def test_every_line_of_an_input_file_is_a_request_as_the_provider_wants_it() -> 
     ]
     assert "寫一篇文章。".encode() in lines[1]
     assert shard.size == sum(map(len, lines))
+
+
+def test_two_requests_of_one_id_are_refused_and_never_overwritten() -> None:
+    first, other = a_call("article-01"), a_call("article-01", prompt="Of another client.")
+    other.__dict__["id"] = first.id
+    with pytest.raises(Refused, match=f"Two different requests have the id {first.id}"):
+        sharded([first, other])
 
 
 def test_models_and_endpoints_go_into_files_of_their_own() -> None:

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr
 from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import ProviderUnfit
+from pressrun.routes.limits import limit_reply
 from pressrun.settings import Settings
 
 __all__ = [
@@ -77,7 +78,8 @@ def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenA
         base_url=provider.base_url,
         max_retries=settings.realtime_retries,
         timeout=settings.realtime_timeout,
-        http_client=DefaultHttpxClient(verify=_certificates()),
+        default_headers={"Accept-Encoding": "gzip"},
+        http_client=DefaultHttpxClient(verify=_certificates(), event_hooks={"response": [limit_reply]}),
     )
 
 

@@ -16,11 +16,14 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from pressrun.batchfile import read_json
+from pressrun.batchfile import is_error, read_json
 from pressrun.calls import Answer, Call, Route
 from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
+from pressrun.reasons import may_help, reason
+from pressrun.routes.limits import ReplyTooLarge
+from pressrun.wire import mapping
 
 __all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
 
@@ -125,7 +128,7 @@ def retry_delay(error: openai.APIError, earlier: int) -> float | None:
     The provider's Retry-After takes precedence over our own doubling. A request that timed out may have been processed
     and billed, so it is not repeated here.
     """
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError) or isinstance(error.__cause__, ReplyTooLarge):
         return None
     if isinstance(error, openai.APIStatusError):
         if not _may_help(error):
@@ -167,10 +170,24 @@ def _body(reply: httpx2.Response) -> dict[str, Any]:
     body = read_json(reply.content)
     if body is None:
         raise TemporaryFailure("the provider's answer is not a JSON object", unheard=True)
+    if is_error(body):
+        raise _failure_within(body)
     return body
 
 
+def _failure_within(body: dict[str, Any]) -> CallFailed | TemporaryFailure:
+    """What an error means that a gateway sent with status 200. It may have been billed if it reports usage."""
+    told = reason(body)
+    code = told.code or "error"
+    said = f"the provider answered with an error ({code}): {told.message or 'no reason given'}"
+    if may_help(code, None):
+        return TemporaryFailure(said, unheard=bool(mapping(body.get("usage"))))
+    return CallFailed(said, code=code)
+
+
 def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailure:
+    if isinstance(error.__cause__, ReplyTooLarge):
+        return TemporaryFailure(str(error.__cause__), soon=False, unheard=True)
     if not isinstance(error, openai.APIStatusError):
         never_sent = isinstance(error.__cause__, httpx2.ConnectError)
         return TemporaryFailure(f"no answer from the provider ({type(error).__name__})", unheard=not never_sent)

@@ -5,9 +5,10 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from typing import Any
 
 from tests.ports import new_port
@@ -34,6 +35,10 @@ class Reply:
     content_type: str = "application/json"
     missing: int = 0
     """Bytes that the header promises and that never come."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers."""
+    drip: float = 0.0
+    """Seconds between two bytes of the body; 0 sends it at once."""
 
     @property
     def content(self) -> bytes:
@@ -82,8 +87,16 @@ def serving(answer: Answering) -> Iterator[RawServer]:
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Length", str(len(reply.content) + reply.missing))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(reply.content)
+            if not reply.drip:
+                self.wfile.write(reply.content)
+                return
+            with suppress(OSError):  # The client may have given up.
+                for byte in reply.content:
+                    self.wfile.write(bytes([byte]))
+                    sleep(reply.drip)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: the tests look at `asked`."""

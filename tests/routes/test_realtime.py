@@ -109,6 +109,24 @@ def test_what_asking_again_may_help_is_a_temporary_failure(reply: Reply | None) 
         ask_for(reply)
 
 
+@pytest.mark.parametrize(
+    ("error", "failure", "said"),
+    [
+        ({"message": "Insufficient credits", "code": 402}, CallFailed, "(402): Insufficient credits"),
+        ({"message": "No such model", "type": "invalid_request_error"}, CallFailed, "No such model"),
+        ({"message": "Rate limit", "code": 429}, TemporaryFailure, "(429): Rate limit"),
+        ({"message": "Upstream is gone", "code": "503"}, TemporaryFailure, "(503): Upstream is gone"),
+        ("model overloaded", TemporaryFailure, "model overloaded"),
+    ],
+)
+def test_an_error_that_comes_with_a_status_of_success_is_an_error(
+    error: Any, failure: type[Exception], said: str
+) -> None:
+    with pytest.raises(failure) as failed:
+        ask_for(Reply({"error": error, "choices": None, "usage": None}))
+    assert said in str(failed.value)
+
+
 def test_nobody_listening_is_a_temporary_failure() -> None:
     with serving(lambda _asked: None) as server:
         address = server.base_url

@@ -11,7 +11,7 @@ import openai
 from openai import OpenAI
 
 from pressrun.batchfile import read_json
-from pressrun.calls import Endpoint, request_key
+from pressrun.calls import KEY_DIGITS, Endpoint, request_key
 from pressrun.errors import Refused
 from pressrun.routes.batch.submit import AFTER, KEY, RUN, BatchTicket
 from pressrun.routes.batch.view import BatchView
@@ -58,7 +58,7 @@ def _read(line: bytes, number: int, view: BatchView) -> tuple[str, str, tuple[En
     call_id, body, url = record.get("custom_id"), record.get("body"), record.get("url")
     if isinstance(call_id, str) and isinstance(body, dict) and url in set(Endpoint):
         key = request_key(Endpoint(url), body)
-        if call_id.endswith(f"-{key[:8]}"):
+        if call_id.endswith(f"-{key[:KEY_DIGITS]}"):
             return call_id, key, (Endpoint(url), str(body.get("model")))
     raise Refused(f"Line {number} of the input of batch {view.batch_id} is not Pressrun's; the batch was not adopted.")
 
