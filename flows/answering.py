@@ -73,11 +73,11 @@ def answer_all(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     elsewhere = answers.keys() | {call.id for call in batched}
     asked_now = [call for call in calls if call.id not in elsewhere]
     under_way = _in_real_time(asked_now, desk, work)
-    answers |= answer_by_batch(batched, desk, work, before_suspending=lambda: _settle(under_way))
+    answers |= answer_by_batch(batched, desk, work, before_suspending=lambda: _settle(under_way, desk))
     leftovers = [call for call in batched if desk.asks_again(answers[call.id])]
     if leftovers:
         say(f"{len(leftovers)} of {len(batched)} batched calls were not answered: falling back to real time")
-    answers |= _settle(under_way)
+    answers |= _settle(under_way, desk)
     answers |= _answer_now(leftovers, desk, work)
     # The batch's commitments have become actual costs, which may have made room under the cap.
     turned_away = [call for call in asked_now if answers[call.id].code == OVER_CAP and batched]
@@ -94,7 +94,7 @@ def ask_ahead(calls: list[Call], desk: Desk, work: Work) -> list[PrefectFuture[A
 def _answer_now(calls: list[Call], desk: Desk, work: Work) -> dict[str, Answer]:
     """One answer per call, by id, without a batch; answers from earlier batches are not paid for again."""
     paid = _paid_by_batch(calls, desk)
-    return paid | _settle(_in_real_time((call for call in calls if call.id not in paid), desk, work))
+    return paid | _settle(_in_real_time((call for call in calls if call.id not in paid), desk, work), desk)
 
 
 def _paid_by_batch(calls: list[Call], desk: Desk) -> dict[str, Answer]:
@@ -131,9 +131,21 @@ def _in_real_time(calls: Iterable[Call], desk: Desk, work: Work) -> list[tuple[C
     ]
 
 
-def _settle(under_way: list[tuple[Call, PrefectFuture[Answer]]]) -> dict[str, Answer]:
+def _settle(under_way: list[tuple[Call, PrefectFuture[Answer]]], desk: Desk) -> dict[str, Answer]:
     """Wait for real-time calls; a call that failed becomes an answer that says so."""
-    return {call.id: _settle_one(call, future) for call, future in under_way}
+    answers = {call.id: _settle_one(call, future) for call, future in under_way}
+    _check_stored([call for call, _ in under_way if answers[call.id].error is None], desk)
+    return answers
+
+
+def _check_stored(answered: list[Call], desk: Desk) -> None:
+    """Log a warning for answers that Prefect could not store, because another run would pay for them again."""
+    lost = [call for call in answered if not was_answered(call, desk.provider)]
+    if lost:
+        say(
+            f"{len(lost)} of {len(answered)} answers could not be stored in Prefect's result storage. This run uses "
+            "them, but another run would pay for them again. Make room, or check PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK."
+        )
 
 
 def _settle_one(call: Call, future: PrefectFuture[Answer]) -> Answer:

@@ -11,6 +11,7 @@ PressrunError
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
 ├── BatchLost          a submitted batch can no longer be monitored
 ├── ResultsIncomplete  a batch counts more answers than its result files have
+├── LedgerFailed       the ledger cannot be written to
 ├── Unreadable         the provider's response is not a JSON object; its effect is unknown
 ├── Stopped            a person decided to stop the run
 ├── StepFailed         a step that everything else depends on (step 08) failed
@@ -28,6 +29,7 @@ __all__ = [
     "CallFailed",
     "DeliveryFailed",
     "DestinationUnfit",
+    "LedgerFailed",
     "OverBudget",
     "PressrunError",
     "ProviderUnfit",
@@ -105,6 +107,10 @@ class BatchLost(PressrunError):
 
 class ResultsIncomplete(PressrunError):
     """A batch counts more answers than its result files have; reading them again later may help."""
+
+
+class LedgerFailed(PressrunError):
+    """The ledger cannot be written to: the disk is full, or the file is read-only."""
 
 
 class Unreadable(PressrunError):

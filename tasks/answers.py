@@ -15,7 +15,7 @@ from pressrun.costs.books import Books
 from pressrun.costs.ledger import CallEstimate
 from pressrun.costs.ledgerfile import OverCap
 from pressrun.costs.money import usd
-from pressrun.errors import CallFailed
+from pressrun.errors import CallFailed, LedgerFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Note, tell
 from pressrun.routes.provider import Provider
@@ -93,11 +93,19 @@ def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDA
         request.books.settle(commitments[-1])
         raise
     else:
-        request.books.enter(request.call, answer, request.estimate, settles=commitments[-1])
+        _enter(request, answer, commitments[-1])
         return answer
     finally:
         # Whatever happened, nothing waits for it any longer.
         request.books.lose(commitments[-1])
+
+
+def _enter(request: Request, answer: Answer, commitment: str) -> None:
+    """Record an answer. A ledger that cannot be written to must not lose it: the flow records it again."""
+    try:
+        request.books.enter(request.call, answer, request.estimate, settles=commitment)
+    except LedgerFailed as error:
+        get_run_logger().warning("%s is answered but not yet in the ledger. %s", request.call.id, error)
 
 
 def _commit(request: Request) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from pressrun.errors import LedgerFailed
+
 __all__ = ["append_only", "opened", "transaction"]
 
 PATIENCE = 60.0
@@ -26,15 +28,25 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def transaction(path: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction that excludes other writers; rolled back when the block raises."""
-    with opened(path) as database:
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            yield database
-        except BaseException:
-            database.execute("ROLLBACK")
-            raise
-        database.execute("COMMIT")
+    """A transaction that excludes other writers; rolled back when the block raises.
+
+    Raises `LedgerFailed` when the database refuses to write.
+    """
+    try:
+        with opened(path) as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise LedgerFailed(
+            f"The ledger {path} could not be written to ({error}). Every answer that was paid for is stored. Make "
+            "room, or make the file writable, then run again to continue from here."
+        ) from error
 
 
 def append_only(*tables: str) -> str:

@@ -1,18 +1,22 @@
 """Storage elsewhere: results in the block that Prefect is set to, bundles at an address."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from prefect.filesystems import RemoteFileSystem
+from prefect.filesystems import LocalFileSystem, RemoteFileSystem
 from prefect.settings import PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, temporary_settings
 from prefect.settings.context import get_current_settings
 
 from flows.build_site import build_site
+from pressrun.costs.ledgerfile import LedgerFile
+from pressrun.settings import current_settings
 from pressrun.strategy import Preference
 from tests.builders import a_brief
 from tests.provider import Server
@@ -120,3 +124,38 @@ def test_a_bundle_that_cannot_be_uploaded_costs_nothing_to_deliver_later(
 def test_a_file_address_is_a_folder(server: Server, tmp_path: Path) -> None:
     result = build(out=f"file://{tmp_path}/sites").result()
     assert result.bundle == str(tmp_path / "sites" / "harbour-bakery")
+
+
+def test_answers_that_cannot_be_stored_are_used_and_the_run_says_so(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    write = LocalFileSystem.write_path
+
+    def full(self: LocalFileSystem, path: str, content: bytes, **options: Any) -> Any:
+        if "pressrun-answer" in path:
+            raise OSError(28, "No space left on device")
+        return write(self, path, content, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "write_path", full)
+    state = build(out=str(tmp_path / "sites"), preference=Preference.SPEED)
+    assert state.is_completed(), state.message
+    assert "answers could not be stored in Prefect's result storage" in caplog.text
+
+
+def test_an_answer_is_stored_even_if_the_ledger_is_full_and_is_entered_later(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with sqlite3.connect(LedgerFile(current_settings().ledger_file).path) as ledger:
+        ledger.execute("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    first = build(out=str(tmp_path / "sites"), preference=Preference.SPEED)
+    assert first.is_failed()
+    assert "could not be written to (disk is full). Every answer that was paid for is stored" in first.message
+    assert server.posts() == {"chat": 1, "images": 0, "batches": 0}
+
+    with sqlite3.connect(current_settings().ledger_file) as ledger:
+        ledger.execute("DROP TRIGGER full")
+    state = build(out=str(tmp_path / "sites"), preference=Preference.SPEED)
+    assert state.is_completed(), state.message
+    assert server.covered() >= server.bill()
+    calls = json.loads(Path(state.result().file("manifest.json")).read_text())["calls"]
+    assert sum(Decimal(call["cost_usd"]) for call in calls) == server.bill()
