@@ -40,10 +40,10 @@ def _adopt(batch_id: str) -> str:
         if view.is_refused:
             raise Refused(f"The provider refused batch {batch_id}; none of it ran, so there is nothing to adopt.")
         shard = shard_of(client, view, Path(folder))
-        ticket = record_ticket(shard, provider, ticket_of(view, shard))
+        ticket = record_ticket(shard, provider, ticket_of(view, shard, "adopted"))
         if not view.is_terminal:
             return f"{batch_id} is {view.status}; the next run of its brief waits for it instead of submitting again."
-        under_way = UnderWay(shard=shard, ticket=ticket, deadline=view.created_at + timedelta(days=30))
+        under_way = UnderWay(shard=shard, ticket=ticket, deadline=ticket.created_at + timedelta(days=30))
         [ended] = wait_for_batches([under_way], provider, 1.0)
         account = collect_answers(ended, ticket, shard, provider).account
     return (

@@ -184,18 +184,20 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
 
 
 def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
-    """Requeue a refused batch: at once if an earlier attempt saw the refusal, later if the queue was full."""
+    """Requeue a refused batch: at once if an earlier attempt saw the refusal or its input file was lost, later if the
+    queue was full.
+    """
     assert job.ticket is not None
     assert job.since is not None
     is_another = job.ticket.run_id != paying_run()
     is_earlier = batch.sending.replay and job.ticket.created_at < batch.sending.started
-    if not job.refusals and (is_another or (is_earlier and not view.is_queue_full)):
+    if not job.refusals and (is_another or view.is_without_file or (is_earlier and not view.is_queue_full)):
         batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
         return True
     if not view.is_queue_full:
         return False
     pause = refusal_pause(job.refusals + 1, QUEUE_PAUSE * timedelta(seconds=batch.sending.first_poll))
-    again = (view.ended_at or view.created_at) + pause
+    again = (view.ended_at or job.ticket.created_at) + pause
     if again >= job.since + batch.sending.strategy.max_wait_time:
         _give_up(job, batch)
         return True

@@ -20,7 +20,7 @@ OLDEST = timedelta(days=2)
 
 def recent_batches(client: OpenAI, now: datetime) -> dict[str, BatchView]:
     """The batches of the last two days by id, newest first, with one call per hundred."""
-    recent = takewhile(lambda view: view.created_at > now - OLDEST, list_batches(client))
+    recent = takewhile(lambda view: (view.created_at or now) > now - OLDEST, list_batches(client))
     return {view.batch_id: view for view in recent}
 
 

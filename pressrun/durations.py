@@ -1,17 +1,22 @@
-"""Durations as people write them: `6_hours`, `6h`, `90m`, `1 day`, `2h 30m`, `PT6H`."""
+"""Durations as people write them: `6_hours`, `6h`, `90m`, `1 day`, `2h 30m`, `PT6H`; and as providers do: `1m2.5s`."""
 
+import re
 from datetime import timedelta
+from math import isnan
 from typing import Annotated, Any
 
 import humanize
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 from pytimeparse.timeparse import timeparse
 
-__all__ = ["Duration", "parse_duration", "say_duration", "say_left"]
+__all__ = ["Duration", "parse_duration", "read_seconds", "say_duration", "say_left"]
 
 WITH_UNIT = "P.|[0-9.][ _]*[A-Za-z:]"
 """What every duration contains; a Prefect server checks this before a run exists."""
 ISO_8601 = TypeAdapter(timedelta)
+MILLISECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(?:ms|msecs?|milliseconds?)\Z")
+LONGEST_WRITTEN = 40
+"""Characters of the longest text that is read as a duration with units."""
 
 
 def parse_duration(value: Any) -> timedelta:
@@ -37,6 +42,25 @@ def _read(value: Any) -> timedelta:
 
 def _refuse() -> timedelta:
     raise ValueError("not a duration such as 6h, 90m, 6_hours or PT6H") from None
+
+
+def read_seconds(told: str) -> float | None:
+    """Seconds of a pause as providers write it: `42`, `0.5`, `1m2.5s`, `26 seconds`, `350ms`; None for other text.
+
+    pytimeparse does not know milliseconds.
+    """
+    told = told.strip().lower()
+    try:
+        return None if isnan(float(told)) else float(told)
+    except ValueError:
+        if len(told) > LONGEST_WRITTEN:
+            return None
+    milliseconds = MILLISECONDS.search(told)
+    if not milliseconds:
+        return timeparse(told)
+    rest = told[: milliseconds.start()]
+    seconds = timeparse(rest) if rest else 0
+    return seconds + float(milliseconds[1]) / 1000 if seconds is not None else None
 
 
 def say_duration(duration: timedelta) -> str:

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     """Timeout in seconds of one real-time request; threads cannot be interrupted, so the client must time out."""
     realtime_retries: NonNegativeInt = 4
     """Retries of a real-time request after 408, 409, 429, 5xx or a lost connection; never after an exhausted quota.
-    Retry-After is honoured up to 10 minutes."""
+    A wait that the provider asks for (up to 10 minutes each, 30 in all) is no retry."""
     list_lag: NonNegativeFloat = 20
     """Seconds by which the provider's list of batches may lag: how long to look for a batch whose creation response was
     lost."""

@@ -65,7 +65,17 @@ class Shard(Frozen):
     @property
     def filename(self) -> str:
         """The input file's name at the provider, which identifies Pressrun and the work."""
-        return f"pressrun-{self.key[:32]}.jsonl"
+        return self.filename_for(None)
+
+    def filename_for(self, run_id: str | None) -> str:
+        """The name of an upload that only this run may use; every name for the same work begins in the same way."""
+        work = sha256(self.work.encode()).hexdigest() if self.after else self.key
+        end = sha256(run_id.encode()).hexdigest() if run_id else work[20:]
+        return f"pressrun-{work[:20]}{end[:12]}.jsonl"
+
+    def is_named_by(self, filename: str) -> bool:
+        """Whether an upload of this name is for this work, by whichever run."""
+        return filename[: -len("xxxxxxxxxxxx.jsonl")] == self.filename[: -len("xxxxxxxxxxxx.jsonl")]
 
     @cached_property
     def work(self) -> str:

@@ -7,6 +7,7 @@ it means: a number written as text is a number. What has no such meaning counts 
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 __all__ = ["MOST", "amount", "count", "first", "mapping", "moment", "rows", "text"]
@@ -59,7 +60,7 @@ def text(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """A time as aware UTC: Unix seconds or milliseconds, also as text, or ISO 8601 (UTC when it names no zone).
+    """A time as aware UTC: Unix seconds or ms, also as text, ISO 8601 (UTC when it names no zone), or an HTTP date.
 
     0 and times that no calendar has become None.
     """
@@ -68,10 +69,17 @@ def moment(value: Any) -> datetime | None:
         if seconds is not None:
             seconds = seconds / 1000 if seconds >= MILLISECONDS else seconds
             return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
-        read = datetime.fromisoformat(value)
+        read = _date(value)
         return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
     except (OverflowError, OSError, ValueError, TypeError):
         return None
+
+
+def _date(value: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return parsedate_to_datetime(value)
 
 
 def first(values: Iterable[Any]) -> Any:

@@ -68,6 +68,8 @@ def alert_of_budget(books: Books, site: str) -> None:
 
 def alert_of_wait(view: BatchView, deadline: datetime, *, run_id: UUID | None = None) -> None:
     """Send an alert for an unfinished batch after half of its maximum wait, or after the time in the settings."""
+    if view.created_at is None:
+        return
     hours = current_settings().long_wait_hours
     long = timedelta(hours=hours) if hours else (deadline - view.created_at) / 2
     waited = datetime.now(UTC) - view.created_at

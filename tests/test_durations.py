@@ -1,12 +1,13 @@
 import json
 from datetime import timedelta
+from math import isnan
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from pressrun.durations import Duration, parse_duration, say_duration
+from pressrun.durations import Duration, parse_duration, read_seconds, say_duration
 
 
 class Waiting(BaseModel):
@@ -70,3 +71,34 @@ def test_json_has_iso_8601() -> None:
 )
 def test_durations_are_said_as_people_say_them(duration: timedelta, said: str) -> None:
     assert say_duration(duration) == said
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("42", 42),
+        (" 0.5 ", 0.5),
+        ("-3", -3),
+        ("42s", 42),
+        ("1m30s", 90),
+        ("1m2.5s", 62.5),
+        ("1h2m", 3_720),
+        ("350ms", 0.35),
+        ("6ms", 0.006),
+        ("1s500ms", 1.5),
+        ("26 seconds", 26),
+        ("1 Minute", 60),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("ms", None),
+        ("1m" * 50, None),
+    ],
+)
+def test_pauses_are_read_as_providers_write_them(told: str, seconds: float | None) -> None:
+    assert read_seconds(told) == (pytest.approx(seconds) if seconds is not None else None)
+
+
+@given(st.text(st.sampled_from("0123456789.hms -")) | st.text())
+def test_any_text_is_a_pause_or_none(told: str) -> None:
+    assert not isnan(read_seconds(told) or 0)

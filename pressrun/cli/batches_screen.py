@@ -13,7 +13,8 @@ from rich.text import Text
 
 from pressrun.cli.text import counted, plain
 from pressrun.routes.cleaning import Cleaning
-from pressrun.routes.records import BatchListing, BatchRecord, FileRecord
+from pressrun.routes.filelist import FileRecord
+from pressrun.routes.records import BatchListing, BatchRecord
 
 __all__ = [
     "CANCELLING",
@@ -146,7 +147,7 @@ def _next(batch: BatchRecord, files: Mapping[str, FileRecord | None]) -> str:
         return "nothing: Pressrun does not use it"
     if batch.is_live:
         return f"the next run of the same brief waits for it; `pressrun batches cancel {batch.id}` cancels it"
-    if batch.status == "failed" and not results:
+    if batch.status == "failed" and not results and not batch.completed:
         return "none of it ran or was billed; the next run of the same brief submits it again"
     if not results:
         return "no result files yet; they may lag behind the status by minutes"

@@ -7,7 +7,8 @@ file of unknown age as new, and anything beyond the listing as in use.
 from datetime import UTC, datetime, timedelta
 
 from pressrun.calls import Frozen
-from pressrun.routes.records import BatchListing, BatchRecord, FileListing, FileRecord
+from pressrun.routes.filelist import FileListing, FileRecord
+from pressrun.routes.records import BatchListing, BatchRecord
 
 __all__ = ["Cleaning", "Removal", "plan_cleaning"]
 

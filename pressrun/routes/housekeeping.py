@@ -8,16 +8,18 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import httpx2
 import openai
 from openai import OpenAI
 
-from pressrun.batchfile import read_json
-from pressrun.errors import PressrunError, ProviderUnfit, Refused
-from pressrun.routes.records import BatchListing, BatchRecord, FileListing, FileRecord
+from pressrun.errors import PressrunError, ProviderUnfit, Refused, Unreadable
+from pressrun.routes.failures import reason_of
+from pressrun.routes.filelist import FileListing, FileRecord
+from pressrun.routes.records import BatchListing, BatchRecord
+from pressrun.routes.replies import Page, Reply, pages, read_reply
+from pressrun.wire import text
 
 __all__ = [
     "LOOK_BACK",
@@ -40,8 +42,8 @@ AN_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 def read_batches(client: OpenAI, most: int = LOOK_BACK) -> BatchListing:
     """All batches of the project, ours or not, up to `most`. Raises `PressrunError`."""
-    records, is_complete = _pages(client, "/batches", most, BATCH_PAGE)
-    batches = list({batch.id: batch for record in records if (batch := BatchRecord.read(record)).id}.values())
+    read, is_complete = _read(client, "/batches", most, BATCH_PAGE)
+    batches = [BatchRecord.read(record, page.ahead) for page in read for record in page.records][:most]
     # A stable sort: batches without a time stay behind the others in their order.
     batches.sort(key=lambda batch: batch.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     return BatchListing(batches=tuple(batches), is_complete=is_complete)
@@ -49,9 +51,9 @@ def read_batches(client: OpenAI, most: int = LOOK_BACK) -> BatchListing:
 
 def read_files(client: OpenAI, most: int = FILES) -> FileListing:
     """All files of the project, for any purpose. Raises `PressrunError`."""
-    records, is_complete = _pages(client, "/files", most, FILE_PAGE)
-    files = {file.id: file for record in records if (file := FileRecord.read(record)).id}
-    return FileListing(files=tuple(files.values()), is_complete=is_complete)
+    read, is_complete = _read(client, "/files", most, FILE_PAGE)
+    files = [FileRecord.read(record, page.ahead) for page in read for record in page.records][:most]
+    return FileListing(files=tuple(files), is_complete=is_complete)
 
 
 def select(
@@ -77,7 +79,7 @@ def find_batch(client: OpenAI, batch_id: str) -> BatchRecord:
         raise nobody
     with _explaining("batch"):
         try:
-            return BatchRecord.read(_get(client, f"/batches/{batch_id}"))
+            return BatchRecord.read(*_get(client, f"/batches/{batch_id}"))
         except (openai.NotFoundError, openai.BadRequestError):
             raise nobody from None
 
@@ -94,7 +96,7 @@ def find_file(client: OpenAI, file_id: str) -> FileRecord | None:
     """One file, or None when it is gone. Raises `PressrunError`."""
     with _explaining("file"):
         try:
-            return FileRecord.read(_get(client, f"/files/{quote(file_id, safe='')}"))
+            return FileRecord.read(*_get(client, f"/files/{quote(file_id, safe='')}"))
         except openai.NotFoundError:
             return None
 
@@ -109,47 +111,45 @@ def delete_file(client: OpenAI, file_id: str) -> bool:
     return True
 
 
-def _pages(client: OpenAI, path: str, most: int, page_size: int) -> tuple[list[dict[str, Any]], bool]:
-    """The records of a list, and whether they are complete. The SDK's own iterator follows pages without a limit."""
-    records: list[dict[str, Any]] = []
-    after = ""
-    while len(records) < most:
-        with _explaining(f"list of {path.strip('/')}"):
-            page = _get(client, f"{path}?limit={page_size}{after}")
-        data = page.get("data")
-        if not isinstance(data, list):
-            raise PressrunError(f"The provider's list of {path.strip('/')} cannot be read. Nothing was changed.")
-        records += [record for record in data if isinstance(record, dict)]
-        if not records or not data or not page.get("has_more"):
-            return records[:most], len(records) <= most
-        after = f"&after={quote(str(records[-1].get('id')), safe='')}"
-    return records[:most], False
+def _read(client: OpenAI, path: str, most: int, page_size: int) -> tuple[list[Page], bool]:
+    """The pages of a list up to about `most` records, and whether they are complete."""
+    read: list[Page] = []
+    with _explaining(f"list of {path.strip('/')}"):
+        for page in pages(client, path, page_size):
+            read.append(page)
+            if sum(len(one.records) for one in read) >= most:
+                break
+    return read, read[-1].is_last and sum(len(one.records) for one in read) <= most
 
 
-def _get(client: OpenAI, path: str) -> dict[str, Any]:
-    body = read_json(client.get(path, cast_to=httpx2.Response).content)
-    if body is None:
-        raise PressrunError(
-            f"The provider's response to GET {path.partition('?')[0]} is not a JSON object. Nothing was changed. Check "
-            "OPENAI_BASE_URL, which normally ends in /v1."
-        )
-    return body
+def _get(client: OpenAI, path: str) -> Reply:
+    reply = read_reply(client.get(path, cast_to=httpx2.Response))
+    if not text(reply.body.get("id")):
+        raise Unreadable(f"The provider's response to GET {path} has no id.")
+    return reply
 
 
 @contextmanager
 def _explaining(what: str) -> Iterator[None]:
-    """Convert the SDK's errors into ours."""
+    """Convert the SDK's errors into ours, with the provider's own words where it gave any."""
     try:
         yield
-    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        raise ProviderUnfit(
-            f"The provider refused the key (HTTP {error.status_code}, {what}). Check OPENAI_API_KEY."
+    except Unreadable as error:
+        raise PressrunError(
+            f"{error} Nothing was changed ({what}). Check OPENAI_BASE_URL, which normally ends in /v1."
         ) from None
-    except openai.NotFoundError:
-        raise PressrunError(f"The provider has no {what} (HTTP 404). Check OPENAI_BASE_URL.") from None
     except openai.APIStatusError as error:
-        raise PressrunError(f"The provider answered HTTP {error.status_code} ({what}). Try again later.") from None
+        said = reason_of(error).message
+        raise _explained(error.status_code, f"{what}: {said}" if said else what) from None
     except openai.APIConnectionError as error:
         raise PressrunError(
             f"The provider did not answer ({what}: {type(error).__name__}). Check OPENAI_BASE_URL, or try again later."
         ) from None
+
+
+def _explained(status: int, what: str) -> PressrunError:
+    if status in (401, 403):
+        return ProviderUnfit(f"The provider refused the key (HTTP {status}, {what}). Check OPENAI_API_KEY.")
+    if status == 404:
+        return PressrunError(f"The provider has no such thing (HTTP 404, {what}). Check OPENAI_BASE_URL.")
+    return PressrunError(f"The provider answered HTTP {status} ({what}). Try again later.")

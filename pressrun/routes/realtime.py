@@ -7,7 +7,6 @@ but not to the call. So a call can move between routes and tiers and remain the 
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from random import uniform
 from time import sleep
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.reasons import may_help, reason
+from pressrun.routes.failures import LONGEST_WAIT, may_pass, say_reason, told_wait
 from pressrun.routes.limits import ReplyTooLarge
 from pressrun.wire import mapping
 
@@ -29,8 +29,6 @@ __all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
 
 log = logging.getLogger(__name__)
 
-HOPELESS = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
-"""Codes and types of a 429 that only a payment can fix, not a retry."""
 NO_CAPACITY = "resource_unavailable"
 """Code of the 429 for flex without capacity, which is not billed."""
 FLEX_TRIES = 3
@@ -40,8 +38,8 @@ FLEX_TIMEOUT = 900.0
 """Minimum timeout of a flex request in seconds, as OpenAI's guide to flex processing recommends."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
 """Seconds before the second attempt and, doubling, at most before later ones, without a Retry-After."""
-LONGEST_WAIT = 600.0
-"""The longest Retry-After, in seconds, to wait for: a limit per minute is over by then, one per day is not."""
+LONGEST_WAITS = 1_800.0
+"""Seconds that one call waits in all because the provider asked it to; such waits are no attempts that failed."""
 SPREAD = 1.25
 """Retries of calls that were rejected together are spread over this factor, never earlier than requested."""
 
@@ -92,7 +90,7 @@ def ask(
 def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], None]) -> httpx2.Response:
     """The SDK's own retries stay off: they would retry every 429, including an exhausted quota."""
     body = {**call.body, "service_tier": Tier.FLEX.value} if tier is Tier.FLEX else call.body
-    tries = 0
+    tries, waited = 0, 0.0
     while True:
         try:
             return client.post(
@@ -103,11 +101,13 @@ def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], No
             )
         except openai.APIError as error:
             failure = _failure(error, tier)
-            delay = retry_delay(error, tries)
-            tries += 1
-            allowed = client.max_retries + 1
-            if isinstance(failure, FlexUnavailable):
-                allowed = min(allowed, FLEX_TRIES)
+            delay = retry_delay(error, tries, datetime.now(UTC))
+            is_flex = isinstance(failure, FlexUnavailable)
+            if delay is not None and waited + delay <= LONGEST_WAITS and not is_flex and _is_asked_for(error):
+                waited += delay
+            else:
+                tries += 1
+            allowed = min(client.max_retries + 1, FLEX_TRIES) if is_flex else client.max_retries + 1
             if delay is None or tries >= allowed:
                 raise failure from None
         log.info("%s: %s; retrying in %.1f s", call.id, failure, delay)
@@ -122,48 +122,26 @@ def time_limit(client: OpenAI, tier: Tier) -> float | httpx2.Timeout | None:
     return max(own, FLEX_TIMEOUT) if tier is Tier.FLEX and isinstance(own, int | float) else own
 
 
-def retry_delay(error: openai.APIError, earlier: int) -> float | None:
+def retry_delay(error: openai.APIError, earlier: int, now: datetime) -> float | None:
     """Seconds to wait after an error that follows `earlier` ones; None when a retry is of no use now.
 
-    The provider's Retry-After takes precedence over our own doubling. A request that timed out may have been processed
+    What the provider asks for takes precedence over our own doubling. A request that timed out may have been processed
     and billed, so it is not repeated here.
     """
     if isinstance(error, openai.APITimeoutError) or isinstance(error.__cause__, ReplyTooLarge):
         return None
     if isinstance(error, openai.APIStatusError):
-        if not _may_help(error):
+        if not may_pass(error):
             return None
-        told = _retry_after(error.response.headers)
+        told = told_wait(error, now)
         if told is not None:
             return told if told <= LONGEST_WAIT else None
     return float(min(FIRST_DELAY * 2 ** min(earlier, 10), LONGEST_DELAY))
 
 
-def _may_help(error: openai.APIStatusError) -> bool:
-    """Whether the same request may succeed later; the provider's own header takes precedence over the status."""
-    if {str(error.code), str(error.type)} & HOPELESS:
-        return False
-    told = error.response.headers.get("x-should-retry")
-    if told in ("true", "false"):
-        return bool(told == "true")
-    return error.status_code in (408, 409, 429) or error.status_code >= 500
-
-
-def _retry_after(headers: httpx2.Headers) -> float | None:
-    """The provider's Retry-After in seconds, if there is one and it is positive."""
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            seconds = float(headers.get(name, "")) / unit
-        except ValueError:
-            continue
-        if seconds > 0:
-            return seconds
-    try:
-        # A date is compared with the reply's own date, so that only the provider's clock matters.
-        until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
-        return max((until - now).total_seconds(), 0.0) or None
-    except (ValueError, TypeError, OverflowError):
-        return None
+def _is_asked_for(error: openai.APIError) -> bool:
+    """Whether the provider itself set the time of the next attempt."""
+    return isinstance(error, openai.APIStatusError) and told_wait(error, datetime.now(UTC)) is not None
 
 
 def _body(reply: httpx2.Response) -> dict[str, Any]:
@@ -194,11 +172,10 @@ def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailur
     code = str(error.code or error.status_code)
     if tier is Tier.FLEX and (code == NO_CAPACITY or error.param == "service_tier"):
         return FlexUnavailable(f"flex did not accept the request ({code})")
-    if _may_help(error):
-        told = _retry_after(error.response.headers)
+    if may_pass(error):
+        told = told_wait(error, datetime.now(UTC))
         if told is not None and told > LONGEST_WAIT:
             wait = say_duration(timedelta(seconds=min(told, 365 * 86_400)))
             return TemporaryFailure(f"the provider asks to wait {wait} ({code})", soon=False)
         return TemporaryFailure(f"the provider is busy or failing ({code})")
-    detail = error.body.get("message") if isinstance(error.body, dict) else None
-    return CallFailed(f"the provider refused the request ({code}): {detail or error.message}", code=code)
+    return CallFailed(f"the provider refused the request ({code}): {say_reason(error)}", code=code)

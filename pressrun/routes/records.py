@@ -1,25 +1,20 @@
-"""Batches and files as a provider lists them, for people.
+"""Batches as a provider lists them, for people.
 
-Invariant: whatever JSON a server sends is read without failing: unknown statuses are kept, falsy ids are absent, and
-missing data is None, never a guess.
+Invariant: nothing is read here that `BatchView` does not read; missing data is None, never a guess.
 """
 
-import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from pressrun.calls import Frozen
-from pressrun.routes.batch.view import TERMINAL
-from pressrun.wire import count, mapping, moment, text
+from pressrun.routes.batch.view import TERMINAL, BatchView, Problem
 
-__all__ = ["BatchListing", "BatchRecord", "FileListing", "FileRecord"]
+__all__ = ["BatchListing", "BatchRecord"]
 
 WINDOW = timedelta(days=1)
 """When a batch expires, if the provider does not say."""
 SITES_CUT = 512
 """Characters after which the list of sites in the metadata is truncated."""
-INPUT_NAME = re.compile(r"pressrun-[0-9a-f]{32}\.jsonl|[0-9a-f]{16}\.jsonl")
 
 
 class BatchRecord(Frozen):
@@ -27,7 +22,7 @@ class BatchRecord(Frozen):
 
     id: str
     status: str
-    """As the provider spells it; not necessarily one of OpenAI's."""
+    """OpenAI's word for it; what has none is kept as the provider writes it."""
     created_at: datetime | None
     expires_at: datetime | None
     ended_at: datetime | None
@@ -70,58 +65,41 @@ class BatchRecord(Frozen):
         return site in self.sites or (self.sites_cut and site >= self.sites[-1])
 
     @classmethod
-    def read(cls, record: dict[str, Any]) -> "BatchRecord":
-        """Read a batch object, whatever is missing or unusual in it."""
-        metadata, counts = mapping(record.get("metadata")), mapping(record.get("request_counts"))
-        status = text(record.get("status")) or "unknown"
-        created_at = moment(record.get("created_at"))
-        sites = text(metadata.get("sites")) or ""
-        return cls(
-            id=text(record.get("id")) or "",
-            status=status,
-            created_at=created_at,
-            expires_at=moment(record.get("expires_at")) or (created_at + WINDOW if created_at else None),
-            ended_at=moment(record.get(f"{status}_at")) if status in TERMINAL else None,
-            key=text(metadata.get("pressrun_key")),
-            run_id=text(metadata.get("flow_run_id")),
-            after=text(metadata.get("pressrun_after")),
-            sites=tuple(slug for slug in sites.split(",") if slug),
-            sites_cut=len(sites) >= SITES_CUT,
-            total=count(counts.get("total")) or 0,
-            completed=count(counts.get("completed")) or 0,
-            failed=count(counts.get("failed")) or 0,
-            endpoint=text(record.get("endpoint")),
-            model=text(record.get("model")),
-            input_file_id=text(record.get("input_file_id")),
-            output_file_id=text(record.get("output_file_id")),
-            error_file_id=text(record.get("error_file_id")),
-            problems=tuple(_problems(record.get("errors"))),
-        )
-
-
-class FileRecord(Frozen):
-    """A file at the provider."""
-
-    id: str
-    name: str
-    purpose: str | None
-    size: int | None
-    """Bytes."""
-    created_at: datetime | None
-
-    @property
-    def is_our_input(self) -> bool:
-        return self.purpose in ("batch", None) and INPUT_NAME.fullmatch(self.name) is not None
+    def read(cls, record: dict[str, Any], ahead: timedelta = timedelta(0)) -> "BatchRecord":
+        """Read a batch object, as `BatchView` does."""
+        return cls.of(BatchView.read(record, ahead))
 
     @classmethod
-    def read(cls, record: dict[str, Any]) -> "FileRecord":
+    def of(cls, view: BatchView) -> "BatchRecord":
+        """A batch that was read, for people."""
+        sites = view.metadata.get("sites", "")
         return cls(
-            id=text(record.get("id")) or "",
-            name=text(record.get("filename")) or "",
-            purpose=text(record.get("purpose")),
-            size=count(record.get("bytes")),
-            created_at=moment(record.get("created_at")),
+            id=view.batch_id,
+            status=view.status,
+            created_at=view.created_at,
+            expires_at=view.expires_at or (view.created_at + WINDOW if view.created_at else None),
+            ended_at=view.ended_at,
+            key=view.metadata.get("pressrun_key") or None,
+            run_id=view.metadata.get("flow_run_id") or None,
+            after=view.metadata.get("pressrun_after") or None,
+            sites=tuple(slug for slug in sites.split(",") if slug),
+            sites_cut=len(sites) >= SITES_CUT,
+            total=view.total,
+            completed=view.completed,
+            failed=view.failed,
+            endpoint=view.endpoint,
+            model=view.model,
+            input_file_id=view.input_file_id,
+            output_file_id=view.output_file_id,
+            error_file_id=view.error_file_id,
+            problems=tuple(map(_say, view.problems)),
         )
+
+
+def _say(problem: Problem) -> str:
+    """`line 2: duplicate_custom_id: ...`"""
+    line = f"line {problem.line}: " if problem.line else ""
+    return f"{line}{problem.code}: {problem.message}"
 
 
 class BatchListing(Frozen):
@@ -130,19 +108,3 @@ class BatchListing(Frozen):
     batches: tuple[BatchRecord, ...]
     is_complete: bool
     """False when the bound was reached, so that older ones were not listed."""
-
-
-class FileListing(Frozen):
-    """Files, in the provider's order; `is_complete` as for batches."""
-
-    files: tuple[FileRecord, ...]
-    is_complete: bool
-
-
-def _problems(errors: Any) -> Iterator[str]:
-    """`line 2: duplicate_custom_id: ...`; every member may be null."""
-    data = mapping(errors).get("data")
-    for problem in data if isinstance(data, list) else ():
-        told = mapping(problem)
-        line = f"line {told['line']}: " if count(told.get("line")) else ""
-        yield f"{line}{text(told.get('code')) or 'unknown'}: {text(told.get('message')) or 'no reason given'}"

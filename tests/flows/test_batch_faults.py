@@ -97,6 +97,22 @@ def test_a_queue_that_stays_full_until_the_maximum_wait_leaves_the_work_to_real_
     assert outcome.batches == []
 
 
+def test_an_input_file_that_validation_does_not_find_is_uploaded_anew_at_once(server: Server) -> None:
+    message = "Cannot find file file-1, or the organization does not have access to it."
+    server.faults({"batches": [{"code": "invalid_request", "message": message}]})
+    outcome = through_batch(server, some_calls("lost-file"))
+    check(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert server.count("/v1/files") == server.batches() == 2
+
+
+def test_an_input_file_that_is_not_found_a_second_time_ends_the_run_with_the_reason(server: Server) -> None:
+    server.faults({"batches": [{"code": "invalid_request", "message": "Cannot find file file-1.", "times": 2}]})
+    with pytest.raises(BatchRejected, match="Cannot find file"):
+        through_batch(server, some_calls("lost-file-twice"))
+    assert server.batches() == 2
+
+
 def test_any_other_refusal_stops_the_run_and_quotes_the_line_and_its_item(server: Server) -> None:
     server.faults({"batches": [{"code": "invalid_json_line", "message": "Not JSON.", "line": 3}]})
     with pytest.raises(BatchRejected, match=r"line 3 \(refused-articles-article-03-\w+\): invalid_json_line: Not JSON"):

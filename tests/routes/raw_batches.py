@@ -59,7 +59,12 @@ class RawBatches:
     """Uploads that the list of files shows."""
     appear_with_upload: list[dict[str, Any]] = field(default_factory=list)
     """Uploads that the list of files shows from the next upload on."""
+    uploads: int = 0
     deleted: list[str] = field(default_factory=list)
+    files_reply: Reply | None = None
+    """What the list of files is answered with instead."""
+    drops_metadata: bool = False
+    """As a gateway does: batches are shown without their metadata."""
     asked_for: list[str] = field(default_factory=list)
     """Input files of the creations."""
 
@@ -81,7 +86,10 @@ class RawBatches:
     def _file(self, method: str, path: str) -> Reply:
         if method == "POST":
             self.files += self.appear_with_upload
-            return Reply({"id": "file-in", "object": "file"})
+            self.uploads += 1
+            return Reply({"id": "file-in" if self.uploads == 1 else f"file-in-{self.uploads}", "object": "file"})
+        if path == "/files" and self.files_reply:
+            return self.files_reply
         if path == "/files":
             return Reply({"object": "list", "data": self.files, "has_more": False})
         if method == "DELETE":
@@ -107,7 +115,8 @@ class RawBatches:
             return self.refusals.pop(0)
         sleep(self.slow_creation)
         self.asked_for.append(wanted["input_file_id"])
-        batch = a_batch(len(self.batches), metadata=wanted["metadata"])
+        metadata = None if self.drops_metadata else wanted["metadata"]
+        batch = a_batch(len(self.batches) + 1, metadata=metadata, input_file_id=wanted["input_file_id"])
         self.batches.insert(0, batch)
         if self.creation_replies:
             return self.creation_replies.pop(0)

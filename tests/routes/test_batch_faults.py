@@ -3,7 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import pairwise
 from time import time
@@ -13,6 +13,8 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pressrun.errors import BatchRejected, PressrunError, Unreadable
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, adopt, cancel, find_batch, harvest, look, look_all
@@ -20,7 +22,7 @@ from pressrun.sharding import Shard
 from tests.calls_builder import a_call, a_chat_reply
 from tests.routes.driving import a_shard, connect, submit
 from tests.routes.raw_batches import RawBatches, a_batch
-from tests.routes.raw_server import Reply
+from tests.routes.raw_server import Reply, serving
 
 
 @pytest.fixture
@@ -150,7 +152,10 @@ def test_when_the_list_cannot_be_read_nothing_is_submitted(body: Any) -> None:
         assert server.counts["POST /v1/batches"] == 0
 
 
-@pytest.mark.parametrize("body", [b"<html>OK</html>", b"", {"object": "batch"}])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>OK</html>", b"", {"object": "batch"}, {"id": "x"}, {"error": {"message": "upstream timed out"}}],
+)
 def test_an_unreadable_answer_to_a_creation_is_followed_by_a_look(body: Any) -> None:
     provider, shard = RawBatches(creation_replies=[Reply(body)]), a_shard()
     with provider.serving() as server, connect(server.base_url) as client:
@@ -252,15 +257,215 @@ def test_a_refused_creation_says_why_and_deletes_its_upload() -> None:
     assert provider.deleted == ["file-in"]
 
 
-def test_an_upload_that_is_not_visible_yet_is_no_verdict_on_the_work() -> None:
+NOT_VISIBLE = {"message": "Cannot find file file-in, or project p does not have access to it.", "param": "file_id"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": NOT_VISIBLE}, 400),
+        ({"error": {"code": "invalidPayload", "message": "The file is not in a processed state: pending."}}, 400),
+        ({"detail": "Input file not found"}, 404),
+    ],
+)
+def test_an_upload_that_is_still_processed_is_waited_for(body: Any, status: int, pauses: list[float]) -> None:
     """bespokelabsai/curator#116: the same work, submitted a little later, is taken."""
-    message = "Cannot find file file-in, or project proj_1 does not have access to it."
-    refusal = Reply({"error": {"message": message, "param": "file_id", "code": None}}, status=400)
-    provider = RawBatches(refusals=[refusal])
+    provider = RawBatches(refusals=[Reply(body, status=status)] * 5)
     with provider.serving() as server, connect(server.base_url) as client:
-        with pytest.raises(openai.BadRequestError, match="Cannot find file"):
-            submit(client, a_shard(), run_id="run-1")
         assert not submit(client, a_shard(), run_id="run-1").adopted
+        assert server.counts["POST /v1/files"] == 1
+    assert pauses == [3] * 5
+    assert provider.deleted == []
+
+
+def test_an_upload_that_is_never_processed_is_given_up_after_a_minute_with_the_reason_and_kept(
+    pauses: list[float],
+) -> None:
+    provider = RawBatches(refusals=[Reply({"detail": "Input file not found"}, status=404)] * 99)
+    with (
+        provider.serving() as server,
+        connect(server.base_url) as client,
+        pytest.raises(BatchRejected, match="Input file not found"),
+    ):
+        submit(client, a_shard(), run_id="run-1")
+    assert sum(pauses) == 60
+    assert provider.deleted == []
+
+
+def an_upload(shard: Shard, *, age: float = 90, **changes: Any) -> dict[str, Any]:
+    """One that an earlier process left."""
+    about = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time() - age)}
+    return {**about, **changes}
+
+
+def test_an_earlier_upload_that_the_provider_does_not_find_is_replaced_once(pauses: list[float]) -> None:
+    shard = a_shard()
+    provider = RawBatches(files=[an_upload(shard)], refusals=[Reply({"error": NOT_VISIBLE}, status=400)] * 3)
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, shard, run_id="run-2")
+        assert server.counts["POST /v1/files"] == 1
+    assert provider.asked_for == ["file-in"]
+    assert pauses == [3, 3]
+
+
+def test_an_upload_that_validation_did_not_find_is_not_named_again() -> None:
+    shard = a_shard()
+    errors = {"object": "list", "data": [{**NOT_VISIBLE, "line": None}]}
+    refused = a_batch(1, status="failed", input_file_id="file-left", metadata=ours(shard), errors=errors)
+    provider = RawBatches([refused], files=[an_upload(shard)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, shard, run_id="run-2")
+    assert provider.asked_for == ["file-in"]
+
+
+def test_a_creation_that_is_told_when_to_come_back_comes_back_then(pauses: list[float]) -> None:
+    told = {"error": {"message": "Rate limit reached. Please try again in 42s."}}
+    provider = RawBatches(refusals=[Reply(told, status=429)] * 3)
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert not submit(client, a_shard(), run_id="run-1").adopted
+    assert pauses == [42] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (402, {"message": "Insufficient credits"}),
+        (429, {"message": "Insufficient credits"}),
+        (429, {"message": "Insufficient credits", "code": "insufficient_quota"}),
+    ],
+)
+def test_a_bill_that_is_not_paid_is_said_at_once_and_keeps_the_upload(status: int, error: Any) -> None:
+    provider = RawBatches(refusals=[Reply({"error": error}, status=status)])
+    with (
+        provider.serving() as server,
+        connect(server.base_url) as client,
+        pytest.raises(BatchRejected, match=r"Insufficient credits.*add credit"),
+    ):
+        submit(client, a_shard(), run_id="run-1")
+    assert provider.deleted == []
+
+
+def test_a_lost_creation_is_found_by_its_upload_where_a_gateway_drops_metadata() -> None:
+    provider = RawBatches(lost_creations=1, drops_metadata=True)
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, a_shard(), run_id="run-1")
+        assert server.counts["POST /v1/batches"] == 1
+    assert ([batch["id"] for batch in provider.batches], ticket.adopted) == ([ticket.batch_id], True)
+    assert provider.deleted == []
+
+
+def test_a_later_run_finds_a_batch_by_its_upload_where_a_gateway_drops_metadata() -> None:
+    shard = a_shard()
+    batch = a_batch(1, status="completed", input_file_id="file-left")
+    provider = RawBatches([a_batch(2, status="completed"), batch], files=[an_upload(shard)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        found = adopt(client, shard, run_id="run-2")
+        again = submit(client, shard, run_id="run-2")
+        assert server.counts["POST /v1/batches"] == server.counts["POST /v1/files"] == 0
+    assert found is not None and (found.batch_id, again.batch_id, again.run_id) == ("batch_1", "batch_1", "run-2")
+
+
+def test_without_metadata_what_a_batch_left_over_is_not_taken_for_that_batch() -> None:
+    shard = a_shard()
+    again = shard.model_copy(update={"after": "batch_1"})
+    provider = RawBatches([a_batch(1, status="expired", input_file_id="file-left")], files=[an_upload(shard)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert adopt(client, again, run_id="run-1") is None
+        assert not submit(client, again, run_id="run-1").adopted
+        assert submit(client, shard, run_id="run-1").batch_id == "batch_1"
+
+
+def test_without_metadata_a_fresh_run_takes_up_its_own_batch_only_and_later_runs_take_up_that() -> None:
+    shard = a_shard()
+    provider = RawBatches([a_batch(1, status="completed", input_file_id="file-left")], files=[an_upload(shard)])
+    provider.drops_metadata = True
+    with provider.serving() as server, connect(server.base_url) as client:
+        fresh = submit(client, shard, run_id="run-2", fresh=True)
+        name = shard.filename_for("run-2")
+        provider.files.append(an_upload(shard, id="file-in", filename=name))
+        again = submit(client, shard, run_id="run-2", fresh=True)
+        later = submit(client, shard, run_id="run-3")
+        other = submit(client, shard, run_id="run-4", fresh=True)
+    assert (fresh.adopted, again.batch_id, later.batch_id) == (False, fresh.batch_id, fresh.batch_id)
+    assert not other.adopted
+
+
+def test_a_batch_whose_metadata_name_other_work_is_not_taken_by_its_upload() -> None:
+    shard = a_shard()
+    other = a_batch(1, input_file_id="file-left", metadata=ours(shard, pressrun_after="batch_0"))
+    provider = RawBatches([other], files=[an_upload(shard)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert adopt(client, shard, run_id="run-2") is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 501])
+def test_a_server_that_does_not_list_files_shows_no_sign_of_an_earlier_upload(status: int, pauses: list[float]) -> None:
+    provider = RawBatches(files_reply=Reply({"detail": "no"}, status=status))
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert not submit(client, a_shard(), run_id="run-1", list_lag=timedelta(minutes=6)).adopted
+    assert pauses == []
+
+
+@pytest.mark.parametrize("reply", [Reply(b"<html>"), Reply({"detail": "no"}, status=500), Reply({"error": "no"})])
+def test_when_the_list_of_files_fails_a_batch_is_looked_for_as_long_as_the_list_may_lag(
+    reply: Reply, pauses: list[float]
+) -> None:
+    shard = a_shard()
+    provider = RawBatches([a_batch(1, metadata=ours(shard))], files_reply=reply, hidden_looks=3)
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-2", list_lag=timedelta(minutes=6)).batch_id == "batch_1"
+    assert len(pauses) == 2
+
+
+def test_an_upload_that_is_dated_in_the_future_is_waited_for_no_longer_than_the_list_may_lag(
+    pauses: list[float],
+) -> None:
+    shard = a_shard()
+    provider = RawBatches(files=[an_upload(shard, age=-86_400)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=60))
+    assert sum(pauses) == pytest.approx(60)
+
+
+@pytest.mark.parametrize("created_at", ["2026-11-28T10:00:00Z", 1_795_435_200_000, "1795435200", "odd", None, [], {}])
+def test_an_upload_is_found_however_its_time_is_written(created_at: Any, pauses: list[float]) -> None:
+    shard = a_shard()
+    provider = RawBatches(files=[an_upload(shard, created_at=created_at, bytes=str(shard.size))])
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=6))
+    assert provider.asked_for == ["file-left"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["id", "data", "filename", "error"]), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(JSON)
+def test_any_json_as_a_list_of_files_leads_to_one_batch(body: Any) -> None:
+    provider = RawBatches(files_reply=Reply(body))
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, a_shard(), run_id="run-1", list_lag=timedelta(0))
+    assert len(provider.batches) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(JSON)
+def test_any_json_as_the_reply_to_a_creation_never_makes_a_second_batch(body: Any) -> None:
+    provider = RawBatches(creation_replies=[Reply(body)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        submit(client, a_shard(), run_id="run-1", list_lag=timedelta(0))
+    assert len(provider.batches) == 1
+
+
+def test_a_new_batch_is_as_old_as_its_request_whatever_its_time_says() -> None:
+    provider = RawBatches()
+    with provider.serving() as server, connect(server.base_url) as client:
+        ticket = submit(client, a_shard(), run_id="run-1")
+    assert abs(ticket.created_at - datetime.now(UTC)) <= timedelta(seconds=130)
 
 
 def test_a_batch_is_found_on_the_third_page_of_the_list() -> None:
@@ -392,6 +597,13 @@ def test_a_lost_answer_to_a_cancellation_is_left_to_the_next_poll() -> None:
     with provider.serving() as server, connect(server.base_url) as client:
         cancel(client, "batch_1")
         assert look(client, "batch_1").status == "cancelling"
+
+
+@pytest.mark.parametrize("status", [403, 405, 422, 501])
+def test_a_server_that_cannot_cancel_is_no_reason_to_stop_waiting(status: int) -> None:
+    with serving(lambda _asked: Reply({"detail": "no"}, status=status)) as server, connect(server.base_url) as client:
+        cancel(client, "batch_1")
+        assert server.counts == {"POST /v1/batches/batch_1/cancel": 1}
 
 
 def test_a_bare_batch_object_is_looked_at_without_counts_or_errors() -> None:

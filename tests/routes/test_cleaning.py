@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pressrun.routes.cleaning import Cleaning, plan_cleaning
-from pressrun.routes.records import BatchListing, BatchRecord, FileListing, FileRecord
+from pressrun.routes.filelist import FileListing, FileRecord
+from pressrun.routes.records import BatchListing, BatchRecord
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NAME = f"pressrun-{'0a' * 16}.jsonl"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from openai import OpenAI
 
 from pressrun.errors import PressrunError, ProviderUnfit, Refused
+from pressrun.routes.filelist import FileRecord
 from pressrun.routes.housekeeping import (
     cancel_batch,
     delete_file,
@@ -21,7 +22,7 @@ from pressrun.routes.housekeeping import (
     read_files,
     select,
 )
-from pressrun.routes.records import BatchRecord, FileRecord
+from pressrun.routes.records import BatchRecord
 from pressrun.simulator import running_simulator
 from tests.routes.raw_server import Asked, Reply, serving
 from tests.simulator.driving import a_line, connect, submit, upload, wait_for
@@ -184,11 +185,11 @@ def test_the_look_back_is_bounded_and_says_when_it_was_reached() -> None:
     assert (len(exact.batches), exact.is_complete) == (250, True)
 
 
-def test_a_list_without_end_is_left_after_the_bound() -> None:
+def test_a_list_without_end_is_left_when_it_brings_nothing_new() -> None:
     with serving(listing(100, forever=True)) as server, connect(server.base_url) as client:
         seen = read_batches(client, most=1_000)
     assert (len(seen.batches), seen.is_complete) == (100, False)
-    assert len(server.asked) == 10
+    assert len(server.asked) == 2
 
 
 def test_a_batch_that_is_cancelled_is_looked_at_again(tmp_path: Path) -> None:
@@ -229,7 +230,10 @@ def test_an_id_that_is_no_batch_is_refused_by_name(batch_id: str, simulated: Ope
         (Reply({}, 500), PressrunError, "HTTP 500"),
         (Reply(b"<html>", content_type="text/html"), PressrunError, "not a JSON object"),
         (Reply([]), PressrunError, "not a JSON object"),
-        (Reply({"data": "none"}), PressrunError, "cannot be read"),
+        (Reply({"data": "none"}), PressrunError, "not a list"),
+        (Reply({"error": {"message": "No connected db."}}), PressrunError, "No connected db"),
+        (Reply({"error": {"message": "No connected db."}}, 400), PressrunError, "No connected db"),
+        (Reply({"detail": "Pay first."}, 402), PressrunError, "HTTP 402 .*Pay first"),
         (None, PressrunError, "did not answer"),
     ],
 )

@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -222,6 +223,51 @@ def test_a_retry_after_is_waited_out_and_never_cut_short(waits: list[float]) -> 
     assert 150 <= waited <= 187.5
 
 
+def test_waits_that_the_provider_asks_for_do_not_use_up_the_few_attempts(waits: list[float]) -> None:
+    told = a_refusal(429, message="Rate limit reached. Please try again in 42s.", code="rate_limit_exceeded")
+    answer, server = a_story(*[told] * 7, HELLO, retries=1)
+    assert isinstance(answer, Answer)
+    assert len(server.asked) == 8
+    assert all(42 <= waited <= 52.5 for waited in waits)
+
+
+def test_a_provider_that_asks_to_wait_again_and_again_is_left_after_half_an_hour(waits: list[float]) -> None:
+    failure, server = a_story(*[with_header(a_refusal(429), "Retry-After: 500")] * 9, retries=1)
+    assert isinstance(failure, TemporaryFailure) and failure.soon
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply({"error": {"message": "Insufficient credits. Add more at the website.", "code": 402}}, status=402),
+        Reply({"error": {"message": "Insufficient Balance"}}, status=402),
+        Reply({"error": {"message": "Insufficient credits", "code": 429}}, status=429),
+        with_header(a_refusal(429, code="insufficient_quota"), "Retry-After: 1"),
+    ],
+)
+def test_what_only_a_payment_can_fix_is_asked_for_once_and_says_so(waits: list[float], reply: Reply) -> None:
+    failure, server = a_story(reply, HELLO)
+    assert isinstance(failure, CallFailed)
+    assert (len(server.asked), waits) == (1, [])
+    assert reply.body["error"]["message"] in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"object": "error", "message": "max_tokens is too large", "code": 400}, "max_tokens is too large"),
+        ({"error": "just text"}, "just text"),
+        ({"detail": [{"msg": "field required"}]}, "field required"),
+        (b"plain words", "plain words"),
+        (b"<html>Not here</html>", "HTTP 400, without a reason"),
+    ],
+)
+def test_the_providers_words_are_quoted_wherever_they_are(body: Any, words: str) -> None:
+    with pytest.raises(CallFailed, match=f": {words}$"):
+        ask_for(Reply(body, status=400))
+
+
 def test_a_retry_after_of_hours_ends_the_call_for_this_run(waits: list[float]) -> None:
     failure, server = a_story(with_header(a_refusal(429, code="rate_limit_exceeded"), "Retry-After: 7200"), HELLO)
     assert isinstance(failure, TemporaryFailure) and not failure.soon
@@ -288,6 +334,7 @@ def test_flex_has_fifteen_minutes_to_answer_and_a_longer_limit_stays() -> None:
     assert limits == [20, 900, 3600, 3600]
 
 
+NOW = datetime(2026, 11, 25, 7, tzinfo=UTC)
 TIERS = (Tier.STANDARD, Tier.FLEX)
 REQUEST = httpx2.Request("POST", "https://api.openai.com/v1/chat/completions")
 
@@ -298,7 +345,7 @@ def a_status_error(status: int = 429, **headers: str) -> openai.APIStatusError:
 
 
 def test_the_pause_doubles_up_to_eight_seconds_when_the_provider_says_nothing() -> None:
-    delays = [retry_delay(a_status_error(), earlier) for earlier in (0, 1, 2, 3, 4, 5, 10_000)]
+    delays = [retry_delay(a_status_error(), earlier, NOW) for earlier in (0, 1, 2, 3, 4, 5, 10_000)]
     assert delays == [0.5, 1, 2, 4, 8, 8, 8]
 
 
@@ -311,7 +358,8 @@ def test_the_pause_doubles_up_to_eight_seconds_when_the_provider_says_nothing() 
         ({"retry_after_ms": "soon", "retry_after": "7"}, 7),
         ({"retry_after": "Wed, 25 Nov 2026 07:00:30 GMT", "date": "Wed, 25 Nov 2026 07:00:00 GMT"}, 30),
         ({"retry_after": "Wed, 25 Nov 2026 06:00:00 GMT", "date": "Wed, 25 Nov 2026 07:00:00 GMT"}, 0.5),
-        ({"retry_after": "Wed, 25 Nov 2026 07:00:30 GMT"}, 0.5),
+        ({"retry_after": "Wed, 25 Nov 2026 07:00:30 GMT"}, 30),
+        ({"x_ratelimit_reset_requests": "1m30s"}, 90),
         ({"retry_after": "600"}, 600),
         ({"retry_after": "601"}, None),
         ({"retry_after": "inf"}, None),
@@ -320,9 +368,9 @@ def test_the_pause_doubles_up_to_eight_seconds_when_the_provider_says_nothing() 
     ],
 )
 def test_the_providers_own_pause_comes_first_when_it_makes_sense(headers: dict[str, str], delay: float | None) -> None:
-    assert retry_delay(a_status_error(**headers), 0) == delay
+    assert retry_delay(a_status_error(**headers), 0, NOW) == delay
 
 
 def test_a_lost_connection_is_tried_again_and_a_timeout_is_not_for_it_may_have_been_billed() -> None:
-    assert retry_delay(openai.APIConnectionError(request=REQUEST), 0) == 0.5
-    assert retry_delay(openai.APITimeoutError(request=REQUEST), 0) is None
+    assert retry_delay(openai.APIConnectionError(request=REQUEST), 0, NOW) == 0.5
+    assert retry_delay(openai.APITimeoutError(request=REQUEST), 0, NOW) is None

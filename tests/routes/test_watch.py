@@ -77,6 +77,12 @@ def test_a_cancellation_that_an_earlier_process_asked_for_is_counted_from_when_t
     assert a_watch().on_status(view, asked + CANCEL_GRACE + SECOND).move is Move.HARVEST
 
 
+def test_a_cancellation_that_the_provider_dates_in_the_future_is_not_waited_for_until_then() -> None:
+    watch, view = a_watch(), a_view("cancelling", cancelling_at=DEADLINE + timedelta(days=3))
+    assert watch.on_status(view, DEADLINE).move is Move.WAIT
+    assert watch.on_status(view, DEADLINE + CANCEL_GRACE + SECOND).move is Move.HARVEST
+
+
 def test_a_cancellation_by_a_person_before_the_deadline_is_waited_for() -> None:
     assert a_watch().on_status(a_view("cancelling"), CREATED).move is Move.WAIT
 
@@ -89,6 +95,7 @@ def test_a_cancellation_by_a_person_before_the_deadline_is_waited_for() -> None:
         a_view("completed", completed=2, failed=1, total=3),
         a_view("expired", completed=1, total=3),
         a_view("cancelled", completed=1, total=3, error_file_id="file-err"),
+        a_view("failed", completed=3, failed=1, total=4),
     ],
 )
 def test_files_that_lag_behind_the_end_are_awaited_but_not_for_ever(view: BatchView) -> None:
@@ -121,6 +128,14 @@ def test_a_failed_look_is_no_verdict_and_is_counted(error: Exception) -> None:
         assert f"failed poll {number} in a row" in str(decision.text)
     watch.on_status(a_view(), CREATED)
     assert (watch.failed_polls, watch.all_failed_polls) == (0, 3)
+
+
+def test_a_look_that_is_told_to_come_back_later_comes_back_no_earlier() -> None:
+    response = httpx2.Response(429, headers={"retry-after": "90"}, request=httpx2.Request("GET", "http://127.0.0.1/v1"))
+    error = openai.RateLimitError("No.", response=response, body=None)
+    assert a_watch().on_error(error, CREATED).pause == 90 * SECOND
+    response.headers["retry-after"] = "99999"
+    assert a_watch().on_error(error, CREATED).pause == 600 * SECOND
 
 
 def test_looks_that_fail_until_long_after_the_deadline_end_the_wait() -> None:

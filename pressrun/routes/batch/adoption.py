@@ -13,11 +13,11 @@ from openai import OpenAI
 from pressrun.batchfile import read_json
 from pressrun.calls import KEY_DIGITS, Endpoint, request_key
 from pressrun.errors import Refused
-from pressrun.routes.batch.submit import AFTER, KEY, RUN, BatchTicket
+from pressrun.routes.batch.submit import AFTER, KEY
 from pressrun.routes.batch.view import BatchView
 from pressrun.sharding import Shard, work_key
 
-__all__ = ["shard_of", "ticket_of"]
+__all__ = ["shard_of"]
 
 
 def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
@@ -61,9 +61,3 @@ def _read(line: bytes, number: int, view: BatchView) -> tuple[str, str, tuple[En
         if call_id.endswith(f"-{key[:KEY_DIGITS]}"):
             return call_id, key, (Endpoint(url), str(body.get("model")))
     raise Refused(f"Line {number} of the input of batch {view.batch_id} is not Pressrun's; the batch was not adopted.")
-
-
-def ticket_of(view: BatchView, shard: Shard) -> BatchTicket:
-    """The ticket for a batch that was found."""
-    run_id = view.metadata.get(RUN, "adopted")
-    return BatchTicket(batch_id=view.batch_id, key=shard.key, created_at=view.created_at, adopted=True, run_id=run_id)

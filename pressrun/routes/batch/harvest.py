@@ -61,7 +61,7 @@ def harvest(
         if seconds is None or not (reader.garbage or is_short(view, reader)):
             break
         pause(seconds)
-    if is_short(view, reader) and at < (view.ended_at or view.created_at) + ACCEPTED_AFTER:
+    if is_short(view, reader) and at < (view.ended_at or view.created_at or at) + ACCEPTED_AFTER:
         raise ResultsIncomplete(_say_short(view, shard, reader))
     account = reader.account()
     return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))

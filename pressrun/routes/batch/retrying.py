@@ -3,6 +3,7 @@
 import openai
 
 from pressrun.errors import BatchLost, BatchRejected, ProviderUnfit
+from pressrun.routes.failures import needs_payment
 
 __all__ = ["may_help"]
 
@@ -11,4 +12,6 @@ FOR_GOOD = (openai.AuthenticationError, openai.PermissionDeniedError, BatchLost,
 
 def may_help(failure: object) -> bool:
     """Whether another attempt can help: not when the provider has refused for a reason that stays."""
+    if isinstance(failure, openai.APIStatusError) and needs_payment(failure):
+        return False
     return not isinstance(failure, FOR_GOOD)

@@ -1,14 +1,16 @@
 """Submitting a shard: search, upload, search again, create.
 
 Invariant: work that has a live or finished batch at the provider is never submitted again. The provider's own list of
-batches is the record: a batch has the key of its work in its metadata, and the list is searched before one is created.
-When the response to a creation is lost, or an earlier process left its upload behind, a batch may exist that the list
-does not show yet; then the search lasts as long as the list may lag. If the search fails, nothing is created.
+batches is the record: a batch has the key of its work in its metadata, or, where a gateway drops metadata, names an
+upload whose file name has it. The list is searched before a batch is created. When the response to a creation is lost,
+or an earlier process left its upload behind, a batch may exist that the list does not show yet; then the search lasts
+as long as the list may lag. If the search fails, nothing is created.
 """
 
 import contextlib
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,10 +22,14 @@ from openai import OpenAI
 
 from pressrun.calls import Frozen
 from pressrun.errors import BatchRejected, PressrunError, Unreadable
-from pressrun.routes.batch.view import BatchView, list_batches, read_reply
+from pressrun.routes.batch.view import BatchView, list_batches, misses_file
+from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, say_reason, told_wait
+from pressrun.routes.filelist import FileRecord
+from pressrun.routes.replies import pages, read_reply
 from pressrun.sharding import Shard
+from pressrun.wire import text
 
-__all__ = ["BatchTicket", "Retention", "adopt", "find_batch", "submit"]
+__all__ = ["BatchTicket", "Retention", "adopt", "find_batch", "submit", "ticket_of"]
 
 SCHEMA = "1"
 """Version of our metadata; a batch of another version is not adopted."""
@@ -34,9 +40,14 @@ LOOKS = 6
 """Searches within the time that the list may lag."""
 CREATE_TIMEOUT = 120.0
 """Seconds; a creation only writes a record."""
-UNSEEN_FILE = {"file_id", "input_file_id"}
-"""Parameters in a refusal that mean that an upload is not visible yet (bespokelabsai/curator#116)."""
-REFUSED = (openai.BadRequestError, openai.NotFoundError, openai.UnprocessableEntityError)
+FILE_WAIT, FILE_PAUSE = 60.0, 3.0
+"""Seconds for which a creation is repeated while the provider still processes the upload, and between two attempts."""
+UNREADY_FILE = re.compile(r"not (?:yet |in a |been )*(?:processed|ready|available|visible)|pending|being processed")
+"""Words about a file that is still processed, in lower case (Azure: "not in a processed state: pending")."""
+FILES, FILE_PAGE = 5_000, 1_000
+"""How many of the provider's files are searched for uploads, newest first, and in pages of which size."""
+PASSING = (401, 403, 408, 409, 425, 429)
+"""Statuses that say nothing about the batch."""
 LOST = (openai.APIConnectionError, openai.InternalServerError, Unreadable)
 """The batch may or may not have been created."""
 
@@ -55,6 +66,18 @@ class BatchTicket(Frozen):
     """Id of a batch for the same work whose result files are gone (deleted or expired), so it is paid for again."""
 
 
+def ticket_of(view: BatchView, shard: Shard, run_id: str) -> BatchTicket:
+    """The ticket for a batch that was found. `run_id` pays for it when its metadata are gone."""
+    now = datetime.now(UTC)
+    return BatchTicket(
+        batch_id=view.batch_id,
+        key=shard.key,
+        created_at=min(view.created_at or now, now),
+        adopted=True,
+        run_id=view.metadata.get(RUN, run_id),
+    )
+
+
 class Retention(Frozen):
     """How long the provider keeps a batch's files."""
 
@@ -62,25 +85,32 @@ class Retention(Frozen):
     """Counted from the creation of the output file; None means the provider's default (30 days)."""
 
 
-def find_batch(client: OpenAI, shard: Shard, *, only_run: str | None = None) -> BatchView | None:
+def find_batch(
+    client: OpenAI, shard: Shard, *, only_run: str | None = None, uploads: Collection[str] = ()
+) -> BatchView | None:
     """The newest batch for this work that ran, runs or will run; a refused one did not run and does not count.
 
-    `only_run` leaves out the batches of other flow runs.
+    `only_run` leaves out the batches of other flow runs. `uploads` are the ids of input files for this work (and run),
+    by which a batch without our metadata is recognised.
     """
+    ours = (view for view in list_batches(client) if _is_ours(view, shard, only_run, uploads))
+    return next((view for view in ours if not view.is_refused), None)
+
+
+def _is_ours(view: BatchView, shard: Shard, only_run: str | None, uploads: Collection[str]) -> bool:
+    metadata = view.metadata
+    if KEY not in metadata:
+        return view.input_file_id in uploads
     wanted = {KEY: shard.key, "pressrun_schema": SCHEMA} | ({RUN: only_run} if only_run else {})
-    for view in list_batches(client):
-        metadata = view.metadata
-        if view.is_refused or metadata.get(AFTER) != shard.after:
-            continue
-        if all(metadata.get(name) == value for name, value in wanted.items()):
-            return view
-    return None
+    return metadata.get(AFTER) == shard.after and all(metadata.get(name) == value for name, value in wanted.items())
 
 
 def adopt(client: OpenAI, shard: Shard, *, run_id: str) -> BatchTicket | None:
     """A ticket for the existing batch for this work, if there is one with available answers."""
     found = find_batch(client, shard)
-    return _ticket_of(found, shard, run_id) if found and _is_readable(client, found) else None
+    if not found and (uploads := _find_uploads(client, shard, None)):
+        found = find_batch(client, shard, uploads=_ids(uploads))
+    return ticket_of(found, shard, run_id) if found and _is_readable(client, found) else None
 
 
 def submit(
@@ -103,30 +133,43 @@ def submit(
     only_run = run_id if fresh else None
     found = find_batch(client, shard, only_run=only_run)
     if found and _is_readable(client, found):
-        return _ticket_of(found, shard, run_id)
+        return ticket_of(found, shard, run_id)
+    left = _find_uploads(client, shard, only_run)
+    if left and not found:
+        found = find_batch(client, shard, only_run=only_run, uploads=_ids(left))
+        if found and _is_readable(client, found):
+            return ticket_of(found, shard, run_id)
     gone = found.batch_id if found else None
-    uploads = _find_uploads(client, shard)
-    file_id = uploads[-1].id if uploads else _upload(client, shard)
-    rivals = uploads or _older_than(file_id, _find_uploads(client, shard))
+    usable = _usable(client, left or [])
+    file_id = usable[-1].id if usable else _upload(client, shard, only_run)
+    rivals = left if usable else _older_than(file_id, _find_uploads(client, shard, only_run))
+    ours = {file_id} | _ids(left or []) | _ids(rivals or [])
+    search = partial(_look_for, client, shard, only_run, ours, but_not=gone)
     with lock or nullcontext():
-        found = _look_for(client, shard, only_run, but_not=gone, lasting=_doubt(client, rivals, list_lag))
+        found = search(lasting=_doubt(client, rivals, list_lag))
         if found:
-            if found.input_file_id != file_id:
+            if found.input_file_id not in (None, file_id):
                 _delete(client, file_id)
-            return _ticket_of(found, shard, run_id)
+            return ticket_of(found, shard, run_id)
         request = _request(shard, file_id, run_id, retention or Retention())
-        look_again = partial(_look_for, client, shard, only_run, but_not=gone, lasting=list_lag)
-        created = _create(client, shard, request, look_again)
+        anew = partial(_upload, client, shard, only_run) if usable else None
+        created = _create(client, shard, request, partial(search, lasting=list_lag), anew, ours)
     return created.model_copy(update={"replaces": gone})
 
 
 def _look_for(
-    client: OpenAI, shard: Shard, only_run: str | None, *, but_not: str | None, lasting: timedelta
+    client: OpenAI,
+    shard: Shard,
+    only_run: str | None,
+    uploads: Collection[str],
+    *,
+    but_not: str | None,
+    lasting: timedelta,
 ) -> BatchView | None:
     """Search for a batch of this work at least once, and for up to `lasting` when one may be about to appear."""
     end = time.monotonic() + lasting.total_seconds()
     while True:
-        found = find_batch(client, shard, only_run=only_run)
+        found = find_batch(client, shard, only_run=only_run, uploads=uploads)
         if found and found.batch_id != but_not:
             return found
         left = end - time.monotonic()
@@ -136,32 +179,79 @@ def _look_for(
 
 
 def _create(
-    client: OpenAI, shard: Shard, request: dict[str, Any], look_again: Callable[[], BatchView | None]
+    client: OpenAI,
+    shard: Shard,
+    request: dict[str, Any],
+    look_again: Callable[[], BatchView | None],
+    upload_anew: Callable[[], str] | None,
+    uploads: set[str],
 ) -> BatchTicket:
-    """Create the batch. The SDK's own retries are off, because the provider has no idempotency keys."""
-    failure: Exception | None = None
-    for _ in range(TRIES):
+    """Create the batch. The SDK's own retries are off, because the provider has no idempotency keys.
+
+    `upload_anew` replaces an upload of an earlier process, once, when the provider does not find that.
+    """
+    lost, waited = 0, 0.0
+    while True:
         try:
-            return _ticket(_post(client, request), shard, run_id=request["metadata"][RUN], adopted=False)
-        except REFUSED as error:
-            _delete(client, request["input_file_id"])
-            if error.param in UNSEEN_FILE:
-                raise
-            raise _rejected(error, shard) from None
-        except LOST as error:
-            failure = error
+            return _created(_post(client, request), shard, request["metadata"][RUN])
+        except LOST:
             found = look_again()
             if found:
-                return _ticket_of(found, shard, request["metadata"][RUN])
-    assert failure is not None
-    raise failure
+                return ticket_of(found, shard, request["metadata"][RUN])
+            lost += 1
+            if lost == TRIES:
+                raise
+        except openai.APIStatusError as error:
+            if upload_anew and misses_file(reason_of(error), error.param):
+                request["input_file_id"] = upload_anew()
+                uploads.add(request["input_file_id"])
+                upload_anew = None
+                continue
+            pause = _pause(error, waited)
+            if pause is None:
+                raise _refusal(client, error, shard, request["input_file_id"]) from None
+            waited += pause
+            time.sleep(pause)
+
+
+def _pause(error: openai.APIStatusError, waited: float) -> float | None:
+    """Seconds before a creation that was refused is repeated, `waited` seconds in all so far; None when it is not."""
+    if _is_about_file(error):
+        return FILE_PAUSE if waited < FILE_WAIT else None
+    told = None if needs_payment(error) else told_wait(error, datetime.now(UTC))
+    return told if told and error.status_code == 429 and waited + told <= LONGEST_WAIT else None
+
+
+def _is_about_file(error: openai.APIStatusError) -> bool:
+    """Whether the provider does not find the upload, or not yet: the same creation is accepted a little later."""
+    said = reason_of(error)
+    words = f"{said.code} {said.message}".lower()
+    return misses_file(said, error.param) or ("file" in words and UNREADY_FILE.search(words) is not None)
+
+
+def _refusal(client: OpenAI, error: openai.APIStatusError, shard: Shard, file_id: str | None) -> Exception:
+    """What becomes of a request that the provider refused. The upload stays when it is of use later."""
+    if (error.status_code in PASSING or error.status_code >= 500) and not needs_payment(error):
+        return error
+    remedy = "Fix the request and run again."
+    if needs_payment(error):
+        remedy = "Pay the provider's bill or add credit, and run again."
+    elif _is_about_file(error):
+        remedy = "Run again, which uploads its input file anew."
+    elif file_id:
+        _delete(client, file_id)
+    return BatchRejected(
+        f"The provider refused the batch of {shard.title}: {say_reason(error)}. None of it ran or was billed. Answers "
+        f"already paid for are kept. {remedy}"
+    )
 
 
 def _post(client: OpenAI, request: dict[str, Any]) -> BatchView:
     once = client.with_options(max_retries=0, timeout=CREATE_TIMEOUT)
-    view = BatchView.read(read_reply(once.post("/batches", body=request, cast_to=httpx2.Response)))
-    if not view.batch_id:
-        raise Unreadable("The provider's response to the creation of a batch has no id.")
+    reply = read_reply(once.post("/batches", body=request, cast_to=httpx2.Response))
+    view = BatchView.read(reply.body, reply.ahead)
+    if not view.batch_id or not text(reply.body.get("status")):
+        raise Unreadable("The provider's response to the creation of a batch is not a batch.")
     return view
 
 
@@ -179,74 +269,99 @@ def _request(shard: Shard, file_id: str, run_id: str, retention: Retention) -> d
     return request
 
 
-def _rejected(error: openai.APIStatusError, shard: Shard) -> BatchRejected:
-    return BatchRejected(
-        f"The provider refused the batch of {shard.title}: {error.message}. None of it ran or was billed. Answers "
-        "already paid for are kept. Fix the request and run again."
-    )
-
-
 def _is_readable(client: OpenAI, view: BatchView) -> bool:
     """Whether a batch's result files exist: they can be deleted, and expire after 30 days."""
     try:
         for file_id in view.result_files:
             with client.files.with_streaming_response.content(file_id):
                 pass
-    except openai.NotFoundError:
-        return False
+    except openai.APIStatusError as error:
+        if error.status_code in (404, 410):
+            return False
+        raise
     return True
 
 
-class Upload(Frozen):
-    """An input file at the provider."""
-
-    id: str
-    created_at: datetime
-
-
-def _find_uploads(client: OpenAI, shard: Shard) -> list[Upload]:
+def _find_uploads(client: OpenAI, shard: Shard, only_run: str | None) -> list[FileRecord] | None:
     """The provider's input files for this work, oldest first: signs that it may have been submitted.
 
-    Empty for a server without a list of files.
+    `only_run` leaves out those of other runs. Empty for a server that does not list files; None when it fails to.
     """
     try:
-        page = read_reply(client.get("/files?purpose=batch&limit=1000", cast_to=httpx2.Response))
-    except (openai.NotFoundError, openai.BadRequestError):
+        listed = _list_files(client)
+    except Unreadable:
+        return None
+    except (openai.RateLimitError, openai.InternalServerError) as error:
+        return [] if error.status_code == 501 else None
+    except openai.APIStatusError as error:
+        if error.status_code == 401:
+            raise
         return []
-    files: Iterable[object] = page.get("data") or []
+    name = shard.filename_for(only_run)
     same = [
-        Upload(id=str(file["id"]), created_at=datetime.fromtimestamp(int(file.get("created_at") or 0), UTC))
-        for file in files
-        if isinstance(file, dict) and file.get("filename") == shard.filename and file.get("bytes") in (None, shard.size)
+        file
+        for file in listed
+        if (file.name == name if only_run else shard.is_named_by(file.name)) and file.size in (None, shard.size)
     ]
-    return sorted(same, key=lambda upload: (upload.created_at, upload.id))
+    return sorted(same, key=lambda file: (file.created_at or datetime.min.replace(tzinfo=UTC), file.id))
 
 
-def _older_than(file_id: str, uploads: list[Upload]) -> list[Upload]:
+def _list_files(client: OpenAI) -> list[FileRecord]:
+    files: list[FileRecord] = []
+    for page in pages(client, "/files?purpose=batch", FILE_PAGE):
+        files += [FileRecord.read(record, page.ahead) for record in page.records]
+        if len(files) >= FILES:
+            break
+    return files
+
+
+def _ids(uploads: Iterable[FileRecord]) -> set[str]:
+    return {upload.id for upload in uploads}
+
+
+def _usable(client: OpenAI, uploads: list[FileRecord]) -> list[FileRecord]:
+    """Without those that validation did not find, although the list of files has them."""
+    if not uploads:
+        return []
+    lost = {view.input_file_id for view in list_batches(client) if view.is_without_file}
+    return [upload for upload in uploads if upload.id not in lost]
+
+
+def _older_than(file_id: str, uploads: list[FileRecord] | None) -> list[FileRecord] | None:
     """Concurrent uploads of other processes that came before ours: the oldest upload takes precedence."""
+    if uploads is None:
+        return None
     ids = [upload.id for upload in uploads]
     return uploads[: ids.index(file_id)] if file_id in ids else []
 
 
-def _doubt(client: OpenAI, uploads: list[Upload], list_lag: timedelta) -> timedelta:
-    """How long a batch of one of these uploads may still take to appear; zero if a listed batch uses the upload."""
+def _doubt(client: OpenAI, uploads: list[FileRecord] | None, list_lag: timedelta) -> timedelta:
+    """How long a batch of one of these uploads may still take to appear; zero if a listed batch uses the upload.
+
+    Where it is unknown when something was uploaded, or whether, it may have been just now.
+    """
+    if uploads is None:
+        return list_lag
     now = datetime.now(UTC)
-    recent = [upload for upload in uploads if upload.created_at + list_lag > now]
+    lags = {upload.id: min(upload.created_at or now, now) + list_lag - now for upload in uploads}
+    recent = {file_id: lag for file_id, lag in lags.items() if lag > timedelta(0)}
     if not recent:
         return timedelta(0)
     used = {view.input_file_id for view in list_batches(client)}
-    left = [upload.created_at + list_lag - now for upload in recent if upload.id not in used]
-    return max(left, default=timedelta(0))
+    return max((lag for file_id, lag in recent.items() if file_id not in used), default=timedelta(0))
 
 
-def _upload(client: OpenAI, shard: Shard) -> str:
+def _upload(client: OpenAI, shard: Shard, only_run: str | None) -> str:
     if not shard.path.exists():
         raise PressrunError(
             f"The batch of {shard.title} is not at the provider, and its input file {shard.path} is gone. Every answer "
             "already paid for is kept. To pay for the work again, use --fresh."
         )
-    with shard.path.open("rb") as file:
-        reply = client.files.create(file=(shard.filename, file), purpose="batch")
+    try:
+        with shard.path.open("rb") as file:
+            reply = client.files.create(file=(shard.filename_for(only_run), file), purpose="batch")
+    except openai.APIStatusError as error:
+        raise _refusal(client, error, shard, None) from None
     # The SDK returns a response that is not JSON as text.
     file_id = getattr(reply, "id", None)
     if not isinstance(file_id, str):
@@ -260,11 +375,8 @@ def _delete(client: OpenAI, file_id: str) -> None:
         client.files.delete(file_id)
 
 
-def _ticket_of(view: BatchView, shard: Shard, run_id: str) -> BatchTicket:
-    return _ticket(view, shard, run_id=view.metadata.get(RUN, run_id), adopted=True)
-
-
-def _ticket(view: BatchView, shard: Shard, *, run_id: str, adopted: bool) -> BatchTicket:
-    return BatchTicket(
-        batch_id=view.batch_id, key=shard.key, created_at=view.created_at, adopted=adopted, run_id=run_id
-    )
+def _created(view: BatchView, shard: Shard, run_id: str) -> BatchTicket:
+    """The ticket for a batch that the last request created: no earlier than that began, whatever its time says."""
+    now = datetime.now(UTC)
+    created_at = min(max(view.created_at or now, now - timedelta(seconds=CREATE_TIMEOUT)), now)
+    return BatchTicket(batch_id=view.batch_id, key=shard.key, created_at=created_at, adopted=False, run_id=run_id)

@@ -1,34 +1,70 @@
 """Batches as seen in one poll of the provider.
 
-Invariant: whatever JSON a server sends is read without failing: unknown statuses are kept, absent counts are 0, falsy
-file ids are absent. A response that is not JSON is an error, never an empty answer, so that it cannot mean "no such
-batch".
+Invariant: the only reading of a batch object. Whatever JSON a server sends is read without failing: a status means the
+same in any spelling, absent counts are 0, falsy file ids are absent. Times are by our clock, whatever the provider's
+clock shows. A response that is not a batch is an error, so that it cannot mean "no such batch".
 """
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import openai
 from openai import OpenAI
 from pydantic import Field
 
-from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import Unreadable
-from pressrun.wire import count, mapping, moment, text
+from pressrun.reasons import Reason, reason
+from pressrun.routes.replies import by_our_clock, pages, read_reply
+from pressrun.wire import count, first, mapping, text
 
-__all__ = ["TERMINAL", "TRANSIENT", "BatchView", "Problem", "cancel", "list_batches", "look", "look_all", "read_reply"]
+__all__ = [
+    "TERMINAL",
+    "TRANSIENT",
+    "BatchView",
+    "Problem",
+    "cancel",
+    "list_batches",
+    "look",
+    "look_all",
+    "look_each",
+    "misses_file",
+    "read_status",
+]
 
 TRANSIENT = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError, Unreadable)
 """Failures of a poll that say nothing about the batch."""
 TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 """Final statuses of a batch."""
+SPELLINGS = {
+    "validating": ("validating",),
+    "in_progress": ("inprogress", "running", "processing", "executing"),
+    "finalizing": ("finalizing", "finalising"),
+    "completed": (
+        *("completed", "complete", "partiallycompleted", "completedwitherrors", "succeeded", "partiallysucceeded"),
+        *("success", "successful", "done", "ended", "finished"),
+    ),
+    "failed": ("failed", "failure", "error", "errored"),
+    "expired": ("expired", "timeout", "timedout", "timeoutexceeded"),
+    "cancelling": ("cancelling", "canceling", "stopping", "cancellationrequested", "cancelrequested"),
+    "cancelled": ("cancelled", "canceled", "aborted", "stopped", "terminated"),
+}
+"""OpenAI's statuses, and the letters of what Mistral, Anthropic, Google, Amazon and other servers write instead."""
+STATUSES = {spelling: status for status, spellings in SPELLINGS.items() for spelling in spellings}
+PREFIXES = ("jobstate", "batchstate")
+"""`JOB_STATE_SUCCEEDED`, as Google writes it."""
 LOOK_BACK = 1_000
 """Maximum number of batches to read from the provider's list, newest first; the list itself is unbounded."""
 PAGE = 100
 QUEUE_FULL = "token_limit_exceeded"
+FILE_PARAMETERS = {"file_id", "input_file_id"}
+ABSENT_FILE = re.compile(r"not ?_?found|(?:cannot|can't|could not|couldn't) find|no such|not exist|not have access")
+"""Words about a file that is not there, in lower case."""
 
 
 class Problem(Frozen):
@@ -38,6 +74,7 @@ class Problem(Frozen):
     message: str
     line: int | None
     """Line of the input file, counted from 1."""
+    param: str | None = None
 
 
 class BatchView(Frozen):
@@ -45,13 +82,16 @@ class BatchView(Frozen):
 
     batch_id: str
     status: str
-    """As the provider spells it; not necessarily one of OpenAI's."""
-    created_at: datetime
+    """OpenAI's word for it; what has none is kept as the provider writes it."""
+    created_at: datetime | None
     started_at: datetime | None = None
     """When it became `in_progress`."""
     ended_at: datetime | None = None
     """When it reached its final status."""
     cancelling_at: datetime | None = None
+    expires_at: datetime | None = None
+    endpoint: str | None = None
+    model: str | None = None
     completed: int = 0
     failed: int = 0
     total: int = 0
@@ -79,12 +119,22 @@ class BatchView(Frozen):
     @property
     def is_refused(self) -> bool:
         """Whether validation refused it, so that none of it ran."""
-        return self.status == "failed" and not self.result_files
+        return self.status == "failed" and not self.result_files and not self.completed
+
+    @property
+    def is_without_file(self) -> bool:
+        """Whether it was refused because the provider does not find its input file, so that another upload may work."""
+        return self.is_refused and any(
+            not problem.line and misses_file(Reason(problem.message, problem.code), problem.param)
+            for problem in self.problems
+        )
 
     @property
     def is_queue_full(self) -> bool:
         """Whether it was refused only because too many tokens were enqueued, so that a later submission may work."""
-        return self.is_refused and QUEUE_FULL in {problem.code for problem in self.problems}
+        return self.is_refused and any(
+            problem.code == QUEUE_FULL or "enqueued token limit" in problem.message.lower() for problem in self.problems
+        )
 
     @property
     def is_whole(self) -> bool:
@@ -95,80 +145,114 @@ class BatchView(Frozen):
         return not (output_lags or errors_lag or nothing_yet)
 
     @classmethod
-    def read(cls, record: dict[str, Any]) -> "BatchView":
-        """Read a batch object."""
+    def read(cls, record: dict[str, Any], ahead: timedelta = timedelta(0)) -> "BatchView":
+        """Read a batch object. `ahead` is how far the provider's clock is ahead of ours."""
+
+        def at(name: str) -> datetime | None:
+            return by_our_clock(record.get(name), ahead)
+
         counts, usage = mapping(record.get("request_counts")), mapping(record.get("usage"))
-        problems = mapping(record.get("errors")).get("data")
-        status = str(record.get("status") or "unknown")
+        word, status = text(record.get("status")) or "unknown", read_status(record.get("status"))
+        completed, failed, total = (count(counts.get(name)) or 0 for name in ("completed", "failed", "total"))
+        files = {name: text(record.get(f"{name}_file_id")) for name in ("input", "output", "error")}
+        if status not in SPELLINGS and 0 < total <= completed + failed and (files["output"] or files["error"]):
+            status = "completed"
         return cls(
-            batch_id=str(record.get("id") or ""),
+            batch_id=text(record.get("id")) or "",
             status=status,
-            created_at=moment(record.get("created_at")) or datetime.now(UTC),
-            started_at=moment(record.get("in_progress_at")),
-            ended_at=moment(record.get(f"{status}_at")) if status in TERMINAL else None,
-            cancelling_at=moment(record.get("cancelling_at")),
-            completed=count(counts.get("completed")) or 0,
-            failed=count(counts.get("failed")) or 0,
-            total=count(counts.get("total")) or 0,
-            output_file_id=text(record.get("output_file_id")),
-            error_file_id=text(record.get("error_file_id")),
-            input_file_id=text(record.get("input_file_id")),
-            problems=tuple(_problem(problem) for problem in problems if isinstance(problem, dict)) if problems else (),
+            created_at=at("created_at"),
+            started_at=at("in_progress_at"),
+            ended_at=first((at(f"{status}_at"), at(f"{word.lower()}_at"))) if status in TERMINAL else None,
+            cancelling_at=first((at("cancelling_at"), at("canceling_at"))),
+            expires_at=at("expires_at"),
+            endpoint=text(record.get("endpoint")),
+            model=text(record.get("model")),
+            completed=completed,
+            failed=failed,
+            total=total,
+            output_file_id=files["output"],
+            error_file_id=files["error"],
+            input_file_id=files["input"],
+            problems=_problems(record.get("errors") or record.get("error")),
             metadata={str(name): str(value) for name, value in mapping(record.get("metadata")).items()},
             input_tokens=count(usage.get("input_tokens")) or 0,
             output_tokens=count(usage.get("output_tokens")) or 0,
         )
 
 
-def _problem(problem: dict[str, Any]) -> Problem:
-    line = problem.get("line")
+def read_status(told: Any) -> str:
+    """OpenAI's word for a status in any spelling; an unknown one as it is."""
+    word = text(told) or "unknown"
+    letters = re.sub(r"[^a-z]", "", word.lower())
+    for prefix in PREFIXES:
+        letters = letters.removeprefix(prefix)
+    return STATUSES.get(letters, word)
+
+
+def _problems(told: Any) -> tuple[Problem, ...]:
+    """The errors of a batch: OpenAI's list object, a plain list, one error, or text."""
+    if isinstance(told, dict) and "data" in told:
+        told = told["data"]
+    listed = told if isinstance(told, list) else [told]
+    return tuple(_problem(problem) for problem in listed if problem)
+
+
+def _problem(told: Any) -> Problem:
+    said, problem = reason(told), mapping(told)
     return Problem(
-        code=str(problem.get("code") or "unknown"),
-        message=str(problem.get("message") or "no reason given"),
-        line=line if isinstance(line, int) else None,
+        code=said.code or "unknown",
+        message=said.message or "no reason given",
+        line=count(problem.get("line")) or None,
+        param=text(problem.get("param")),
     )
 
 
-def read_reply(reply: httpx2.Response) -> dict[str, Any]:
-    """The JSON object of a reply. Raises `Unreadable`."""
-    body = read_json(reply.content)
-    if body is None:
-        raise Unreadable("The provider's response is not a JSON object.")
-    return body
+def misses_file(said: Reason, param: str | None) -> bool:
+    """Whether an error says that an upload is not there."""
+    words = f"{said.code} {said.message}".lower()
+    return (param in FILE_PARAMETERS or "file" in words) and ABSENT_FILE.search(words) is not None
 
 
 def look(client: OpenAI, batch_id: str) -> BatchView:
-    """One poll of one batch."""
-    return BatchView.read(read_reply(client.get(f"/batches/{batch_id}", cast_to=httpx2.Response)))
+    """One poll of one batch. Raises `Unreadable` when the reply is not about this batch."""
+    reply = read_reply(client.get(f"/batches/{quote(batch_id, safe='')}", cast_to=httpx2.Response))
+    if reply.body.get("id") != batch_id or not text(reply.body.get("status")):
+        raise Unreadable(f"The provider's response is not about batch {batch_id}.")
+    return BatchView.read(reply.body, reply.ahead)
 
 
 def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
     """The provider's batches, newest first, up to `most`. Raises `Unreadable` instead of ending early."""
-    seen, after = 0, ""
-    while seen < most:
-        page = read_reply(client.get(f"/batches?limit={PAGE}{after}", cast_to=httpx2.Response))
-        records = page.get("data")
-        if not isinstance(records, list):
-            raise Unreadable("The provider's list of batches has no data.")
-        for record in records[: most - seen]:
-            yield BatchView.read(mapping(record))
-        seen += len(records)
-        if not records or not page.get("has_more"):
+    seen = 0
+    for page in pages(client, "/batches", PAGE):
+        for record in page.records[: most - seen]:
+            yield BatchView.read(record, page.ahead)
+        seen += len(page.records)
+        if seen >= most:
             return
-        after = f"&after={mapping(records[-1]).get('id')}"
 
 
 def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
+    """As `look_each`, but a reply that is odd for one batch raises `Unreadable`."""
+    found = {}
+    for batch_id, seen in look_each(client, batch_ids).items():
+        if isinstance(seen, Unreadable):
+            raise seen
+        found[batch_id] = seen
+    return found
+
+
+def look_each(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView | Unreadable]:
     """One poll of several batches, with one call for each hundred that the provider lists.
 
     Batches missing from the list (it may lag, and only part of it is read) are requested by id; a batch that cannot be
     found by id either (404) is not in the result.
     """
     wanted = set(batch_ids)
-    found: dict[str, BatchView] = {}
+    found: dict[str, BatchView | Unreadable] = {}
     if len(wanted) > 1:
         for view in list_batches(client):
-            if view.batch_id in wanted:
+            if view.batch_id in wanted and view.status != "unknown":
                 found[view.batch_id] = view
                 if len(found) == len(wanted):
                     break
@@ -177,12 +261,12 @@ def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
             found[batch_id] = look(client, batch_id)
         except openai.NotFoundError:
             continue
+        except Unreadable as error:
+            found[batch_id] = error
     return found
 
 
 def cancel(client: OpenAI, batch_id: str) -> None:
     """Ask the provider to cancel a batch. The next poll shows whether it did, or whether the batch has ended."""
-    try:
-        client.post(f"/batches/{batch_id}/cancel", cast_to=httpx2.Response)
-    except (openai.BadRequestError, openai.ConflictError, openai.NotFoundError, *TRANSIENT):
-        return
+    with suppress(openai.APIError):
+        client.post(f"/batches/{quote(batch_id, safe='')}/cancel", cast_to=httpx2.Response)

@@ -12,6 +12,7 @@ from random import random
 import openai
 
 from pressrun.routes.batch.view import BatchView
+from pressrun.routes.failures import LONGEST_WAIT, told_wait
 
 __all__ = ["BatchWatch", "Decision", "Move", "expected_finish"]
 
@@ -87,7 +88,8 @@ class BatchWatch:
             return self._stop(f"the maximum wait is over and the last {self.failed_polls} polls failed")
         why = f"{type(error).__name__}; {self.all_failed_polls} in total"
         text = f"failed poll {self.failed_polls} in a row ({why}); the batch keeps running"
-        return self._wait(now, text=text)
+        told = told_wait(error, now) if isinstance(error, openai.APIStatusError) else None
+        return self._wait(now, text=text, least=timedelta(seconds=min(told or 0.0, LONGEST_WAIT)))
 
     def on_absence(self, now: datetime) -> Decision:
         """Decide after a poll that found no such batch (404)."""
@@ -109,7 +111,7 @@ class BatchWatch:
 
     def _after_the_deadline(self, view: BatchView, now: datetime) -> Decision:
         if self.cancelled_since is None and view.status == "cancelling":
-            self.cancelled_since = view.cancelling_at or now
+            self.cancelled_since = min(view.cancelling_at or now, now)
         if self.cancelled_since is None:
             self.cancelled_since = now
             self.polls = 0
@@ -123,11 +125,14 @@ class BatchWatch:
         # A repeated request is harmless, and the first one may have been lost.
         return self._wait(now, move=Move.WAIT if view.status == "cancelling" else Move.CANCEL)
 
-    def _wait(self, now: datetime, *, move: Move = Move.WAIT, text: str | None = None) -> Decision:
-        """Intervals grow, vary a little, and never extend past the deadline."""
+    def _wait(
+        self, now: datetime, *, move: Move = Move.WAIT, text: str | None = None, least: timedelta = timedelta(0)
+    ) -> Decision:
+        """Intervals grow, vary a little, and never extend past the deadline; `least` is what the provider asks for."""
         looks = self.polls + self.failed_polls
         pause = min(self.first * GROWTH ** min(max(looks - 1, 0), 40), self.longest)
         pause *= 1 - JITTER * (random() if self.jitter is None else self.jitter)
+        pause = max(pause, least)
         if now < self.deadline:
             pause = min(pause, self.deadline - now)
         return Decision(move=move, pause=pause, text=text)
