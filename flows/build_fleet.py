@@ -24,6 +24,7 @@ from flows.merging import Member, answer_together, configure_all
 from flows.parameters import Choice, Usd, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
+from pressrun.bundle.placing import check_existing
 from pressrun.bundle.remote import check_destination
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.durations import Duration
@@ -200,6 +201,7 @@ def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, S
         try:
             plan = make_plan(brief, options.strategy, settings, now, lessons)
             plan.stay_within(options.cap)
+            check_existing(options.out, brief, simulated=options.simulate)
         except Refused as refused:
             outcomes[slug] = _refused(slug, refused)
             continue

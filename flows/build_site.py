@@ -25,6 +25,7 @@ from flows.desk import Desk, Options, Work, desk_for, sending_for
 from flows.parameters import Choice, Usd, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
+from pressrun.bundle.placing import check_existing
 from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
 from pressrun.costs.money import usd
@@ -161,6 +162,7 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
     _announce(plan)
     _check_cap(plan, options.max_cost_usd)
     with provider_for(simulate=options.simulate, needs_batch=plan.needs_batch) as provider:
+        check_existing(options.out, brief, simulated=provider.simulated)
         # The provider's own list may have shutdown dates that our table lacks.
         if warnings := model_warnings(plan.order, now.date(), provider.shutdowns):
             say_once(warnings, WARNING)

@@ -108,7 +108,7 @@ def _title(site: Site) -> str:
 
 
 def _result(site: Site, report: CostReport, bundle: str) -> BuildResult:
-    return build_result(site, report, bundle, links_to(site.brief.slug, bundle, _sites_url()))
+    return build_result(site, report, bundle, links_to(bundle, _sites_url()))
 
 
 def _sites_url(below: str = "") -> str | None:
@@ -141,7 +141,7 @@ def _deliver_when_approved(
     folder = require_folder(options.out)
     waiting = preview_out(folder, flow_run.id)
     preview = deliver(quoted(site), str(waiting), files, made_at)
-    shown_at = links_to(site.brief.slug, preview, _sites_url(waiting.relative_to(folder).as_posix()))
+    shown_at = links_to(preview, _sites_url(waiting.relative_to(folder).as_posix()))
     result = _result(site, report, str((folder / site.brief.slug).resolve()))
     _publish(site, report, shown_at)
     finished = Finished(result=result, preview=preview, shown=show_delivery(site, report, shown_at.preview))
@@ -158,6 +158,7 @@ def finished_before() -> Finished | None:
 def deliver_approved_site(finished: Finished, options: Options) -> BuildResult:
     """Ask, and deliver what was shown. Raises `Stopped`."""
     decision = ask_for_delivery(finished.shown, flow_run.run_count or 1, options, finished.preview)
-    deliver_approved(Path(finished.preview), Path(finished.result.bundle), decision)
-    _publish_link(finished.result)
-    return finished.result
+    bundle = str(deliver_approved(Path(finished.preview), Path(finished.result.bundle), decision))
+    result = finished.result.model_copy(update={"bundle": bundle, "links": links_to(bundle, _sites_url())})
+    _publish_link(result)
+    return result

@@ -16,6 +16,7 @@ PressrunError
 ├── Stopped            a person decided to stop the run
 ├── StepFailed         a step that everything else depends on (step 08) failed
 └── DeliveryFailed     the bundle was built but could not be delivered
+    └── Occupied         something else is in its place
 
 Messages say what happened, what state was kept, and what to do next.
 """
@@ -30,6 +31,7 @@ __all__ = [
     "DeliveryFailed",
     "DestinationUnfit",
     "LedgerFailed",
+    "Occupied",
     "OverBudget",
     "PressrunError",
     "ProviderUnfit",
@@ -127,3 +129,7 @@ class StepFailed(PressrunError):
 
 class DeliveryFailed(PressrunError):
     """The bundle was built but could not be delivered; everything paid for is kept."""
+
+
+class Occupied(DeliveryFailed):
+    """Something that must not be replaced came to be at the bundle's destination while the run went on."""

@@ -1,8 +1,9 @@
 """Links to what was delivered.
 
-Invariant: a URL consists of the operator's setting and the site's slug, never of text that a model wrote.
+Invariant: a URL consists of the operator's setting and the folder's name, never of text that a model wrote.
 """
 
+import re
 from urllib.parse import quote
 
 from pressrun.calls import Frozen
@@ -21,9 +22,10 @@ class Links(Frozen):
     served: bool
 
 
-def links_to(slug: str, bundle: str, sites_url: str | None) -> Links:
-    """Links to the parts of a bundle; `sites_url` is the URL of the folder that contains it."""
-    base = f"{sites_url.rstrip('/')}/{quote(slug)}" if sites_url else bundle.rstrip("/")
+def links_to(bundle: str, sites_url: str | None) -> Links:
+    """Links to the parts of the bundle at `bundle`; `sites_url` is the URL of the folder that contains it."""
+    name = re.split(r"[\\/]", bundle.rstrip("\\/"))[-1]
+    base = f"{sites_url.rstrip('/')}/{quote(name)}" if sites_url else bundle.rstrip("/")
     return Links(
         preview=f"{base}/preview/index.html", bundle=f"{base}/", report=f"{base}/costs.html", served=bool(sites_url)
     )

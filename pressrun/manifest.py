@@ -1,22 +1,36 @@
 """`manifest.json`: a record of every call that went into a site, for audits.
 
-Invariant: each payment occurs once, and `complete` is true only when no ordered item is missing.
+Invariant: each payment occurs once, `complete` is true only when no ordered item is missing, and `files` has the hash
+of every file as Pressrun wrote it, so that what a person changed later can be told from it.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from pydantic import Field
 
 from pressrun import __version__
 from pressrun.batchfile import Account
-from pressrun.calls import Endpoint, Frozen, MissingItem
+from pressrun.calls import Endpoint, Frozen, MissingItem, canonical_json
 from pressrun.costs.ledger import LedgerRow
 from pressrun.gates import Gate
 from pressrun.site import Site
 
-__all__ = ["BatchRecord", "Decision", "manifest", "with_decision"]
+__all__ = [
+    "MANIFEST",
+    "BatchRecord",
+    "Decision",
+    "account_hash",
+    "file_hash",
+    "manifest",
+    "with_decision",
+    "with_files",
+]
+
+MANIFEST = "manifest.json"
+"""Its name in the bundle."""
 
 
 class BatchRecord(Account):
@@ -64,6 +78,7 @@ def manifest(
     """The manifest as JSON-ready data; amounts are unrounded text. `made_from` is the hash from `fleet.made_from`."""
     return {
         "site": site.brief.slug,
+        "domain": site.brief.domain,
         "generator": f"pressrun {__version__}",
         "made_at": made_at.isoformat(),
         "flow_run_id": run_id,
@@ -78,9 +93,28 @@ def manifest(
     }
 
 
+def with_files(account: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The manifest with the SHA-256 of each of the bundle's `files`, and of itself without these."""
+    hashes = {name: file_hash(data) for name, data in sorted(files.items()) if name != MANIFEST}
+    return _sealed({**account, "files": hashes})
+
+
 def with_decision(account: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
-    """The manifest of a finished site with a later decision added."""
-    return {**account, "decisions": [*account["decisions"], decision.model_dump(mode="json")]}
+    """The manifest of a finished site with a later decision added; the files' hashes stay."""
+    return _sealed({**account, "decisions": [*account["decisions"], decision.model_dump(mode="json")]})
+
+
+def file_hash(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def account_hash(account: Mapping[str, Any]) -> str:
+    """The SHA-256 of a manifest's content besides `files`."""
+    return file_hash(canonical_json({name: value for name, value in account.items() if name != "files"}).encode())
+
+
+def _sealed(account: dict[str, Any]) -> dict[str, Any]:
+    return {**account, "files": {**account.get("files", {}), MANIFEST: account_hash(account)}}
 
 
 def _missing(item: MissingItem) -> dict[str, str]:

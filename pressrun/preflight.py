@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from pressrun.brief import SiteBrief
+from pressrun.bundle.placing import check_existing
 from pressrun.bundle.remote import check_destination
 from pressrun.plan import make_plan, past_lessons
 from pressrun.routes.provider import Provider, check_provider, open_client
@@ -36,6 +37,7 @@ def check_order(
     if len(briefs) == 1:
         plan = make_plan(briefs[0], strategy, settings, now, past_lessons(settings, now, simulate=simulate))
         plan.stay_within(cap)
+        check_existing(out, briefs[0], simulated=simulate)
         needs_batch = plan.needs_batch
     # Without a key in the environment, there may be one in a Prefect block, which only the flow can read.
     if not simulate and settings.openai_api_key and settings.openai_api_key.get_secret_value():

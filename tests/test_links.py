@@ -6,7 +6,7 @@ from pressrun.links import links_to, show_links
 
 
 def test_a_served_site_has_addresses() -> None:
-    links = links_to("cafe", "/srv/sites/cafe", "https://sites.agency.example/previews/")
+    links = links_to("/srv/sites/cafe", "https://sites.agency.example/previews/")
     assert links.served
     assert links.preview == "https://sites.agency.example/previews/cafe/preview/index.html"
     assert links.bundle == "https://sites.agency.example/previews/cafe/"
@@ -17,7 +17,7 @@ def test_a_served_site_has_addresses() -> None:
 
 
 def test_a_site_that_is_not_served_has_paths_that_mean_nothing_but_themselves() -> None:
-    links = links_to("cafe", "/srv/[a](b) *x*/cafe", None)
+    links = links_to("/srv/[a](b) *x*/cafe", None)
     assert not links.served
     assert links.report == "/srv/[a](b) *x*/cafe/costs.html"
     assert "<li>Preview: /srv/[a](b) *x*/cafe/preview/index.html</li>" in MarkdownIt().render(show_links(links))

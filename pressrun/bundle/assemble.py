@@ -4,34 +4,55 @@ Invariant: a bundle is a function of the site, the extra files and `made_at`, an
 """
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pressrun import __version__
 from pressrun.bundle.articles import article_file
+from pressrun.bundle.existing import Identity
 from pressrun.bundle.layout import Layout, lay_out
 from pressrun.bundle.pictures import image_records
+from pressrun.bundle.placing import place_bundle
 from pressrun.bundle.preview import preview_page
 from pressrun.bundle.seo import seo_records
-from pressrun.bundle.writer import check_name, write_folder
+from pressrun.bundle.writer import check_name
+from pressrun.manifest import MANIFEST, with_files
 from pressrun.site import Site
 
-__all__ = ["bundle_files", "write_bundle"]
+__all__ = ["bundle_files", "identity_of", "write_bundle"]
+
+log = logging.getLogger(__name__)
 
 
-def write_bundle(site: Site, out: Path, extra: Mapping[str, str | bytes], *, made_at: datetime) -> Path:
-    """Write the site's folder, `<out>/<slug>/`, atomically, and return its path. An existing folder is replaced.
+def write_bundle(
+    site: Site,
+    out: Path,
+    extra: Mapping[str, str | bytes],
+    *,
+    made_at: datetime,
+    report: Callable[[str], None] = log.warning,
+) -> Path:
+    """Write the site's folder, `<out>/<slug>/`, atomically, and return its path; see `placing` for what it replaces.
 
-    `extra` has additional files (costs, manifest) by their name inside the folder. `made_at` is timezone-aware.
-    Raises `ValueError` for an extra name that is absolute, contains `..` or is one of the bundle's own; `OSError` when
-    writing fails. In all these cases an existing bundle stays unchanged.
+    `extra` has additional files (costs, manifest) by their name inside the folder; the manifest receives the hashes of
+    all files. `made_at` is timezone-aware. `report` is told where a folder that was there is kept.
+    Raises `ValueError` for an extra name that is absolute, contains `..` or is one of the bundle's own; `Occupied` when
+    something else is there; `OSError` when writing fails. In all these cases an existing bundle stays unchanged.
     """
     own = bundle_files(site, made_at=made_at)
     files = {**own, **{check_name(name): _encoded(content) for name, content in extra.items()}}
     _refuse_clashes(own, extra)
-    return write_folder(out / site.brief.slug, files)
+    if MANIFEST in files:
+        account = with_files(json.loads(files[MANIFEST]), files)
+        files[MANIFEST] = json.dumps(account, ensure_ascii=False, indent=2).encode()
+    return place_bundle(out / site.brief.slug, files, identity_of(site), report)
+
+
+def identity_of(site: Site) -> Identity:
+    return Identity.of(site.brief, simulated=site.simulated, complete=not site.missing)
 
 
 def bundle_files(site: Site, *, made_at: datetime) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 Invariant: a folder under its name is always either the complete old one or the complete new one. Between the two
 renames of a swap it may be absent for a moment; a process killed just then leaves the old one under another name, and
-the next write restores it first.
+the next write restores it first. A folder that is to be kept is renamed, never deleted.
 """
 
 import contextlib
@@ -10,13 +10,18 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pressrun.bundle.existing import differences
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_name", "write_folder"]
+__all__ = ["Settled", "check_name", "kept_name", "write_folder"]
 
 
 def check_name(name: str) -> str:
@@ -31,9 +36,18 @@ def check_name(name: str) -> str:
     return name
 
 
-def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
-    """Make `target` contain exactly `files` (by relative name), replacing an existing folder. Returns `target`.
+class Settled(NamedTuple):
+    """Where a folder is to be written, and what becomes of the one that is there."""
 
+    place: Path
+    kept: Path | None = None
+    """The name under which that one is kept; None to delete it."""
+
+
+def write_folder(target: Path, files: Mapping[str, bytes], settle: Callable[[Path], Settled] = Settled) -> Path:
+    """Make a folder contain exactly `files` (by relative name): `target`, or the one that `settle` decides on.
+
+    `settle` is asked while no other writer can change `target`; what it raises ends the write. Returns the folder.
     Raises `ValueError` for an invalid name and `OSError` when writing fails; the old folder then stays unchanged.
     """
     for name in files:
@@ -41,13 +55,23 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(target.parent):
         _clean_up(target)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+        place, kept = settle(target)
+        if place != target:
+            _clean_up(place)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}.new-", dir=place.parent))
         try:
             _fill(fresh, files)
-            _swap_in(fresh, target)
+            _swap_in(fresh, place, kept)
         finally:
             _remove(fresh)
-    return target
+    return place
+
+
+def kept_name(target: Path) -> Path:
+    """A free name beside `target`, such as `harbour-bakery.kept-20261128-093000`."""
+    name = f"{target.name.removeprefix('.')}.kept-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(path for path in map(target.with_name, names) if not os.path.lexists(path))
 
 
 def _aside(target: Path) -> Path:
@@ -57,8 +81,10 @@ def _aside(target: Path) -> Path:
 def _clean_up(target: Path) -> None:
     """Clean up after a killed write: restore the old folder if it has no successor, and delete unfinished ones."""
     aside = _aside(target)
-    if aside.exists() and not target.exists():
+    if aside.exists() and not os.path.lexists(target):
         aside.rename(target)
+    elif os.path.lexists(aside) and (aside.is_symlink() or not aside.is_dir() or differences(aside)):
+        aside.rename(kept_name(aside))  # not a leftover of ours
     _remove(aside)
     for leftover in target.parent.glob(f".{target.name}.new-*"):
         _remove(leftover)
@@ -81,18 +107,21 @@ def _write_file(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _swap_in(fresh: Path, target: Path) -> None:
-    aside = _aside(target)
-    if target.exists() or target.is_symlink():
+def _swap_in(fresh: Path, target: Path, kept: Path | None) -> None:
+    """What is kept gets its name at once, so that a kill cannot make it look like a leftover."""
+    aside = kept or _aside(target)
+    was_there = os.path.lexists(target)
+    if was_there:
         target.rename(aside)
     try:
         fresh.rename(target)
     except OSError:
-        if aside.exists():
+        if was_there:
             aside.rename(target)
         raise
     _sync_folder(target.parent)
-    _remove(aside)
+    if not kept:
+        _remove(aside)
 
 
 def _remove(path: Path) -> None:

@@ -5,20 +5,22 @@ from pathlib import Path
 import pytest
 
 from pressrun.bundle.handover import hand_over, preview_out
-from pressrun.errors import StepFailed
+from pressrun.errors import Occupied, StepFailed
 from pressrun.gates import Gate
-from pressrun.manifest import Decision
+from pressrun.manifest import Decision, with_files
 
 DECISION = Decision(
     about=Gate.DELIVERY, version=1, decision="approve", by="Ines", notes="", edited=[], at=datetime.now(UTC)
 )
 
 
-def a_preview(out: Path, run_id: str = "run-1") -> Path:
+def a_preview(out: Path, run_id: str = "run-1", page: bytes = b"\xefHello") -> Path:
     folder = preview_out(out, run_id) / "bakery"
     (folder / "preview").mkdir(parents=True)
-    (folder / "preview" / "index.html").write_bytes(b"\xefHello")
-    (folder / "manifest.json").write_text('{"site": "bakery", "decisions": [{"about": "config"}]}')
+    (folder / "preview" / "index.html").write_bytes(page)
+    account = {"site": "bakery", "domain": "bakery.example", "complete": True, "decisions": [{"about": "config"}]}
+    files = {"preview/index.html": page}
+    (folder / "manifest.json").write_text(json.dumps(with_files(account, files)))
     return folder
 
 
@@ -39,11 +41,31 @@ def test_the_preview_is_gone_then_and_those_of_other_runs_are_not(tmp_path: Path
 
 
 def test_a_site_that_was_there_is_replaced(tmp_path: Path) -> None:
+    hand_over(a_preview(tmp_path), tmp_path / "bakery", DECISION)
+    hand_over(a_preview(tmp_path, page=b"newer"), tmp_path / "bakery", DECISION)
+    assert (tmp_path / "bakery" / "preview" / "index.html").read_bytes() == b"newer"
+    assert not list(tmp_path.glob("bakery.*"))
+
+
+def test_what_is_no_bundle_is_not_replaced_and_the_preview_stays(tmp_path: Path) -> None:
     old = tmp_path / "bakery" / "old.txt"
     old.parent.mkdir()
     old.write_text("old")
+    preview = a_preview(tmp_path)
+    with pytest.raises(Occupied, match="not a bundle of Pressrun"):
+        hand_over(preview, tmp_path / "bakery", DECISION)
+    assert old.exists()
+    assert preview.exists()
+
+
+def test_what_a_person_corrected_in_the_preview_is_delivered_and_kept_by_the_next_delivery(tmp_path: Path) -> None:
+    preview = a_preview(tmp_path)
+    (preview / "preview" / "index.html").write_text("corrected")
+    hand_over(preview, tmp_path / "bakery", DECISION)
     hand_over(a_preview(tmp_path), tmp_path / "bakery", DECISION)
-    assert not old.exists()
+    [kept] = tmp_path.glob("bakery.kept-*")
+    assert (kept / "preview" / "index.html").read_text() == "corrected"
+    assert (tmp_path / "bakery" / "preview" / "index.html").read_bytes() == b"\xefHello"
 
 
 def test_a_preview_that_somebody_removed_is_said_to_be_gone_and_the_old_site_stays(tmp_path: Path) -> None:

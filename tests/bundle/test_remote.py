@@ -1,5 +1,6 @@
 """Bundles on remote storage, over fsspec's own storage in memory: the same calls as S3, without a server."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +10,21 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from pressrun.bundle.remote import EXTRAS, check_destination, local_folder, upload_folder
+from pressrun.bundle.existing import Identity
+from pressrun.bundle.remote import EXTRAS, check_destination, local_folder, objection_at, upload_folder
 from pressrun.bundle.writer import write_folder
-from pressrun.errors import DeliveryFailed, DestinationUnfit
+from pressrun.errors import DeliveryFailed, DestinationUnfit, Occupied
+from pressrun.manifest import with_files
 
-OLD = {
-    "manifest.json": b"old",
-    "preview/index.html": b"old page",
-    "articles/a.md": b"old a",
-    "articles/gone.md": b"only in the old one",
-}
-NEW = {"manifest.json": b"new", "preview/index.html": b"new page", "articles/a.md": b"new a", "images/b.png": b"new b"}
+BAKERY = Identity(site="bakery", domain="bakery.example", simulated=False)
+
+
+def bundle(files: dict[str, bytes], identity: Identity = BAKERY) -> dict[str, bytes]:
+    return {**files, "manifest.json": json.dumps(with_files(identity.model_dump(), files)).encode()}
+
+
+OLD = bundle({"preview/index.html": b"old page", "articles/a.md": b"old a", "articles/gone.md": b"only in the old one"})
+NEW = bundle({"preview/index.html": b"new page", "articles/a.md": b"new a", "images/b.png": b"new b"})
 URL = "memory://bucket/sites/bakery"
 
 
@@ -40,17 +45,24 @@ def written(tmp_path: Path, files: dict[str, bytes]) -> Path:
     return write_folder(tmp_path / "bundle", files)
 
 
+def upload(tmp_path: Path, files: dict[str, bytes], url: str = URL, identity: Identity = BAKERY) -> list[str]:
+    """What was said of it."""
+    said: list[str] = []
+    assert upload_folder(written(tmp_path, files), url, identity, said.append).startswith(url)
+    return said
+
+
 def test_an_uploaded_bundle_holds_exactly_the_files(tmp_path: Path, storage: MemoryFileSystem) -> None:
-    assert upload_folder(written(tmp_path, NEW), URL) == URL
+    assert upload_folder(written(tmp_path, NEW), URL, BAKERY, print) == URL
     assert contents(storage) == NEW
 
 
 def test_uploading_again_leaves_nothing_of_the_old_bundle_and_touches_no_neighbour(
     tmp_path: Path, storage: MemoryFileSystem
 ) -> None:
-    upload_folder(written(tmp_path, OLD), f"{URL}-2")
-    upload_folder(written(tmp_path, OLD), URL)
-    upload_folder(written(tmp_path, NEW), URL)
+    upload(tmp_path, OLD, f"{URL}-2")
+    upload(tmp_path, OLD)
+    upload(tmp_path, NEW)
     assert contents(storage) == NEW
     assert contents(storage, f"{URL}-2") == OLD
 
@@ -66,7 +78,7 @@ def test_the_page_and_then_the_manifest_come_last(
         put_file(self, here, there, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "put_file", noting)
-    upload_folder(written(tmp_path, NEW), URL)
+    upload(tmp_path, NEW)
     assert [name.removeprefix("/bucket/sites/bakery/") for name in put[-2:]] == ["preview/index.html", "manifest.json"]
 
 
@@ -74,7 +86,7 @@ def test_the_page_and_then_the_manifest_come_last(
 def test_an_upload_that_breaks_off_leaves_no_manifest_and_the_next_one_is_whole(
     tmp_path: Path, storage: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    upload_folder(written(tmp_path, OLD), URL)
+    upload(tmp_path, OLD)
     put_file = MemoryFileSystem.put_file
 
     def break_off(self: MemoryFileSystem, here: str, there: str, **options: Any) -> None:
@@ -85,10 +97,57 @@ def test_an_upload_that_breaks_off_leaves_no_manifest_and_the_next_one_is_whole(
     with monkeypatch.context() as patch:
         patch.setattr(MemoryFileSystem, "put_file", break_off)
         with pytest.raises(DeliveryFailed, match=r"the line went dead.*is kept. Run again"):
-            upload_folder(written(tmp_path, NEW), URL)
+            upload(tmp_path, NEW)
     assert "manifest.json" not in contents(storage)
-    upload_folder(written(tmp_path, NEW), URL)
+    upload(tmp_path, NEW)
     assert contents(storage) == NEW
+
+
+def test_files_of_others_stay_and_a_copy_is_kept_of_what_somebody_changed(
+    tmp_path: Path, storage: MemoryFileSystem
+) -> None:
+    upload(tmp_path, OLD)
+    storage.pipe_file("/bucket/sites/bakery/notes.txt", b"theirs")
+    storage.pipe_file("/bucket/sites/bakery/images/b.png", b"theirs, where a new file of ours goes")
+    storage.pipe_file("/bucket/sites/bakery/articles/a.md", b"corrected")
+    storage.pipe_file("/bucket/sites/bakery/articles/gone.md", b"corrected too")
+    [said] = upload(tmp_path, NEW)
+    assert contents(storage) == {**NEW, "notes.txt": b"theirs"}
+    [kept] = {path.split("/")[3] for path in storage.find("/bucket/sites") if ".kept-" in path}
+    assert kept in said
+    assert contents(storage, f"memory://bucket/sites/{kept}") == {
+        "articles/a.md": b"corrected",
+        "articles/gone.md": b"corrected too",
+        "images/b.png": b"theirs, where a new file of ours goes",
+    }
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        {"index.html": b"a page"},
+        bundle({"a.txt": b"a"}, BAKERY.model_copy(update={"domain": "other.example"})),
+        {"manifest.json": b"[]"},
+    ],
+)
+def test_what_is_not_of_this_site_is_not_touched(
+    tmp_path: Path, storage: MemoryFileSystem, there: dict[str, bytes]
+) -> None:
+    for name, data in there.items():
+        storage.pipe_file(f"/bucket/sites/bakery/{name}", data)
+    assert objection_at(URL, BAKERY)
+    with pytest.raises(Occupied, match="Move it away"):
+        upload(tmp_path, NEW)
+    assert contents(storage) == there
+
+
+def test_an_incomplete_bundle_goes_beside_a_complete_one(tmp_path: Path, storage: MemoryFileSystem) -> None:
+    upload(tmp_path, OLD)
+    lacking = BAKERY.model_copy(update={"complete": False})
+    [said] = upload(tmp_path, bundle({"a.txt": b"a"}, lacking), identity=lacking)
+    assert f"{URL}.incomplete" in said
+    assert contents(storage) == OLD
+    assert contents(storage, f"{URL}.incomplete")["a.txt"] == b"a"
 
 
 def test_a_destination_that_can_be_written_to_is_left_as_it_was(storage: MemoryFileSystem) -> None:

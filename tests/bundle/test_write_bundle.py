@@ -6,7 +6,10 @@ import pytest
 from PIL import Image
 
 from pressrun.bundle import write_bundle, writer
+from pressrun.manifest import manifest
 from tests.bundle.builder import MADE_AT, draw, make_site, missing_article
+
+MANIFEST = {"manifest.json": json.dumps(manifest(make_site(), [], [], run_id="run-1", made_at=MADE_AT))}
 
 
 def names(folder: Path) -> set[str]:
@@ -85,15 +88,15 @@ def test_the_same_site_makes_the_same_bytes(tmp_path):
 
 
 def test_writing_again_replaces_the_bundle(tmp_path):
-    write_bundle(make_site(), tmp_path, {"old.txt": "x"}, made_at=MADE_AT)
-    bundle = write_bundle(make_site(images={"image-01": draw()}), tmp_path, {}, made_at=MADE_AT)
+    write_bundle(make_site(), tmp_path, {"old.txt": "x", **MANIFEST}, made_at=MADE_AT)
+    bundle = write_bundle(make_site(images={"image-01": draw()}), tmp_path, MANIFEST, made_at=MADE_AT)
     assert [path.name for path in (bundle / "images").iterdir()] == ["image-01-loaves-on-a-quay-at-dawn.jpg"]
     assert not (bundle / "old.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["harbour-bakery"]
 
 
 def test_a_crash_while_writing_leaves_the_old_bundle_whole(tmp_path, monkeypatch):
-    bundle = write_bundle(make_site(), tmp_path, {"run.txt": "first"}, made_at=MADE_AT)
+    bundle = write_bundle(make_site(), tmp_path, {"run.txt": "first", **MANIFEST}, made_at=MADE_AT)
     before = names(bundle)
     write_file = writer._write_file
 
@@ -104,7 +107,7 @@ def test_a_crash_while_writing_leaves_the_old_bundle_whole(tmp_path, monkeypatch
 
     monkeypatch.setattr(writer, "_write_file", fail)
     with pytest.raises(OSError, match="disk full"):
-        write_bundle(make_site("en-GB", images={}), tmp_path, {"run.txt": "second"}, made_at=MADE_AT)
+        write_bundle(make_site("en-GB", images={}), tmp_path, {"run.txt": "second", **MANIFEST}, made_at=MADE_AT)
     assert names(bundle) == before
     assert (bundle / "run.txt").read_text() == "first"
 

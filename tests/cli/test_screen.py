@@ -202,7 +202,7 @@ def a_result(**changes: object) -> BuildResult:
     fields = {
         "slug": "harbour-bakery",
         "bundle": "/sites/harbour-bakery",
-        "links": links_to("harbour-bakery", "/sites/harbour-bakery", None),
+        "links": links_to("/sites/harbour-bakery", None),
         "complete": True,
         "missing": [],
         "warnings": 0,
