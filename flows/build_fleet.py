@@ -199,7 +199,7 @@ def _plans(briefs: list[SiteBrief], options: FleetOptions, outcomes: dict[str, S
     for brief in briefs:
         slug = brief.slug
         try:
-            plan = make_plan(brief, options.strategy, settings, now, lessons)
+            plan = make_plan(brief, options.strategy, settings, now, lessons, simulate=options.simulate)
             plan.stay_within(options.cap)
             check_existing(options.out, brief, simulated=options.simulate)
         except Refused as refused:

@@ -154,7 +154,7 @@ def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> Build
     require_storage()
     check_destination(options.out)
     now = datetime.now(UTC)
-    plan = make_plan(brief, strategy, current_settings(), now, lessons_for(options.simulate))
+    plan = make_plan(brief, strategy, current_settings(), now, lessons_for(options.simulate), simulate=options.simulate)
     if options.approve_config or options.approve_delivery:
         require_approval_possible()
     if options.approve_delivery:

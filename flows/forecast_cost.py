@@ -48,7 +48,7 @@ def forecast_cost(
     settings, now = current_settings(), datetime.now(UTC)
     try:
         lessons = past_lessons(settings, now, simulate=simulate)
-        plans = [make_plan(brief, chosen, settings, now, lessons) for brief in briefs]
+        plans = [make_plan(brief, chosen, settings, now, lessons, simulate=simulate) for brief in briefs]
     except PressrunError as error:
         return Failed(name="Refused", message=str(error))
     yearly = sites_per_year or settings.sites_per_year

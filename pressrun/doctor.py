@@ -6,6 +6,7 @@ Invariant: it never spends anything: it only lists the provider's models and bat
 import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Literal
 
@@ -16,7 +17,7 @@ from pressrun.calls import Frozen
 from pressrun.errors import BadBrief, ProviderUnfit, UnknownPrice
 from pressrun.models import check_models, model_info, model_table, shutdown
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, known_tiers, price_table, unit_prices
+from pressrun.prices import Tariff, Tier, known_tiers, tariff, unit_prices
 from pressrun.routes.provider import ModelList, Provider, check_batches, list_models, open_client
 from pressrun.settings import Settings
 from pressrun.up import running_api
@@ -42,7 +43,7 @@ def examine(settings: Settings, today: date) -> list[Finding]:
         *_unlisted(models, listed),
         _prefect(settings),
         *(_model(model, today, listed.shutdowns) for model in models),
-        *_prices(settings, models, datetime.combine(today, time(), UTC)),
+        *_prices(settings, models, datetime.combine(today, time(), UTC), simulated=listed.simulated),
     ]
 
 
@@ -112,23 +113,32 @@ def _model(model: str, today: date, told: Mapping[str, date]) -> Finding:
     return Finding(level="ok", subject=model, text=f"{until}; {'can' if info.batch else 'cannot'} be batched")
 
 
-def _prices(settings: Settings, models: list[str], now: datetime) -> list[Finding]:
+def _prices(settings: Settings, models: list[str], now: datetime, *, simulated: bool) -> list[Finding]:
     try:
-        table = price_table(settings)
+        prices = tariff(settings, simulate=simulated)
     except BadBrief as error:
         return [Finding(level="bad", subject="prices", text=str(error))]
-    return [_price(model, now, table) for model in models]
+    return [_price(model, now, prices) for model in models]
 
 
-def _price(model: str, now: datetime, table: PriceTable | None) -> Finding:
-    """The tiers on which a model has a price, when it was read and where."""
+def _price(model: str, now: datetime, here: Tariff) -> Finding:
+    """Which price of a model applies and why: its tiers, the standard price, whose it is, when it was read."""
     subject = f"prices of {model}"
     try:
-        prices = unit_prices(model, Tier.STANDARD, now, table)
+        prices = unit_prices(model, Tier.STANDARD, now, here)
     except UnknownPrice as error:
         return Finding(level="bad", subject=subject, text=str(error))
-    tiers = ", ".join(known_tiers(model, now, table))
-    stale = price_notices([model], now, table)
-    if stale:
-        return Finding(level="warn", subject=subject, text=f"{tiers}. {stale[0]}")
-    return Finding(level="ok", subject=subject, text=f"{tiers}; as of {prices.as_of} (source: {prices.source})")
+    known = here.model(model)
+    stands = "" if known == model else f"stands for {known}: "
+    tiers = ", ".join(known_tiers(model, now, here))
+    applies = f"{stands}{tiers}; standard {_plain(prices.input)} in, {_plain(prices.output)} out at {here.host}"
+    if stale := price_notices([model], now, here):
+        return Finding(level="warn", subject=subject, text=f"{applies}. {stale[0]}")
+    text = f"{applies} (USD per million tokens); as of {prices.as_of} (source: {prices.source})"
+    is_assumed = here.published.is_assumed and not (here.table and here.table.find(model))
+    return Finding(level="warn" if is_assumed else "ok", subject=subject, text=text)
+
+
+def _plain(rate: Decimal) -> str:
+    """A rate without trailing zeros."""
+    return f"{rate.normalize():f}"

@@ -23,6 +23,7 @@ __all__ = [
     "ModelTable",
     "Shutdown",
     "check_models",
+    "costs_more_by_region",
     "legal_effort",
     "model_info",
     "model_table",
@@ -32,6 +33,10 @@ __all__ = [
 
 WARNING_TIME = timedelta(days=90)
 """How long before a shutdown the warnings begin: enough time to try a replacement on a real site."""
+
+DEARER_SINCE = date(2026, 3, 5)
+"""OpenAI's regional addresses cost 10 % more for models released on or after this day
+(https://developers.openai.com/api/docs/guides/data-residency, read on 2026-11-28)."""
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """Values of `reasoning_effort`, from least to most (openai-python 3.54.0, `ReasoningEffort`)."""
@@ -52,6 +57,8 @@ class ModelInfo(Frozen):
     kind: ModelKind
     batch: bool
     """Whether it is available in the Batch API."""
+    released: date | None
+    """The day of its release; None when it is not known."""
     shutdown: date | None
     """First day (UTC) on which it no longer answers; None when no date is announced."""
     replacement: str | None
@@ -67,6 +74,8 @@ class ModelTable(Frozen):
 
     as_of: date
     """The day on which the data was collected."""
+    released: str
+    """The source of the release dates."""
     models: dict[str, ModelInfo]
 
 
@@ -104,6 +113,12 @@ def model_info(model: str) -> ModelInfo | None:
     """What is known about a model, or None (a compatible server's own model, or one newer than the table)."""
     models = model_table().models
     return models.get(model) or models.get(undated(model))
+
+
+def costs_more_by_region(model: str) -> bool | None:
+    """Whether OpenAI's regional addresses charge more for a model; None when its release date is not known."""
+    info = model_info(model)
+    return info.released >= DEARER_SINCE if info and info.released else None
 
 
 def legal_effort(model: str, wanted: str) -> str | None:

@@ -21,7 +21,7 @@ from pressrun.errors import OverBudget, ProviderUnfit
 from pressrun.estimates import estimated_usage
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, known_tiers, price_table
+from pressrun.prices import Tariff, Tier, known_tiers, require_prices, tariff
 from pressrun.routes.provider import expected_identity
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
@@ -44,7 +44,8 @@ class Plan(Frozen):
     forecast: Forecast
     lessons: Lessons
     """Learned from past runs."""
-    price_table: PriceTable | None
+    tariff: Tariff
+    """The prices where the calls are served."""
     warnings: list[str]
     """Such as a model that shuts down within 90 days."""
 
@@ -97,24 +98,29 @@ def make_plan(
     settings: Settings,
     now: datetime,
     lessons: Lessons = NO_LESSONS,
+    *,
+    simulate: bool = False,
 ) -> Plan:
     """Make the plan. Raises `ProviderUnfit` (retired model, batch impossible) or `UnknownPrice`; spends nothing.
 
-    `lessons` are learned from past runs.
+    `lessons` are learned from past runs. `simulate`: for the built-in simulator, at OpenAI's prices.
     """
+    prices = tariff(settings, simulate=simulate)
+    models = [settings.text_model, settings.image_model]
     order = Order(
         brief=brief,
         text_model=settings.text_model,
         image_model=settings.image_model,
         image_quality=settings.image_quality,
+        known_as={name: prices.model(name) for name in models},
         asking=Asking(pack=strategy.pack_items, share_prefix=strategy.share_prefix, fit_effort=strategy.fit_effort),
     )
-    table = price_table(settings)
     warnings = model_warnings(order, now.astimezone(UTC).date())
-    warnings += price_notices([order.text_model, order.image_model], now, table)
-    batchable = {model: _batchable(model, now, table) for model in (order.text_model, order.image_model)}
+    warnings += price_notices(models, now, prices)
+    require_prices(models, now, prices)
+    batchable = {model: _batchable(model, now, prices) for model in models}
     # Of the endpoints used here, only Chat Completions offers flex.
-    flexible = {Endpoint.CHAT: Tier.FLEX in known_tiers(order.text_model, now, table), Endpoint.IMAGES: False}
+    flexible = {Endpoint.CHAT: Tier.FLEX in known_tiers(order.text_model, now, prices), Endpoint.IMAGES: False}
     routes = {}
     for step in [*PIPELINE, *([REVIEW] if strategy.review_images else [])]:
         model = order.model(step.endpoint)
@@ -125,9 +131,9 @@ def make_plan(
         order=order,
         routes=routes,
         max_wait=strategy.max_wait_time,
-        forecast=forecast_costs(_forecast_lines(order, routes, lessons, strategy.review_images), now, table),
+        forecast=forecast_costs(_forecast_lines(order, routes, lessons, strategy.review_images), now, prices),
         lessons=lessons,
-        price_table=table,
+        tariff=prices,
         warnings=warnings,
     )
 
@@ -146,17 +152,17 @@ def model_warnings(order: Order, today: date, told: Mapping[str, date] = Mapping
 
     Raises `ProviderUnfit` for a model that no longer answers.
     """
-    notices = check_models([order.text_model, order.image_model], today, told)
+    notices = check_models(map(order.known, [order.text_model, order.image_model]), today, told)
     refused = [notice.text for notice in notices if notice.refused]
     if refused:
         raise ProviderUnfit(f"{' '.join(refused)} Nothing was spent.")
     return [notice.text for notice in notices]
 
 
-def _batchable(model: str, now: datetime, table: PriceTable | None) -> bool:
+def _batchable(model: str, now: datetime, prices: Tariff) -> bool:
     """Whether a model can be batched at a known price; for a model that is not in our table, only the price counts."""
-    info = model_info(model)
-    return (info is None or info.batch) and Tier.BATCH in known_tiers(model, now, table)
+    info = model_info(prices.model(model))
+    return (info is None or info.batch) and Tier.BATCH in known_tiers(model, now, prices)
 
 
 def _forecast_lines(

@@ -33,6 +33,7 @@ __all__ = [
     "say_calls",
     "say_finish",
     "say_plan",
+    "say_prices",
     "say_range",
     "say_year",
 ]
@@ -131,6 +132,11 @@ def say_basis(forecast: Forecast) -> str:
     return "token counts are estimates, as there are no past runs yet"
 
 
+def say_prices(plan: Plan) -> list[str]:
+    """Whose prices the forecast uses, one sentence for each source, as the cost report says it."""
+    return [f"Prices: {source}." for source in sorted({line.price_source for line in plan.forecast.lines})]
+
+
 def say_year(plans: Sequence[Plan], sites: int) -> str:
     """The yearly projection for such sites."""
     total, saving = (_mean(plans, name) * sites for name in ("total", "saving"))
@@ -161,6 +167,7 @@ def describe_plan(plan: Plan) -> str:
         f"Forecast **{usd(forecast.total)}** ({say_range(forecast)}; {say_basis(forecast)}), against "
         f"{usd(forecast.realtime_total)} for the same in real time ({saved}).",
         say_finish(plan),
+        *say_prices(plan),
         *_flex_notes(forecast),
         *(f"> **Note:** {warning}" for warning in plan.warnings),
         "\n".join(f"- {one.text}" for one in advice(plan)),

@@ -35,7 +35,8 @@ def check_order(
     check_destination(out)
     needs_batch = False
     if len(briefs) == 1:
-        plan = make_plan(briefs[0], strategy, settings, now, past_lessons(settings, now, simulate=simulate))
+        lessons = past_lessons(settings, now, simulate=simulate)
+        plan = make_plan(briefs[0], strategy, settings, now, lessons, simulate=simulate)
         plan.stay_within(cap)
         check_existing(out, briefs[0], simulated=simulate)
         needs_batch = plan.needs_batch

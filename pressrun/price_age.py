@@ -7,7 +7,7 @@ refused elsewhere.
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from pressrun.prices import PriceTable, Tier, known_tiers, unit_prices
+from pressrun.prices import AT_OPENAI, Tariff, Tier, known_tiers, unit_prices
 
 __all__ = ["STALE_AFTER", "price_notices"]
 
@@ -17,16 +17,16 @@ on 2026-07-30 and 2026-08-21. A shorter limit would mostly give false alarms; wi
 distort every forecast and saving for more than a quarter unnoticed."""
 
 
-def price_notices(models: Iterable[str], now: datetime, table: PriceTable | None = None) -> list[str]:
+def price_notices(models: Iterable[str], now: datetime, tariff: Tariff = AT_OPENAI) -> list[str]:
     """A sentence for each model whose prices were read more than 90 days before `now` (aware), each model once."""
-    notices = (_notice(model, now.astimezone(UTC), table) for model in dict.fromkeys(models))
+    notices = (_notice(model, now.astimezone(UTC), tariff) for model in dict.fromkeys(models))
     return [notice for notice in notices if notice]
 
 
-def _notice(model: str, now: datetime, table: PriceTable | None) -> str | None:
-    if Tier.STANDARD not in known_tiers(model, now, table):
+def _notice(model: str, now: datetime, tariff: Tariff) -> str | None:
+    if Tier.STANDARD not in known_tiers(model, now, tariff):
         return None
-    prices = unit_prices(model, Tier.STANDARD, now, table)
+    prices = unit_prices(model, Tier.STANDARD, now, tariff)
     age = now.date() - prices.as_of
     if age <= STALE_AFTER:
         return None

@@ -1,14 +1,14 @@
-"""What a call costs: exact USD, by model, tier and time.
+"""What a call costs: exact USD, by the place where it is served, model, tier and time.
 
-Invariant: a price is known or it is an error. An unknown price is never 0, and a discount that the price data does not
-confirm is never assumed: genai-prices returns the standard price for a context that it does not know, so a tier with
-prices identical to standard counts as unknown here.
+Invariant: a price is known or it is an error. An unknown price is never 0, one provider's price is never taken for
+another's, and a discount that the price data does not confirm is never assumed: genai-prices returns the standard price
+for a context that it does not know, so a tier with prices identical to standard counts as unknown here.
 
-Sources, in order of precedence: the user's table, genai-prices, our own `prices.json`.
+Sources, in order of precedence: the user's table, genai-prices, and for OpenAI our own `prices.json`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -19,12 +19,30 @@ import genai_prices
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import TieredPrices
 
-from pressrun.calls import Usage
+from pressrun.calls import Frozen, Usage
 from pressrun.errors import UnknownPrice
-from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Tier, TierRates, load_price_table
-from pressrun.settings import Settings
+from pressrun.models import costs_more_by_region
+from pressrun.pricehosts import AZURE, OPENAI, PriceList, price_list
+from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Rates, Tier, TierRates, load_price_table
+from pressrun.settings import OPENAI_BASE_URL, Settings
 
-__all__ = ["PriceTable", "Tier", "UnitPrices", "known_tiers", "load_price_table", "price", "price_table", "unit_prices"]
+__all__ = [
+    "AT_OPENAI",
+    "PriceTable",
+    "Tariff",
+    "Tier",
+    "UnitPrices",
+    "known_tiers",
+    "load_price_table",
+    "price",
+    "require_prices",
+    "tariff",
+    "tariff_of",
+    "unit_prices",
+]
+
+REGIONAL = Decimal("1.1")
+"""What OpenAI's regional addresses charge for newer models, as a factor, on every tier; see `costs_more_by_region`."""
 
 CONTEXTS: Mapping[Tier, dict[str, str] | None] = {
     Tier.STANDARD: None,
@@ -58,7 +76,7 @@ class UnitPrices(TierRates):
     model: str
     tier: Tier
     source: str
-    """`genai-prices 0.2.3`, or the table's name, date and source."""
+    """Whose prices they are, who says so, and why they apply, for every report."""
     as_of: date
     """The day on which the prices were read from the provider's pages, according to the source."""
 
@@ -67,43 +85,120 @@ class UnitPrices(TierRates):
         return self.at_length(usage.input).cost(usage)
 
 
-def price(usage: Usage, model: str, tier: Tier, at: datetime, table: PriceTable | None = None) -> Decimal:
+class Tariff(Frozen):
+    """What applies where calls are served: the user's own table first, then a provider's published prices."""
+
+    host: str
+    """The address that serves the calls, as reports name it."""
+    published: PriceList
+    """The published prices: those of the address, or those that the user's table names instead (`prices_of`)."""
+    table: PriceTable | None = None
+
+    def model(self, name: str) -> str:
+        """The model that a name stands for here: itself, unless the user's table knows it as a deployment's."""
+        return self.table.model(name) if self.table else name
+
+    def source(self, given_by: str, surcharge: str = "") -> str:
+        """How reports name published prices that `given_by` tells us."""
+        said = f"{self.published.name}'s{surcharge}, from {given_by}"
+        if self.published.is_assumed:
+            return f"{said}; {self.host} names no provider, so its own prices may differ"
+        if self.table and self.table.prices_of:
+            return f"{said}; {self.table.name} says that {self.host} charges the same"
+        return said
+
+
+def tariff_of(address: str, table: PriceTable | None = None) -> Tariff:
+    """The tariff of an address, with the user's table."""
+    here = price_list(address)
+    named = price_list(table.prices_of) if table and table.prices_of else here
+    return Tariff(host=here.host, published=named, table=table)
+
+
+def tariff(settings: Settings, *, simulate: bool = False) -> Tariff:
+    """The tariff of the configured address, or of OpenAI for a simulation, which shows what OpenAI would charge.
+
+    Raises `BadBrief` for a faulty table.
+    """
+    table = load_price_table(settings.prices_file) if settings.prices_file else None
+    if not simulate:
+        return tariff_of(settings.openai_base_url, table)
+    return tariff_of(OPENAI_BASE_URL, table and table.model_copy(update={"prices_of": None}))
+
+
+AT_OPENAI = tariff_of(OPENAI_BASE_URL)
+
+
+def price(usage: Usage, model: str, tier: Tier, at: datetime, tariff: Tariff = AT_OPENAI) -> Decimal:
     """USD for one request's usage: exact, never rounded. Raises `UnknownPrice`."""
-    return unit_prices(model, tier, at, table).price(usage)
+    return unit_prices(model, tier, at, tariff).price(usage)
 
 
-def unit_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None = None) -> UnitPrices:
+def unit_prices(name: str, tier: Tier, at: datetime, tariff: Tariff = AT_OPENAI) -> UnitPrices:
     """The rates of a model on a tier at a time (aware UTC). Raises `UnknownPrice`.
 
-    A model in the user's `table` is priced only by that table, so that both sides of a saving come from one source; a
-    tier that the table omits is unknown.
+    A model in the user's table is priced only by that table, so that both sides of a saving come from one source; a
+    tier that the table omits is unknown. `name` may be a deployment's, if the table says for which model it stands.
     """
-    entry = table.find(model) if table else None
-    if table and entry:
-        return _from_table(table, entry, model, tier)
-    known = _known_to_genai(model, tier, at, get_snapshot().timestamp)
+    entry = tariff.table.find(name) if tariff.table else None
+    if tariff.table and entry:
+        return _from_table(tariff.table, entry, name, tier)
+    model, provider = tariff.model(name), tariff.published.provider
+    if provider is None:
+        reason = f"{tariff.host} is not the address of a provider whose prices Pressrun knows"
+        raise UnknownPrice(_message(name, tier, reason))
+    known = _known_to_genai(provider, model, tier, at, get_snapshot().timestamp)
     if known:
-        return known
+        return _applied(known, model, tariff, GENAI_SOURCE)
     bundled = _bundled_table()
-    entry = bundled.find(model)
+    entry = bundled.find(model) if provider == OPENAI else None
     if entry:
-        return _from_table(bundled, entry, model, tier)
-    raise UnknownPrice(_message(model, tier, f"neither {GENAI_SOURCE} nor {bundled.name} knows the model"))
+        found = _from_table(bundled, entry, model, tier)
+        return _applied(found, model, tariff, found.source)
+    if provider == OPENAI:
+        raise UnknownPrice(_message(name, tier, f"neither {GENAI_SOURCE} nor {bundled.name} knows the model"))
+    raise UnknownPrice(_message(name, tier, f"{GENAI_SOURCE} does not know the model at {tariff.published.name}"))
 
 
-def known_tiers(model: str, at: datetime, table: PriceTable | None = None) -> list[Tier]:
+def known_tiers(model: str, at: datetime, tariff: Tariff = AT_OPENAI) -> list[Tier]:
     """The tiers on which a model has a price at a time; none for a model whose prices are unknown."""
-    return [tier for tier in Tier if _is_known(model, tier, at, table)]
+    return [tier for tier in Tier if _is_known(model, tier, at, tariff)]
 
 
-def price_table(settings: Settings) -> PriceTable | None:
-    """The user's own prices, if the settings name a file of them. Raises `BadBrief` for a faulty file."""
-    return load_price_table(settings.prices_file) if settings.prices_file else None
+def require_prices(models: Iterable[str], at: datetime, tariff: Tariff) -> None:
+    """Raise `UnknownPrice` for all models without a standard price, with the lines that would give it."""
+    unknown: dict[str, str] = {}
+    for model in dict.fromkeys(models):
+        try:
+            unit_prices(model, Tier.STANDARD, at, tariff)
+        except UnknownPrice as error:
+            unknown[model] = str(error)
+    if unknown:
+        raise UnknownPrice("\n".join([*unknown.values(), _how_to_give(unknown, at, tariff)]))
 
 
-def _is_known(model: str, tier: Tier, at: datetime, table: PriceTable | None) -> bool:
+def _how_to_give(models: Iterable[str], at: datetime, tariff: Tariff) -> str:
+    """What to write into a price table. Dots in place of figures: an example that is left as it is must be refused."""
+    entries = "".join(
+        f"\n    {model}:\n      source: where you read the prices\n      as_of: {at:%Y-%m-%d}"
+        "\n      standard: {input: ..., output: ...}\n      batch: {input: ..., output: ...}"
+        for model in models
+    )
+    text = (
+        "Nothing was spent. A price table is a YAML file (USD per million tokens; leave out a tier that is not "
+        f"offered):\n  models:{entries}"
+    )
+    if tariff.published.provider is None:
+        text += f"\nIf {tariff.host} charges what OpenAI charges, one line is enough:\n  prices_of: {OPENAI_BASE_URL}"
+    if tariff.published.provider in (None, AZURE):
+        meant = "".join(f"\n    {model}: ..." for model in models)
+        text += f"\nIf a name is that of a deployment, say for which model it stands:\n  names:{meant}"
+    return text
+
+
+def _is_known(model: str, tier: Tier, at: datetime, tariff: Tariff) -> bool:
     try:
-        unit_prices(model, tier, at, table)
+        unit_prices(model, tier, at, tariff)
     except UnknownPrice:
         return False
     return True
@@ -117,42 +212,61 @@ def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -
     return UnitPrices(**dict(rates), model=model, tier=tier, source=source, as_of=entry.as_of)
 
 
+def _applied(found: UnitPrices, model: str, tariff: Tariff, given_by: str) -> UnitPrices:
+    """A provider's published prices as they apply here: with OpenAI's surcharge for its regional addresses."""
+    dearer = tariff.published.is_regional and costs_more_by_region(model)
+    if dearer is False:
+        return found.model_copy(update={"source": tariff.source(given_by)})
+    surcharge = f" plus 10 % for {tariff.published.host}" + (" (release date unknown)" if dearer is None else "")
+    long_prompt = found.long_prompt and found.long_prompt.model_copy(update=_raised(found.long_prompt))
+    return found.model_copy(
+        update={**_raised(found), "long_prompt": long_prompt, "source": tariff.source(given_by, surcharge)}
+    )
+
+
+def _raised(rates: Rates) -> dict[str, Decimal]:
+    """The rates with the surcharge; those that are not published stay so."""
+    given = {name: getattr(rates, name) for name in Rates.model_fields}
+    return {name: rate * REGIONAL for name, rate in given.items() if rate is not None}
+
+
 @lru_cache(maxsize=256)
-def _known_to_genai(model: str, tier: Tier, at: datetime, _data: datetime) -> UnitPrices | None:
-    """The rates from genai-prices, or None when it does not know the model.
+def _known_to_genai(provider: str, model: str, tier: Tier, at: datetime, _data: datetime) -> UnitPrices | None:
+    """The rates from genai-prices, or None when it does not know the model at that provider.
 
     Cached by the exact time, because a price may change at any time (the answers of one batch share theirs), and by the
     price data's own time, because genai-prices can load newer data.
     """
-    standard = _from_genai(model, Tier.STANDARD, at)
-    return _confirmed(standard, model, tier, at) if standard else None
+    standard = _from_genai(provider, model, Tier.STANDARD, at)
+    return _confirmed(standard, provider, model, tier, at) if standard else None
 
 
-def _confirmed(standard: TierRates, model: str, tier: Tier, at: datetime) -> UnitPrices:
+def _confirmed(standard: TierRates, provider: str, model: str, tier: Tier, at: datetime) -> UnitPrices:
     """The tier's prices if they differ from the standard ones: only then does genai-prices know the tier."""
-    rates = standard if tier is Tier.STANDARD else _from_genai(model, tier, at)
+    rates = standard if tier is Tier.STANDARD else _from_genai(provider, model, tier, at)
     if rates is None or (tier is not Tier.STANDARD and rates == standard):
         raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has no {tier} price for it on {at:%Y-%m-%d}"))
-    return UnitPrices(**dict(rates), model=model, tier=tier, source=GENAI_SOURCE, as_of=_checked_on(model))
+    as_of = _checked_on(provider, model)
+    return UnitPrices(**dict(rates), model=model, tier=tier, source=GENAI_SOURCE, as_of=as_of)
 
 
-def _checked_on(model: str) -> date:
+def _checked_on(provider: str, model: str) -> date:
     """The newest day of the model's "rates verified on ..." comments.
 
     No field of genai-prices has it: a snapshot's `timestamp` is its load time, and a start date is when a price begins.
     """
-    _, entry = get_snapshot().find_provider_model(model, None, "openai", None)
+    _, entry = get_snapshot().find_provider_model(model, None, provider, None)
     days = re.findall(r"verified\b[^.]*? on (\d{4}-\d{2}-\d{2})", entry.price_comments or "", re.IGNORECASE)
     return max(map(date.fromisoformat, days), default=GENAI_AS_OF)
 
 
-def _from_genai(model: str, tier: Tier, at: datetime) -> TierRates | None:
+def _from_genai(provider: str, model: str, tier: Tier, at: datetime) -> TierRates | None:
     """The rates from genai-prices, or None when it has no token prices for the model."""
     try:
         answer = genai_prices.calc_price(
             genai_prices.Usage(input_tokens=0),
             model,
-            provider_id="openai",
+            provider_id=provider,
             genai_request_timestamp=at,
             price_context=CONTEXTS[tier],
         )
@@ -161,8 +275,13 @@ def _from_genai(model: str, tier: Tier, at: datetime) -> TierRates | None:
     found = {ours: getattr(answer.model_price, theirs) for ours, theirs in FIELDS.items()}
     if found["input"] is None or found["output"] is None:
         return None
-    base = {ours: rate.base if isinstance(rate, TieredPrices) else rate for ours, rate in found.items()}
+    base = {ours: _exact(rate.base if isinstance(rate, TieredPrices) else rate) for ours, rate in found.items()}
     return TierRates(**base, long_prompt=_long_prompt(model, tier, found))
+
+
+def _exact(rate: Decimal | None) -> Decimal | None:
+    """A rate without the noise of the binary fractions that some prices were converted from (0.18000000000000002)."""
+    return round(rate, 6) if rate is not None and rate != round(rate, 6) else rate
 
 
 def _long_prompt(model: str, tier: Tier, found: Mapping[str, Any]) -> LongPromptRates | None:
@@ -171,7 +290,9 @@ def _long_prompt(model: str, tier: Tier, found: Mapping[str, Any]) -> LongPrompt
         return None
     if len(steps) > 1:
         raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has prices at several prompt lengths, not just one"))
-    rates = {ours: rate.tiers[0].price if isinstance(rate, TieredPrices) else rate for ours, rate in found.items()}
+    rates = {
+        ours: _exact(rate.tiers[0].price if isinstance(rate, TieredPrices) else rate) for ours, rate in found.items()
+    }
     return LongPromptRates(**rates, above_tokens=steps.pop())
 
 

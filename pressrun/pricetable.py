@@ -10,11 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from pressrun.calls import Frozen, Usage
 from pressrun.files import load_model
 from pressrun.models import undated
+from pressrun.pricehosts import price_list
 
 __all__ = ["LongPromptRates", "ModelPrices", "PriceTable", "Rates", "Tier", "TierRates", "load_price_table"]
 
@@ -30,8 +31,8 @@ class Tier(StrEnum):
     PRIORITY = "priority"
 
 
-# With twelve digits, every product with a token count fits Decimal's 28 digits, so no cost is ever rounded.
-Usd = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
+# With 14 digits, every product with a token count fits Decimal's 28 digits, so no cost is ever rounded.
+Usd = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=8)]
 
 
 class Rates(Frozen):
@@ -115,10 +116,32 @@ class PriceTable(Frozen):
     """Prices by model name. A dated snapshot without its own entry has the prices of its model."""
 
     name: str = Field("", description="The table's name in reports; the file's path if omitted.")
-    models: dict[str, ModelPrices]
+    prices_of: str | None = Field(
+        None,
+        description="The address whose prices apply, where the server in use passes requests on to it or charges the "
+        "same: `https://api.openai.com/v1` for a gateway in front of OpenAI.",
+    )
+    names: dict[str, str] = Field(
+        default_factory=dict,
+        description="The model that a name of the provider's own stands for, such as the name of a deployment.",
+    )
+    models: dict[str, ModelPrices] = Field(default_factory=dict)
 
-    def find(self, model: str) -> ModelPrices | None:
-        return self.models.get(model) or self.models.get(undated(model))
+    @field_validator("prices_of")
+    @classmethod
+    def _is_somebodys(cls, value: str | None) -> str | None:
+        if value is not None and (price_list(value).provider is None or price_list(value).is_assumed):
+            raise ValueError("no provider's prices are known for this address; give the prices of each model instead")
+        return value
+
+    def model(self, name: str) -> str:
+        """The model that a name stands for: itself, unless `names` says otherwise."""
+        return self.names.get(name, name)
+
+    def find(self, name: str) -> ModelPrices | None:
+        """The prices under this name, or else those of the model that it stands for."""
+        model = self.model(name)
+        return self.models.get(name) or self.models.get(model) or self.models.get(undated(model))
 
 
 def load_price_table(path: Path) -> PriceTable:

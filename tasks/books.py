@@ -56,5 +56,5 @@ def books_for(plan: Plan, provider: Provider, *, cap: Decimal | None, fresh: boo
             language=plan.order.brief.language,
         ),
         cap=cap,
-        table=plan.price_table,
+        tariff=plan.tariff,
     )

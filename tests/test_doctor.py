@@ -118,15 +118,45 @@ def test_prices_are_shown_with_their_tiers_their_day_and_their_source() -> None:
     found = findings(image_model="gpt-image-2.6-flare")
     luna, flare = found["prices of gpt-6-luna"], found["prices of gpt-image-2.6-flare"]
     assert (luna.level, flare.level) == ("ok", "ok")
-    assert luna.text.startswith("standard, batch, flex, priority; as of 2026-10-14 (source: genai-prices ")
-    assert flare.text.startswith("standard; as of 2026-11-23 (source: Pressrun's own table ")
+    assert luna.text.startswith(
+        "standard, batch, flex, priority; standard 0.1 in, 0.5 out at api.openai.com (USD per million tokens); as of "
+        "2026-10-14 (source: OpenAI's, from genai-prices "
+    )
+    assert "; as of 2026-11-23 (source: OpenAI's, from Pressrun's own table " in flare.text
+
+
+def test_prices_are_those_of_the_place_that_serves_the_calls(tmp_path: Path) -> None:
+    regional = findings(openai_base_url="https://eu.api.openai.com/v1")["prices of gpt-6-luna"]
+    assert regional.level == "ok"
+    assert "standard 0.11 in, 0.55 out at eu.api.openai.com" in regional.text
+    assert "(source: OpenAI's plus 10 % for eu.api.openai.com, from genai-prices" in regional.text
+    private = findings(openai_base_url="http://127.0.0.1:4000/v1")["prices of gpt-6-luna"]
+    assert private.level == "warn"
+    assert "127.0.0.1:4000 names no provider, so its own prices may differ" in private.text
+    public = findings(openai_base_url="https://gateway.example/v1")["prices of gpt-6-luna"]
+    assert public.level == "bad"
+    assert "gateway.example is not the address of a provider whose prices Pressrun knows" in public.text
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("{prices_of: https://api.openai.com/v1, names: {our-luna: gpt-6-luna}}")
+    told = findings(openai_base_url="https://gateway.example/v1", text_model="our-luna", prices_file=prices)
+    assert told["prices of our-luna"].level == "ok"
+    assert told["prices of our-luna"].text.startswith("stands for gpt-6-luna: standard, batch, flex, priority; ")
+    assert f"{prices} says that gateway.example charges the same" in told["prices of our-luna"].text
+
+
+def test_a_simulator_has_the_prices_of_openai_wherever_it_runs(tmp_path: Path) -> None:
+    with running_simulator(tmp_path) as base_url:
+        found = findings(openai_api_key="sk-test", openai_base_url=base_url)["prices of gpt-6-luna"]
+    assert found.level == "ok"
+    assert "names no provider" not in found.text
 
 
 def test_old_prices_are_a_warning_with_the_way_out() -> None:
     found = findings(date(2027, 1, 13))["prices of gpt-6-luna"]
     assert found.level == "warn"
     assert found.text.startswith(
-        "standard, batch, flex, priority. The prices of gpt-6-luna were read on 2026-10-14, 91"
+        "standard, batch, flex, priority; standard 0.1 in, 0.5 out at api.openai.com. The prices of gpt-6-luna were "
+        "read on 2026-10-14, 91"
     )
     assert "PRESSRUN_PRICES_FILE" in found.text
 
@@ -141,7 +171,10 @@ def test_a_model_without_a_price_is_bad_until_the_users_table_gives_one(tmp_path
     )
     given = findings(text_model="qwen3-32b", prices_file=prices)["prices of qwen3-32b"]
     assert given.level == "ok"
-    assert given.text == f"standard; as of 2026-11-01 (source: {prices} (as of 2026-11-01: contract 17))"
+    assert given.text == (
+        "standard; standard 0.1 in, 0.4 out at api.openai.com (USD per million tokens); as of 2026-11-01 (source: "
+        f"{prices} (as of 2026-11-01: contract 17))"
+    )
 
 
 def test_a_faulty_price_table_is_bad_and_stops_nothing_else(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.plan import Plan, make_plan
 from pressrun.planreport import describe_plan
 from pressrun.settings import Settings
-from pressrun.steps import PIPELINE
+from pressrun.steps import CONFIG, PIPELINE
 from pressrun.strategy import BatchStrategy, Policy, Preference
 from tests.builders import a_brief
 
@@ -192,3 +192,44 @@ def test_the_description_has_each_steps_route_and_reason_and_the_wait() -> None:
     table = [row for row in text.splitlines() if row.startswith("|")]
     assert len(table) == 2 + len(plan.routes) + 1
     assert all(row.count("|") == 8 for row in table)
+
+
+def test_a_region_makes_every_figure_of_a_forecast_a_tenth_dearer_and_says_so() -> None:
+    plain, regional = a_plan(), a_plan(settings=some_settings(openai_base_url="https://eu.api.openai.com/v1"))
+    assert regional.forecast.total == plain.forecast.total * 11 / 10
+    assert regional.forecast.realtime_total == plain.forecast.realtime_total * 11 / 10
+    assert "Prices: OpenAI's plus 10 % for eu.api.openai.com, from genai-prices" in describe_plan(regional)
+    assert "plus 10 %" not in describe_plan(plain)
+
+
+def test_a_public_address_of_nobody_known_is_refused_until_the_users_table_speaks(tmp_path: Path) -> None:
+    address = "https://api.groq.example/v1"
+    with pytest.raises(UnknownPrice) as caught:
+        a_plan(settings=some_settings(openai_base_url=address, text_model="gpt-oss-120b"))
+    assert "price of gpt-oss-120b is unknown: api.groq.example is not" in str(caught.value)
+    assert "price of gpt-image-2.5-flare is unknown" in str(caught.value)
+    file = tmp_path / "prices.yaml"
+    file.write_text("prices_of: https://api.openai.com/v1")
+    plan = a_plan(settings=some_settings(openai_base_url=address, prices_file=file))
+    assert plan.forecast.total == a_plan().forecast.total
+    assert f"{file} says that api.groq.example charges the same." in describe_plan(plan)
+
+
+def test_a_private_address_is_planned_at_openais_prices_with_a_word_about_it() -> None:
+    plan = a_plan(settings=some_settings(openai_base_url="http://127.0.0.1:4000/v1"))
+    assert "; 127.0.0.1:4000 names no provider, so its own prices may differ." in describe_plan(plan)
+
+
+def test_a_deployment_is_asked_by_its_name_and_has_the_abilities_of_its_model(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("{prices_of: api.openai.com, names: {our-text: gpt-6-luna, our-images: gpt-image-2.6-flare}}")
+    names = {"text_model": "our-text", "image_model": "our-images"}
+    settings = some_settings(openai_base_url="https://x.openai.azure.com/openai/v1/", prices_file=file, **names)
+    plan = a_plan(settings=settings, preference=Preference.COST)
+    assert plan.route(StepName.CONFIG) is Route.BATCH
+    assert plan.route(StepName.IMAGES) is Route.REALTIME
+    [call], [by_its_own_name] = CONFIG.calls(plan.order), CONFIG.calls(a_plan().order)
+    assert call.body == {**by_its_own_name.body, "model": "our-text"}
+    file.write_text("{prices_of: api.openai.com, names: {our-text: gpt-6-luna, our-images: dall-e-3}}")
+    with pytest.raises(ProviderUnfit, match="dall-e-3 was shut down"):
+        a_plan(settings=settings)

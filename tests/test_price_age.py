@@ -5,10 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.price_age import price_notices
-from pressrun.prices import PriceTable, Tier, unit_prices
+from pressrun.prices import PriceTable, Tariff, Tier, tariff_of, unit_prices
 
 READ = date(2026, 10, 14)
 NOON = datetime.combine(READ, time(12), UTC)
+
+
+def on(table: PriceTable) -> Tariff:
+    return tariff_of("https://api.openai.com/v1", table)
 
 
 def table(as_of: date) -> PriceTable:
@@ -39,8 +43,8 @@ def test_the_day_is_counted_in_utc() -> None:
 
 def test_the_users_own_table_ends_the_warning_and_grows_old_itself() -> None:
     now = NOON + timedelta(days=200)
-    assert price_notices(["gpt-6-luna"], now, table(now.date())) == []
-    [notice] = price_notices(["qwen3-32b"], now, table(READ))
+    assert price_notices(["gpt-6-luna"], now, on(table(now.date()))) == []
+    [notice] = price_notices(["qwen3-32b"], now, on(table(READ)))
     assert "200 days ago" in notice
     assert "mine.yaml (as of 2026-10-14: contract 17)" in notice
 
@@ -54,5 +58,5 @@ def test_each_model_is_told_once_and_one_without_a_price_not_at_all() -> None:
 @pytest.mark.parametrize("model", ["gpt-6-luna", "qwen3-32b"])
 @given(days=st.integers(-1000, 3000))
 def test_a_table_is_old_exactly_when_its_day_is_more_than_90_days_ago(model: str, days: int) -> None:
-    notices = price_notices([model], NOON, table(READ - timedelta(days=days)))
+    notices = price_notices([model], NOON, on(table(READ - timedelta(days=days))))
     assert bool(notices) == (days > 90)

@@ -210,8 +210,9 @@ def test_our_own_table_has_no_batch_price_for_models_that_cannot_be_batched():
 
 
 def test_prices_name_their_source():
-    assert unit_prices("gpt-6-luna", Tier.BATCH, NOW).source == f"genai-prices {genai_prices.__version__}"
-    assert unit_prices("gpt-6.2-sol", Tier.BATCH, NOW).source.startswith("Pressrun's own table (as of 2026-11-23: ")
+    luna, sol = (unit_prices(model, Tier.BATCH, NOW).source for model in ("gpt-6-luna", "gpt-6.2-sol"))
+    assert luna == f"OpenAI's, from genai-prices {genai_prices.__version__}"
+    assert sol.startswith("OpenAI's, from Pressrun's own table (as of 2026-11-23: ")
 
 
 @pytest.mark.parametrize(

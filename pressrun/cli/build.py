@@ -30,7 +30,7 @@ from pressrun.cli.screen import Screen, summary
 from pressrun.costs.ledger import Origin, ledger_row
 from pressrun.durations import parse_duration
 from pressrun.preflight import check_order
-from pressrun.prices import PriceTable, price_table
+from pressrun.prices import Tariff, tariff
 from pressrun.progress import listening
 from pressrun.project import importable
 from pressrun.result import BuildResult
@@ -121,7 +121,9 @@ def _build(sites: list[SiteBrief], options: dict[str, Any], fresh: bool, server:
     """
     console, settings = Console(), Settings()
     title = f"build-site / {sites[0].slug}" if len(sites) == 1 else f"build-fleet / {len(sites)} sites"
-    screen = Screen(title=title, console=console, cost=partial(_cost, table=price_table(settings)))
+    screen = Screen(
+        title=title, console=console, cost=partial(_cost, tariff=tariff(settings, simulate=options["simulate"]))
+    )
     with _drawn(screen, console):
         screen.enter("checking the plan, the prices and the provider")
         checked = {name: options[name] for name in ("simulate", "out")} | {"cap": options["max_cost_usd"]}
@@ -207,5 +209,5 @@ def _ticking(screen: Screen) -> Iterator[None]:
         ticker.join()
 
 
-def _cost(call: Call, answer: Answer, *, table: PriceTable | None) -> Decimal:
-    return ledger_row(call, answer, valid=True, at=datetime.now(UTC), origin=Origin(run_id=""), table=table).cost_usd
+def _cost(call: Call, answer: Answer, *, tariff: Tariff) -> Decimal:
+    return ledger_row(call, answer, valid=True, at=datetime.now(UTC), origin=Origin(run_id=""), tariff=tariff).cost_usd

@@ -15,7 +15,7 @@ from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.money import usd
 from pressrun.costs.reading import ledger_to_read
 from pressrun.errors import Refused
-from pressrun.prices import price_table
+from pressrun.prices import tariff
 from pressrun.reported import BELIEVABLE
 from pressrun.settings import Settings
 
@@ -41,7 +41,8 @@ def correct(
             output=output_tokens,
             output_image=output_tokens if row.usage.output_image else 0,
         )
-        changed = corrected(row, usage, reason, price_table(settings))
+        served_at = settings.model_copy(update={"openai_base_url": row.provider})
+        changed = corrected(row, usage, reason, tariff(served_at, simulate=row.simulated))
         ledger.correct(changed)
     text = f"{row.call_id}: {usd(row.cost_usd)} became {usd(changed.cost_usd)}. The first entry stays in the ledger."
     Console().print(plain(text), highlight=False, markup=False, soft_wrap=True)

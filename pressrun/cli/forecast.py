@@ -15,7 +15,7 @@ from pressrun.briefs import load_briefs
 from pressrun.cli.plan_table import plan_table
 from pressrun.costs.money import usd
 from pressrun.plan import Plan, make_plan, past_lessons
-from pressrun.planreport import advice, plans_csv, plans_json, say_basis, say_finish, say_year
+from pressrun.planreport import advice, plans_csv, plans_json, say_basis, say_finish, say_prices, say_year
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
@@ -35,7 +35,7 @@ def forecast(
     settings, now = Settings(), datetime.now(UTC)
     chosen = (load_strategy(strategy) if strategy else BatchStrategy()).with_choices(prefer, None)
     lessons = past_lessons(settings, now, simulate=simulate)
-    plans = [make_plan(brief, chosen, settings, now, lessons) for brief in load_briefs(briefs)]
+    plans = [make_plan(brief, chosen, settings, now, lessons, simulate=simulate) for brief in load_briefs(briefs)]
     yearly = sites or settings.sites_per_year
     if csv:
         csv.write_text(plans_csv(plans), encoding="utf-8")
@@ -48,7 +48,16 @@ def forecast(
 def _notes(plan: Plan) -> list[str]:
     basis = f"Between {usd(plan.forecast.low)} and {usd(plan.forecast.high)}: {say_basis(plan.forecast)}."
     reasons = [f"{step}: {route.reason}" for step, route in plan.routes.items()]
-    return [basis, say_finish(plan), *plan.warnings, *(one.text for one in advice(plan)), "", *reasons, ""]
+    return [
+        basis,
+        *say_prices(plan),
+        say_finish(plan),
+        *plan.warnings,
+        *(one.text for one in advice(plan)),
+        "",
+        *reasons,
+        "",
+    ]
 
 
 def _draw(plans: list[Plan], sites_per_year: int, console: Console) -> None:

@@ -18,7 +18,7 @@ from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, l
 from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 from pressrun.costs.most import most_usage
 from pressrun.costs.shardfile import ShardFile
-from pressrun.prices import PriceTable, Tier, price
+from pressrun.prices import AT_OPENAI, Tariff, Tier, price
 from pressrun.sharding import Shard
 
 __all__ = ["Books"]
@@ -37,8 +37,8 @@ class Books(Frozen):
     origin: Origin
     cap: Decimal | None = None
     """USD; None means no cap."""
-    table: PriceTable | None = None
-    """The user's own prices."""
+    tariff: Tariff = AT_OPENAI
+    """The prices where the calls are served."""
 
     @property
     def file(self) -> LedgerFile:
@@ -66,7 +66,7 @@ class Books(Frozen):
         if not answer.usage_is_known:
             # Unknown is not zero: it counts at the most that the request can have used.
             answer = answer.model_copy(update={"usage": answer.usage.at_least(most_usage(call))})
-        return ledger_row(call, answer, valid=True, at=now, origin=self.origin, table=self.table, estimate=estimate)
+        return ledger_row(call, answer, valid=True, at=now, origin=self.origin, tariff=self.tariff, estimate=estimate)
 
     def rows(self, calls: Collection[str]) -> list[LedgerRow]:
         """All payments for these calls, whichever run made them, and this run's failures; earlier ones were retried."""
@@ -83,7 +83,7 @@ class Books(Frozen):
 
     def most_usd(self, call: Call, tier: Tier) -> Decimal:
         """The highest possible cost of one request at a tier."""
-        return price(most_usage(call), call.model, tier, datetime.now(UTC), self.table)
+        return price(most_usage(call), call.model, tier, datetime.now(UTC), self.tariff)
 
     def commit(self, call: Call, tier: Tier) -> str:
         """Commit to a real-time call; returns the commitment's name, to be settled or lost. Raises `OverCap`.

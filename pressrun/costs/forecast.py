@@ -12,7 +12,7 @@ from pydantic import NonNegativeInt, model_validator
 
 from pressrun.calls import Frozen, Route, StepName, Usage
 from pressrun.errors import UnknownPrice
-from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
+from pressrun.prices import AT_OPENAI, Tariff, Tier, UnitPrices, unit_prices
 from pressrun.pricetable import Rates
 
 __all__ = ["Forecast", "ForecastLine", "LineForecast", "forecast_costs"]
@@ -132,15 +132,15 @@ class Forecast(Frozen):
         return totals
 
 
-def forecast_costs(lines: Iterable[ForecastLine], at: datetime, table: PriceTable | None = None) -> Forecast:
+def forecast_costs(lines: Iterable[ForecastLine], at: datetime, tariff: Tariff = AT_OPENAI) -> Forecast:
     """Price the lines as of `at` (aware UTC). Raises `UnknownPrice` when a line's own route has no price."""
-    return Forecast(lines=[_forecast(line, at, table) for line in lines])
+    return Forecast(lines=[_forecast(line, at, tariff) for line in lines])
 
 
-def _forecast(line: ForecastLine, at: datetime, table: PriceTable | None) -> LineForecast:
-    own = unit_prices(line.model, ROUTE_TIERS[line.route], at, table)
-    prices = {tier: _try_prices(line.model, tier, at, table) for tier in (Tier.BATCH, Tier.FLEX)}
-    prices = {Tier.STANDARD: unit_prices(line.model, Tier.STANDARD, at, table), **prices}
+def _forecast(line: ForecastLine, at: datetime, tariff: Tariff) -> LineForecast:
+    own = unit_prices(line.model, ROUTE_TIERS[line.route], at, tariff)
+    prices = {tier: _try_prices(line.model, tier, at, tariff) for tier in (Tier.BATCH, Tier.FLEX)}
+    prices = {Tier.STANDARD: unit_prices(line.model, Tier.STANDARD, at, tariff), **prices}
     rates = _rates(line, own)
     return LineForecast(
         line=line,
@@ -153,10 +153,10 @@ def _forecast(line: ForecastLine, at: datetime, table: PriceTable | None) -> Lin
     )
 
 
-def _try_prices(model: str, tier: Tier, at: datetime, table: PriceTable | None) -> UnitPrices | None:
+def _try_prices(model: str, tier: Tier, at: datetime, tariff: Tariff) -> UnitPrices | None:
     """A tier that was not chosen may have no price; it is then left out of the comparison."""
     try:
-        return unit_prices(model, tier, at, table)
+        return unit_prices(model, tier, at, tariff)
     except UnknownPrice:
         return None
 

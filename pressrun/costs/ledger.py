@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
 
 from pressrun.calls import Answer, Frozen, Route, StepName, Usage
 from pressrun.errors import UnknownPrice
-from pressrun.prices import PriceTable, Tier, UnitPrices, unit_prices
+from pressrun.prices import AT_OPENAI, Tariff, Tier, UnitPrices, unit_prices
 from pressrun.pricetable import Rates
 
 __all__ = ["Asked", "CallEstimate", "CallStatus", "LedgerRow", "Origin", "corrected", "ledger_row"]
@@ -132,7 +132,7 @@ def ledger_row(
     valid: bool,
     at: datetime,
     origin: Origin,
-    table: PriceTable | None = None,
+    tariff: Tariff = AT_OPENAI,
     estimate: CallEstimate | None = None,
 ) -> LedgerRow:
     """The ledger row of one call and its answer, priced at the time of the answer (`at` when it does not say).
@@ -145,10 +145,10 @@ def ledger_row(
         raise ValueError(f"the answer to {answer.call_id} was entered for {call.id}")
     answered_at = answer.answered_at or at
     payer = answer.run_id or origin.run_id
-    standard = unit_prices(call.model, Tier.STANDARD, answered_at, table)
+    standard = unit_prices(call.model, Tier.STANDARD, answered_at, tariff)
     estimate = estimate or CallEstimate()
-    billed, source = _billed(call.model, answer, standard, table, answered_at)
-    planned = unit_prices(call.model, estimate.tier, answered_at, table) if estimate.tier else billed
+    billed, source = _billed(call.model, answer, standard, tariff, answered_at)
+    planned = unit_prices(call.model, estimate.tier, answered_at, tariff) if estimate.tier else billed
     usage = answer.usage
     return LedgerRow(
         entry_id=_entry_id(origin.provider, answer, payer),
@@ -182,10 +182,10 @@ def ledger_row(
     )
 
 
-def corrected(row: LedgerRow, usage: Usage, reason: str, table: PriceTable | None = None) -> LedgerRow:
+def corrected(row: LedgerRow, usage: Usage, reason: str, tariff: Tariff = AT_OPENAI) -> LedgerRow:
     """The row with the usage that an invoice shows, at the row's own prices. Raises `UnknownPrice`."""
-    standard = unit_prices(row.model, Tier.STANDARD, row.answered_at, table)
-    planned = unit_prices(row.model, row.estimate.tier or row.tier, row.answered_at, table)
+    standard = unit_prices(row.model, Tier.STANDARD, row.answered_at, tariff)
+    planned = unit_prices(row.model, row.estimate.tier or row.tier, row.answered_at, tariff)
     changes = {
         "usage": usage,
         "usage_known": True,
@@ -215,18 +215,16 @@ def _status(answer: Answer, valid: bool) -> CallStatus:
     return CallStatus.ANSWERED if valid else CallStatus.INVALID
 
 
-def _billed(
-    model: str, answer: Answer, standard: UnitPrices, table: PriceTable | None, at: datetime
-) -> tuple[UnitPrices, str]:
+def _billed(model: str, answer: Answer, standard: UnitPrices, tariff: Tariff, at: datetime) -> tuple[UnitPrices, str]:
     """The prices at which an answer is billed, with their source."""
     if answer.route is Route.BATCH:
-        prices = unit_prices(model, Tier.BATCH, at, table)
+        prices = unit_prices(model, Tier.BATCH, at, tariff)
         return prices, prices.source
     echoed = ECHOED_TIERS.get(str((answer.body or {}).get("service_tier")))
     if echoed is None:
         return standard, standard.source
     try:
-        prices = unit_prices(model, echoed, at, table)
+        prices = unit_prices(model, echoed, at, tariff)
     except UnknownPrice:
         # The money is spent: a report with a marked price is better than a run without a report.
         return standard, f"{standard.source}; served at {echoed}, whose price is unknown: the standard price was used"

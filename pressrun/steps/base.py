@@ -65,6 +65,8 @@ class Order(Frozen):
     text_model: str
     image_model: str
     image_quality: str
+    known_as: dict[str, str] = Field(default_factory=dict)
+    """The models that the names stand for, where a provider has names of its own (deployments)."""
     asking: Asking = Asking()
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
@@ -92,6 +94,10 @@ class Order(Frozen):
     def model(self, endpoint: Endpoint) -> str:
         """The model for an endpoint."""
         return self.image_model if endpoint is Endpoint.IMAGES else self.text_model
+
+    def known(self, name: str) -> str:
+        """The model that a name stands for, by which its abilities are known."""
+        return self.known_as.get(name, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +172,11 @@ def chat_call(
         "response_format": response_format(wanted.model),
         "max_completion_tokens": wanted.max_tokens if asking.fit_effort else GENEROUS,
     }
-    legal = legal_effort(order.text_model, wanted.effort) if asking.fit_effort else None
+    legal = legal_effort(order.known(order.text_model), wanted.effort) if asking.fit_effort else None
     if legal is not None:
         body["reasoning_effort"] = legal
     # Not for an unknown model: a compatible server may refuse the parameter.
-    if wanted.repeats and asking.share_prefix and model_info(order.text_model):
+    if wanted.repeats and asking.share_prefix and model_info(order.known(order.text_model)):
         body["prompt_cache_key"] = f"{order.brief.slug[:40]}-{step}"
     return Call(site=order.brief.slug, step=step, item=item, items=items, endpoint=Endpoint.CHAT, body=body)
 

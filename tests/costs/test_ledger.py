@@ -6,18 +6,18 @@ import pytest
 from pressrun.calls import Endpoint, Route, StepName
 from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.errors import UnknownPrice
-from pressrun.prices import PriceTable, Tier
+from pressrun.prices import AT_OPENAI, PriceTable, Tier, tariff_of
 
 from .books import NOW, a_call, a_reply, an_answer
 
 REALTIME_COST = (1000 * Decimal("0.10") + 1000 * Decimal("0.01") + 2000 * Decimal("0.50")) / 1_000_000
 
 
-def entered(call=None, *, valid=True, table=None, estimate=None, **answer) -> LedgerRow:
+def entered(call=None, *, valid=True, tariff=AT_OPENAI, estimate=None, **answer) -> LedgerRow:
     call = call or a_call()
     origin = Origin(run_id="run-1", provider="p", language="en")
     reply = an_answer(call, **answer)
-    return ledger_row(call, reply, valid=valid, at=NOW, origin=origin, table=table, estimate=estimate)
+    return ledger_row(call, reply, valid=valid, at=NOW, origin=origin, tariff=tariff, estimate=estimate)
 
 
 def test_a_real_time_answer_costs_what_its_baseline_costs():
@@ -123,7 +123,7 @@ def test_a_model_without_a_price_is_not_entered_at_nothing():
 def test_the_users_table_prices_the_row():
     entry = {"source": "s", "as_of": "2026-11-01", "standard": {"input": 1, "output": 2}}
     table = PriceTable.model_validate({"name": "mine", "models": {"qwen3-32b": entry}})
-    row = entered(a_call("qwen3-32b"), table=table)
+    row = entered(a_call("qwen3-32b"), tariff=tariff_of("https://api.openai.com/v1", table))
     assert row.cost_usd == Decimal("0.006")
     assert row.price_source == "mine (as of 2026-11-01: s)"
 
