@@ -9,8 +9,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from pressrun.calls import Endpoint
 from pressrun.errors import PressrunError, Refused
 from pressrun.routes.batch import look, shard_of, ticket_of
+from pressrun.settings import current_settings
 from tasks.access import client_for, provider_for
 from tasks.batches import UnderWay, collect_answers, record_ticket, wait_for_batches
 
@@ -39,7 +41,9 @@ def _adopt(batch_id: str) -> str:
         view = look(client, batch_id)
         if view.is_refused:
             raise Refused(f"The provider refused batch {batch_id}; none of it ran, so there is nothing to adopt.")
-        shard = shard_of(client, view, Path(folder))
+        settings = current_settings()
+        names = {Endpoint.CHAT: settings.text_model, Endpoint.IMAGES: settings.image_model}
+        shard = shard_of(client, view, Path(folder), names)
         ticket = record_ticket(shard, provider, ticket_of(view, shard, "adopted"))
         if not view.is_terminal:
             return f"{batch_id} is {view.status}; the next run of its brief waits for it instead of submitting again."

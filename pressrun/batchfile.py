@@ -27,7 +27,7 @@ def request_line(call: Call) -> bytes:
 
     The body keeps its key order, because a model writes the fields of a JSON schema in the schema's order.
     """
-    line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.body}
+    line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.batch_body}
     return orjson.dumps(line) + b"\n"
 
 

@@ -104,7 +104,10 @@ class Call(Frozen):
     """The items requested in this one call; empty when it is only `item`."""
     endpoint: Endpoint
     body: dict[str, Any]
-    """The JSON body, exactly as sent."""
+    """The JSON body, exactly as sent in real time."""
+    batch_model: str | None = None
+    """The model's name in batches, where it has another one there; not part of the key: an answer by either route is
+    the answer to this call."""
     repairs: str | None = None
     """Id of the call whose invalid reply this one asks to correct."""
 
@@ -124,6 +127,11 @@ class Call(Frozen):
     @property
     def model(self) -> str:
         return str(self.body["model"])
+
+    @property
+    def batch_body(self) -> dict[str, Any]:
+        """The JSON body, exactly as sent in a batch."""
+        return self.body if self.batch_model is None else {**self.body, "model": self.batch_model}
 
     @property
     def covers(self) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ def make_plan(
         image_model=settings.image_model,
         image_quality=settings.image_quality,
         known_as={name: prices.model(name) for name in models},
+        batch_models=strategy.batch_models,
         asking=Asking(pack=strategy.pack_items, share_prefix=strategy.share_prefix, fit_effort=strategy.fit_effort),
     )
     warnings = model_warnings(order, now.astimezone(UTC).date())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pressrun.batchfile import request_line
-from pressrun.calls import Call, Endpoint, Frozen
+from pressrun.calls import Call, Endpoint, Frozen, request_key
 from pressrun.errors import Refused
 from pressrun.tokens import estimate_tokens
 
@@ -40,6 +40,7 @@ class Shard(Frozen):
 
     endpoint: Endpoint
     model: str
+    """Its name in batches."""
     ids: tuple[str, ...]
     """The calls' ids, one per line of the file and in its order."""
     key: str
@@ -124,12 +125,15 @@ def _spool(calls: Iterable[Call], spool: Path, limits: Limits) -> dict[tuple[End
         for call in calls:
             line = request_line(call)
             file.write(line)
-            counted = estimate_tokens(line.decode()) if limits.queue(call.model) else 0
-            group = groups.setdefault((call.endpoint, call.model), {})
+            model = call.batch_model or call.model
+            # The key of what is sent: with another name in batches, an upload under the earlier one is not used again.
+            key = request_key(call.endpoint, call.batch_body) if call.batch_model else call.key
+            counted = estimate_tokens(line.decode()) if limits.queue(model) else 0
+            group = groups.setdefault((call.endpoint, model), {})
             earlier = group.get(call.id)
-            if earlier and earlier.key != call.key:
+            if earlier and earlier.key != key:
                 raise Refused(f"Two different requests have the id {call.id}. Nothing was sent. Please report this.")
-            group[call.id] = Entry(call.id, call.key, call.site, offset, len(line), counted)
+            group[call.id] = Entry(call.id, key, call.site, offset, len(line), counted)
             offset += len(line)
     return groups
 

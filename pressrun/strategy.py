@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-from pressrun.calls import Frozen, Route, StepName
+from pressrun.calls import Endpoint, Frozen, Route, StepName
 from pressrun.durations import Duration
 from pressrun.errors import ProviderUnfit
 from pressrun.files import load_model
@@ -176,6 +176,19 @@ class BatchStrategy(BaseModel):
         "prompt that comes with the score. Each costs one more image. Empty: none.",
         json_schema_extra=empty_box(),
     )
+    text_batch_model: str | None = Field(
+        None,
+        title="Text model in batches",
+        description="The text model's name in batches, where the provider has another name for it there, such as an "
+        "Azure deployment of its own. Empty: the same name.",
+        json_schema_extra=empty_box(),
+    )
+    image_batch_model: str | None = Field(
+        None,
+        title="Image model in batches",
+        description="The same for the image model.",
+        json_schema_extra=empty_box(),
+    )
     delete_files: bool = Field(
         False,
         title="Delete files",
@@ -187,6 +200,11 @@ class BatchStrategy(BaseModel):
         description="How long the provider keeps a batch's result files: 1h to 30 days. Empty: the provider's default.",
         json_schema_extra=empty_box(),
     )
+
+    @field_validator("text_batch_model", "image_batch_model")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return (value or "").strip() or None
 
     @field_validator("output_expires_after")
     @classmethod
@@ -208,6 +226,12 @@ class BatchStrategy(BaseModel):
             raise ValueError("regenerate_below needs scores: set review_images to the number of images to review")
         return self
 
+    @property
+    def batch_models(self) -> dict[Endpoint, str]:
+        """The models' names in batches, for endpoints whose model has another one there."""
+        names = {Endpoint.CHAT: self.text_batch_model, Endpoint.IMAGES: self.image_batch_model}
+        return {endpoint: name for endpoint, name in names.items() if name}
+
     def policy(self, step: StepName) -> Policy:
         policy: Policy = getattr(self, step)
         return policy
@@ -224,6 +248,9 @@ class BatchStrategy(BaseModel):
                 f"spent. Choose another model, or set {step} to user_choice or never_batch."
             )
         route, reason = self._choose(step, policy, model, batchable=batchable)
+        named = self.image_batch_model if step is StepName.IMAGES else self.text_batch_model
+        if route is Route.BATCH and named:
+            reason += f"; named {named} there"
         wants_flex = self.realtime_tier is RealtimeTier.FLEX
         realtime = Route.FLEX if wants_flex and flexible else Route.REALTIME
         if route is Route.REALTIME and wants_flex:

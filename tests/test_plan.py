@@ -233,3 +233,19 @@ def test_a_deployment_is_asked_by_its_name_and_has_the_abilities_of_its_model(tm
     file.write_text("{prices_of: api.openai.com, names: {our-text: gpt-6-luna, our-images: dall-e-3}}")
     with pytest.raises(ProviderUnfit, match="dall-e-3 was shut down"):
         a_plan(settings=settings)
+
+
+def test_a_strategy_names_the_models_as_batches_know_them() -> None:
+    named = {"text_batch_model": "text-by-batch", "image_batch_model": "images-by-batch"}
+    plan = a_plan(preference=Preference.COST, config=Policy.NEVER_BATCH, **named)
+    assert plan.routes[StepName.ARTICLES].reason.endswith("; named text-by-batch there")
+    assert plan.routes[StepName.IMAGES].reason.endswith("; named images-by-batch there")
+    assert "named" not in plan.routes[StepName.CONFIG].reason
+    [call] = CONFIG.calls(plan.order)
+    assert (call.model, call.batch_model) == ("gpt-6-luna", "text-by-batch")
+    assert plan.forecast == a_plan(preference=Preference.COST, config=Policy.NEVER_BATCH).forecast
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+def test_an_empty_name_in_batches_is_the_same_name(nothing: str | None) -> None:
+    assert BatchStrategy(text_batch_model=nothing).batch_models == {}

@@ -125,3 +125,19 @@ def test_the_memory_that_a_job_takes_is_that_of_its_index_and_not_of_its_prompts
     tracemalloc.stop()
     assert shard.size > 0.9 * count * prompt_bytes
     assert peak < shard.size / 5
+
+
+def test_a_batch_knows_a_model_by_its_name_there_and_the_call_keeps_its_key() -> None:
+    calls = [a_call(batch_model="luna-in-batches"), a_call("article-02")]
+    parts = sharded(calls, Limits(tokens={"luna-in-batches": 1000}))
+    assert [(shard.model, shard.ids, shard.tokens > 0) for shard, _ in parts] == [
+        ("luna-in-batches", (calls[0].id,), True),
+        ("gpt-6-luna", (calls[1].id,), False),
+    ]
+    assert json.loads(parts[0][1][0])["body"] == {**calls[0].body, "model": "luna-in-batches"}
+    assert (calls[0].key, calls[0].id) == (a_call().key, a_call().id)
+
+
+def test_another_name_in_batches_is_another_upload() -> None:
+    named = [a_call(batch_model=name) for name in (None, "one", "other")]
+    assert len({key(call) for call in named}) == 3

@@ -67,6 +67,8 @@ class Order(Frozen):
     image_quality: str
     known_as: dict[str, str] = Field(default_factory=dict)
     """The models that the names stand for, where a provider has names of its own (deployments)."""
+    batch_models: dict[Endpoint, str] = Field(default_factory=dict)
+    """The models' names in batches, for endpoints whose model has another one there."""
     asking: Asking = Asking()
     config: Any = None
     """The `SiteConfig`; None only for step 08 itself."""
@@ -178,7 +180,15 @@ def chat_call(
     # Not for an unknown model: a compatible server may refuse the parameter.
     if wanted.repeats and asking.share_prefix and model_info(order.known(order.text_model)):
         body["prompt_cache_key"] = f"{order.brief.slug[:40]}-{step}"
-    return Call(site=order.brief.slug, step=step, item=item, items=items, endpoint=Endpoint.CHAT, body=body)
+    return Call(
+        site=order.brief.slug,
+        step=step,
+        item=item,
+        items=items,
+        endpoint=Endpoint.CHAT,
+        body=body,
+        batch_model=order.batch_models.get(Endpoint.CHAT),
+    )
 
 
 @lru_cache(maxsize=64)

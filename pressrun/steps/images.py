@@ -29,6 +29,7 @@ def calls(order: Order) -> list[Call]:
             step=StepName.IMAGES,
             item=image_item(number),
             endpoint=Endpoint.IMAGES,
+            batch_model=order.batch_models.get(Endpoint.IMAGES),
             body={
                 "model": order.image_model,
                 "prompt": f"{order.refined_prompts.get(image_item(number), plan.prompt)}\n\n{STYLE} "

@@ -29,6 +29,7 @@ def repair_call(call: Call, answer: Answer, faults: dict[str, list[str]]) -> Cal
         items=items,
         endpoint=call.endpoint,
         body=body,
+        batch_model=call.batch_model,
         repairs=call.id,
     )
 

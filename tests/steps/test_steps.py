@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pressrun.calls import Answer, Call, StepName
+from pressrun.calls import Answer, Call, Endpoint, StepName
 from pressrun.steps import CONFIG, PIPELINE, STEPS, Asking, InvalidReply, Order, repair_call
 from pressrun.steps.base import strict_schema
 from pressrun.steps.config import specimen
@@ -289,3 +289,14 @@ def test_a_copy_of_an_order_does_not_speak_for_the_site_it_was_copied_from() -> 
     assert "Harbour Bakery" not in str(other.opening)
     assert len(other.opening) == 1
     assert first == an_order()
+
+
+def test_every_call_and_its_repair_carry_the_name_that_their_model_has_in_batches() -> None:
+    names = {Endpoint.CHAT: "text-by-batch", Endpoint.IMAGES: "images-by-batch"}
+    order = an_order().model_copy(update={"batch_models": names})
+    for step in PIPELINE:
+        call = step.calls(order)[0]
+        assert call.batch_model == names[call.endpoint]
+        assert call.key == step.calls(an_order())[0].key
+        faults = {item: ["too short"] for item in call.covers}
+        assert repair_call(call, an_answer(call), faults).batch_model == names[call.endpoint]

@@ -4,6 +4,7 @@ Invariant: only lines that are exactly ours become a shard: each id ends in the 
 answers can never be assigned to other calls.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from pressrun.sharding import Shard, work_key
 __all__ = ["shard_of"]
 
 
-def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
-    """Download the input of a batch into `folder` and read it as a shard. Raises `Refused` when it is not ours."""
+def shard_of(client: OpenAI, view: BatchView, folder: Path, names: Mapping[Endpoint, str]) -> Shard:
+    """Download the input of a batch into `folder` and read it as a shard. Raises `Refused` when it is not ours.
+
+    `names` are the models' names in real time, because an id ends in the key of the request as sent there.
+    """
     path = folder / "input.jsonl"
     try:
         with client.files.with_streaming_response.content(view.input_file_id or "none") as response:
@@ -32,7 +36,7 @@ def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
     kinds: set[tuple[Endpoint, str]] = set()
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            call_id, key, kind = _read(line, number, view)
+            call_id, key, kind = _read(line, number, view, names)
             calls[call_id] = key
             kinds.add(kind)
     key = work_key(calls.items())
@@ -52,12 +56,15 @@ def shard_of(client: OpenAI, view: BatchView, folder: Path) -> Shard:
     )
 
 
-def _read(line: bytes, number: int, view: BatchView) -> tuple[str, str, tuple[Endpoint, str]]:
+def _read(
+    line: bytes, number: int, view: BatchView, names: Mapping[Endpoint, str]
+) -> tuple[str, str, tuple[Endpoint, str]]:
     """The id and key of a line's call, with its endpoint and model."""
     record: dict[str, Any] = read_json(line) or {}
     call_id, body, url = record.get("custom_id"), record.get("body"), record.get("url")
     if isinstance(call_id, str) and isinstance(body, dict) and url in set(Endpoint):
-        key = request_key(Endpoint(url), body)
-        if call_id.endswith(f"-{key[:KEY_DIGITS]}"):
-            return call_id, key, (Endpoint(url), str(body.get("model")))
+        endpoint = Endpoint(url)
+        in_real_time = {**body, "model": names.get(endpoint)}
+        if any(call_id.endswith(f"-{request_key(endpoint, asked)[:KEY_DIGITS]}") for asked in (body, in_real_time)):
+            return call_id, request_key(endpoint, body), (endpoint, str(body.get("model")))
     raise Refused(f"Line {number} of the input of batch {view.batch_id} is not Pressrun's; the batch was not adopted.")
