@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from pressrun.calls import Frozen
+from pressrun.private import private_file, private_folder
 
 __all__ = ["Started", "end", "log_of", "running", "start"]
 
@@ -45,12 +46,17 @@ def running(folder: Path, name: str) -> Started | None:
     return None
 
 
-def start(folder: Path, name: str, command: list[str], *, cwd: Path, env: Mapping[str, str], port: int) -> Started:
-    """Start a process in its own session, so that closing the terminal does not end it."""
+def start(
+    folder: Path, name: str, command: list[str], *, cwd: Path, env: Mapping[str, str], port: int, umask: int = -1
+) -> Started:
+    """Start a process in its own session, so that closing the terminal does not end it.
+
+    `umask` is for the files that it makes; -1 leaves it as it is here.
+    """
     # A command that a script runs with `&` ignores SIGINT, and so would Prefect's worker.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder.mkdir(parents=True, exist_ok=True)
-    with log_of(folder, name).open("a", encoding="utf-8") as log:
+    private_folder(folder)
+    with private_file(log_of(folder, name)).open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -59,9 +65,10 @@ def start(folder: Path, name: str, command: list[str], *, cwd: Path, env: Mappin
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=umask,
         )
     started = Started(pid=process.pid, at=psutil.Process(process.pid).create_time(), port=port)
-    _file(folder, name).write_text(started.model_dump_json(), "utf-8")
+    private_file(_file(folder, name)).write_text(started.model_dump_json(), "utf-8")
     return started
 
 

@@ -32,6 +32,7 @@ from starlette.routing import Route
 
 from pressrun.batchfile import read_json
 from pressrun.errors import Refused
+from pressrun.private import private_folder
 from pressrun.settings import Settings
 
 __all__ = ["EVENTS", "PATH", "Wakeups", "create_app", "receive"]
@@ -66,8 +67,8 @@ class Wakeups:
         path = self._path(batch_id)
         if path is None:
             raise ValueError("not the id of a batch")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        private_folder(self.folder)
+        path.touch(0o600)
 
     def nap(self, batch_ids: Iterable[str], seconds: float) -> bool:
         """Sleep for up to `seconds`; returns True early when there is a wake-up for one of the batches, and removes it.

@@ -16,6 +16,7 @@ from uuid import uuid4
 from pressrun.calls import Frozen
 from pressrun.costs.database import append_only, opened, transaction
 from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.private import private_file, state_folder
 
 __all__ = ["Commitment", "LedgerFile", "OverCap"]
 
@@ -71,8 +72,8 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with opened(self.path) as database:
+        state_folder(path.parent)
+        with opened(private_file(self.path)) as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.executescript(SCHEMA + append_only(*TABLES))
 

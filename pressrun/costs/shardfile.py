@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pressrun.costs.database import append_only, opened, transaction
+from pressrun.private import private_file, private_folder
 from pressrun.sharding import Shard
 
 __all__ = ["ShardFile"]
@@ -35,8 +36,8 @@ class ShardFile:
         self.path = path
         self.folder = path.parent / "shards"
         """Where the input files are, for the run that has to upload them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with opened(path) as database:
+        private_folder(self.folder)
+        with opened(private_file(path)) as database:
             database.executescript(SCHEMA + append_only(*TABLES))
 
     def of(self, call_ids: Iterable[str], *, budget: str, after: str | None = None) -> dict[str, Shard]:
@@ -90,7 +91,7 @@ class ShardFile:
                 file.unlink(missing_ok=True)
 
     def _taken_over(self, shard: Shard) -> Shard:
-        path = shard.path.replace(self.folder / shard.path.name)
+        path = private_file(shard.path.replace(self.folder / shard.path.name))
         return shard.model_copy(update={"record": uuid4().hex, "path": path})
 
     def _members(self, database: sqlite3.Connection, shard: Shard) -> dict[str, list[str]]:

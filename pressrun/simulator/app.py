@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from pressrun.private import state_folder
 from pressrun.simulator.answers import CHAT, IMAGES, answer
 from pressrun.simulator.batches import Batch, Batches
 from pressrun.simulator.bill import Bill
@@ -75,7 +76,7 @@ def create_app(
     application may use a folder at a time.
     Raises `OSError` when the folder cannot be created.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
+    state_folder(state_dir)
     journal = Journal()
     struck = Faults(faults or FaultScript())
 

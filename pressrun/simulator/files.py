@@ -13,6 +13,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+from pressrun.private import private_folder, private_opener
 from pressrun.simulator.database import Database
 from pressrun.simulator.errors import ApiError, invalid_value
 
@@ -29,7 +30,7 @@ class Files:
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         for leftover in folder.glob(f"*{PARTIAL}"):
             leftover.unlink()
 
@@ -37,7 +38,7 @@ class Files:
         """Write the content to disk, completely or not at all, and return its size in bytes; `register` lists it."""
         target = self._folder / file_id
         partial = target.with_suffix(PARTIAL)
-        with partial.open("wb") as stream:
+        with open(partial, "wb", opener=private_opener) as stream:
             stream.writelines(chunks)
             stream.flush()
             os.fsync(stream.fileno())
