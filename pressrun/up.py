@@ -1,23 +1,28 @@
 """`pressrun up` and `pressrun down`: a Prefect server, a worker and the sites over HTTP, on this machine.
 
-Invariant: what is already running is left alone, and stopping everything deletes no data.
+Invariant: what is already running is left alone, and stopping everything deletes no data. Only who knows the login can
+read or start anything on the server; another page or user of the machine cannot.
 """
 
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx2
 
 from pressrun.calls import Frozen
 from pressrun.errors import Refused
+from pressrun.login import CLIENT, SERVER, Login, kept_login, login_for
 from pressrun.processes import end, log_of, running, start
 from pressrun.project import project_folder
 from pressrun.settings import Settings
+from pressrun.sites_server import LOCAL_NAMES
 
 __all__ = [
     "POOL",
@@ -27,6 +32,7 @@ __all__ = [
     "end_all",
     "house",
     "running_api",
+    "running_login",
     "start_server",
     "start_sites",
     "start_worker",
@@ -36,7 +42,9 @@ __all__ = [
 POOL = "pressrun"
 """Name of the work pool."""
 SERVER_PORT, SITES_PORT = 4200, 4280
-SERVER, WORKER, SITES = "server", "worker", "sites"
+API_SERVER, WORKER, SITES = "server", "worker", "sites"
+PORT_OPTIONS = {API_SERVER: "--port", SITES: "--sites-port"}
+"""For those that need a port of their own, the option that sets it."""
 THERE, RUNNING = "unchanged", "already running"
 START_SECONDS = 300
 """A first start creates the database: 9 to 12 seconds on an idle machine, more than 120 on a busy one."""
@@ -67,6 +75,8 @@ class House:
     """Where their files and logs are."""
     port: int
     sites_port: int
+    login: Login
+    """For the API and the UI."""
 
     @property
     def ui(self) -> str:
@@ -77,6 +87,11 @@ class House:
     def api(self) -> str:
         """URL of its API."""
         return f"{self.ui}/api"
+
+    @property
+    def client(self) -> dict[str, str]:
+        """The environment of a client of the server."""
+        return {"PREFECT_API_URL": self.api, CLIENT: self.login.text}
 
     @property
     def sites_url(self) -> str:
@@ -91,20 +106,27 @@ def state_folder(settings: Settings) -> Path:
 
 def running_api(settings: Settings) -> str | None:
     """Address of the API of the server that `pressrun up` started, if it runs."""
-    server = running(state_folder(settings), SERVER)
+    server = running(state_folder(settings), API_SERVER)
     return f"http://127.0.0.1:{server.port}/api" if server else None
+
+
+def running_login(settings: Settings) -> str | None:
+    """The login of that server. Raises `Refused` for variables that contradict each other."""
+    login = kept_login(state_folder(settings))
+    return login.text if login else None
 
 
 def house(settings: Settings, port: int | None, sites_port: int | None) -> House:
     """The installation as it runs, or as it will be started. Raises `Refused` when that is impossible."""
     folder = state_folder(settings)
-    server = running(folder, SERVER) or running(folder, WORKER)
+    server = running(folder, API_SERVER) or running(folder, WORKER)
     sites = running(folder, SITES)
     chosen = House(
         root=project_folder(),
         folder=folder,
         port=port or (server.port if server else SERVER_PORT),
         sites_port=sites_port or (sites.port if sites else SITES_PORT),
+        login=login_for(folder),
     )
     if (server and server.port != chosen.port) or (sites and sites.port != chosen.sites_port):
         raise Refused("Already running on other ports. Omit the port options, or run `pressrun down` first.")
@@ -121,7 +143,13 @@ def start_server(here: House) -> Done:
     """Start a Prefect server and wait until it answers."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "server", "start"]
     command += ["--host", "127.0.0.1", "--port", str(here.port)]
-    verb = _start(here, SERVER, command, here.port, lambda: _answers(f"{here.api}/health"), serves="--port")
+    # The UI calls the API at 127.0.0.1, so a page opened as localhost is of another origin.
+    origins = ",".join(f"http://{name}:{here.port}" for name in LOCAL_NAMES)
+    env = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins, **os.environ, **here.client, SERVER: here.login.text}
+    is_ready = partial(_answers, f"{here.api}/health")
+    # Prefect's database holds parameters, logs and secrets. The worker keeps its umask: sites are for a web server.
+    verb = _start(here, API_SERVER, command, is_ready, env=env, umask=0o077)
+    _check_login(here)
     return Done(verb=verb, what=f"Prefect server at {here.ui}")
 
 
@@ -129,35 +157,43 @@ def start_sites(here: House) -> Done:
     """Start a web server for finished sites, so that a run's links open in a browser."""
     folder = here.root / "sites"
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "http.server", str(here.sites_port), "--bind", "127.0.0.1"]
-    command += ["--directory", str(folder)]
-    verb = _start(here, SITES, command, here.sites_port, lambda: _answers(here.sites_url), serves="--sites-port")
+    command = [sys.executable, "-m", "pressrun.sites_server", str(here.sites_port), str(folder)]
+    is_ready = partial(_answers, here.sites_url)
+    verb = _start(here, SITES, command, is_ready, env=os.environ)
     return Done(verb=verb, what=f"finished sites at {here.sites_url}")
 
 
 def start_worker(here: House) -> Done:
     """Start a worker for the pool, which must exist."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", POOL]
-    return Done(verb=_start(here, WORKER, command, here.port, lambda: _works(here)), what=f"worker for pool {POOL}")
+    env = {**os.environ, **here.client, "PRESSRUN_SITES_URL": here.sites_url}
+    verb = _start(here, WORKER, command, partial(_works, here), env=env)
+    return Done(verb=verb, what=f"worker for pool {POOL}")
 
 
 def end_all(settings: Settings) -> Iterator[Done]:
     """Stop what was started, the server last, because runs that end report to it."""
-    for name in (WORKER, SITES, SERVER):
+    for name in (WORKER, SITES, API_SERVER):
         yield Done(verb="stopped" if end(state_folder(settings), name) else "not running", what=name)
 
 
 def _start(
-    here: House, name: str, command: list[str], port: int, is_ready: Callable[[], bool], *, serves: str | None = None
+    here: House,
+    name: str,
+    command: list[str],
+    is_ready: Callable[[], bool],
+    *,
+    env: Mapping[str, str],
+    umask: int = -1,
 ) -> str:
-    """Start a process. `serves` is the option that sets its port. Raises `Refused` when it does not start."""
+    """Start a process and wait until it is ready. Raises `Refused` when it does not start."""
     if running(here.folder, name):
         return RUNNING
-    if serves and _is_taken(port):
+    port = here.sites_port if name == SITES else here.port
+    if (serves := PORT_OPTIONS.get(name)) and _is_taken(port):
         raise Refused(f"Port {port} is in use by another program. Stop it, or choose another port with {serves}.")
-    env = {name: value for name, value in os.environ.items() if name not in QUIET}
-    env |= {"PREFECT_API_URL": here.api, "PRESSRUN_SITES_URL": here.sites_url}
-    start(here.folder, name, command, cwd=here.root, env=env, port=port)
+    env = {variable: value for variable, value in env.items() if variable not in QUIET}
+    start(here.folder, name, command, cwd=here.root, env=env, port=port, umask=umask)
     deadline = time.monotonic() + START_SECONDS
     while not is_ready():
         if running(here.folder, name) is None or time.monotonic() > deadline:
@@ -177,23 +213,40 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _get(url: str) -> httpx2.Response | None:
-    """A successful response, or None."""
+def _get(url: str, login: Login | None = None) -> httpx2.Response | None:
+    """The response, if there is one. A server on this machine is asked without a proxy."""
+    headers = {"Authorization": f"Basic {b64encode(login.text.encode()).decode()}"} if login else {}
     try:
-        reply = httpx2.get(url, timeout=5)
+        return httpx2.get(url, timeout=5, headers=headers, trust_env=False)
     except httpx2.HTTPError:
         return None
-    return reply if reply.is_success else None
 
 
 def _answers(url: str) -> bool:
-    return _get(url) is not None
+    reply = _get(url)
+    return reply is not None and reply.is_success
+
+
+def _check_login(here: House) -> None:
+    """Raise `Refused` unless the server asks for the login, and for this one."""
+    asked = f"{here.api}/admin/version"
+    if _answers(asked):
+        raise Refused(
+            "The Prefect server that runs asks for no login, because an earlier version started it: any web page that "
+            "you open can start runs on it. Run `pressrun down`, then `pressrun up`."
+        )
+    reply = _get(asked, here.login)
+    if reply is not None and reply.status_code == httpx2.codes.UNAUTHORIZED:
+        raise Refused(
+            f"The Prefect server that runs was started with another login. Set {CLIENT} as it was, or unset it; or run "
+            "`pressrun down`, then `pressrun up`."
+        )
 
 
 def _works(here: House) -> bool:
     """Whether the pool has a worker, by its heartbeat."""
-    pool = _get(f"{here.api}/work_pools/{POOL}")
-    return pool is not None and pool.json()["status"] == "READY"
+    pool = _get(f"{here.api}/work_pools/{POOL}", here.login)
+    return pool is not None and pool.is_success and pool.json()["status"] == "READY"
 
 
 def _last_lines(log: Path) -> str:

@@ -28,7 +28,8 @@ os.environ["PREFECT_API_REQUEST_TIMEOUT"] = str(HANG)
 os.environ["PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL"] = "0.1"
 # A simulator's list does not lag, unless a test makes it.
 os.environ["PRESSRUN_LIST_LAG"] = "0.5"
-for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL"):
+LOGINS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL", *LOGINS):
     os.environ.pop(name, None)
 
 TESTS = Path(__file__).parent

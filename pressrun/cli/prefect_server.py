@@ -17,8 +17,10 @@ from pathlib import Path
 import httpx2
 
 from pressrun.errors import Refused
+from pressrun.login import CLIENT, SERVER, new_login
+from pressrun.private import private_file, state_folder
 from pressrun.settings import Settings
-from pressrun.up import running_api
+from pressrun.up import running_api, running_login
 
 __all__ = ["prefect_server"]
 
@@ -34,28 +36,36 @@ def prefect_server(settings: Settings) -> Iterator[bool]:
 
     Raises `Refused` when a temporary server does not start.
     """
-    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        get_current_settings,
+        temporary_settings,
+    )
 
     if PREFECT_API_URL.value():
         yield False
         return
     if api := running_api(settings):
-        with temporary_settings({PREFECT_API_URL: api}):
+        with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: running_login(settings)}):
             yield False
         return
     log = settings.state_dir.resolve() / "temporary-server.log"
-    api = _start(get_current_settings().to_environment_variables(exclude_unset=True), log)
-    with temporary_settings({PREFECT_API_URL: api}):
+    # Other users of the machine, and web pages, cannot use it without the login.
+    login = new_login()
+    environment = get_current_settings().to_environment_variables(exclude_unset=True)
+    api = _start({**environment, SERVER: login, CLIENT: login}, log)
+    with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login}):
         yield True
 
 
 def _start(environment: Mapping[str, str], log: Path) -> str:
     """Start a server without UI and services; returns the URL of its API."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    state_folder(log.parent)
     env = {**os.environ, **environment, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
     for _ in range(ATTEMPTS):
         port = _free_port()
-        with log.open("w", encoding="utf-8") as output:
+        with private_file(log).open("w", encoding="utf-8") as output:
             # In its own session, so that Ctrl-C does not reach it before the run has reported its end.
             server = subprocess.Popen(
                 [sys.executable, "-m", "pressrun.cli.temporary_server", str(port)],
@@ -64,6 +74,7 @@ def _start(environment: Mapping[str, str], log: Path) -> str:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=0o077,
             )
         # Prefect sends its last logs in exit hooks that are registered later and therefore run earlier.
         atexit.register(_end, server)

@@ -6,16 +6,21 @@ Invariant: each may be run again at any time; what exists stays unchanged and is
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 from filelock import FileLock
 from rich.console import Console
 
+from pressrun.login import CLIENT, SERVER
+from pressrun.private import private_file, private_folder, state_folder
 from pressrun.project import importable, is_project, project_folder, write_project
 from pressrun.settings import Settings
-from pressrun.up import Done, House, end_all, house, start_server, start_sites, start_worker, state_folder
+from pressrun.up import Done, House, end_all, house, start_server, start_sites, start_worker
+from pressrun.up import state_folder as up_folder
 
 __all__ = ["down", "setup", "up"]
 
@@ -28,11 +33,10 @@ def up(port: Port = None, sites_port: SitesPort = None) -> None:
     """Start a local Prefect server, set it up, start a worker, and serve the finished sites."""
     settings = Settings()
     _write_project()
-    here = house(settings, port, sites_port)
-    # Prefect reads it on import, so it must be set before tasks.setup is imported.
-    os.environ["PREFECT_API_URL"] = here.api
-    here.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(here.folder / "lock"):
+    with _lock(settings):
+        here = house(settings, port, sites_port)
+        # Prefect reads them on import, so they must be set before tasks.setup is imported.
+        os.environ.update(here.client)
         changes = _tell([start_server(here)])
         importable()
         from tasks.setup import set_up
@@ -47,11 +51,9 @@ def up(port: Port = None, sites_port: SitesPort = None) -> None:
 def down() -> None:
     """Stop what `pressrun up` started. Data and logs are kept."""
     settings = Settings()
-    folder = state_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    with _lock(settings):
         _tell(end_all(settings))
-    _say(f"\nData and logs are kept (logs: {folder}).")
+    _say(f"\nData and logs are kept (logs: {up_folder(settings)}).")
     _say("A submitted batch keeps running at the provider; the next run of its brief collects it.")
 
 
@@ -64,6 +66,12 @@ def setup() -> None:
 
     if not _tell(set_up(settings, project_folder())):
         _say("\nNothing was changed.")
+
+
+def _lock(settings: Settings) -> AbstractContextManager[object]:
+    """One `up` or `down` at a time."""
+    state_folder(settings.state_dir.resolve())
+    return FileLock(private_file(private_folder(up_folder(settings)) / "lock"))
 
 
 def _write_project() -> None:
@@ -87,19 +95,36 @@ def _tell(done: Iterable[Done]) -> int:
 
 
 def _next_steps(here: House, settings: Settings) -> None:
+    _say(_login_of(here))
     _say(f"Open {here.ui} and choose Deployments, build-site, Run. Or from a terminal:")
-    _say(f"  export PREFECT_API_URL={here.api}")
+    # Not exported: after `pressrun down` a variable would still lead every command to this server.
+    login = f'{CLIENT}="$(cat {quote(str(_short(here.login.file)))})" ' if here.login.file else ""
+    _say(f"  PREFECT_API_URL={here.api} {login}\\")
     brief = f'--params "$({_here("pressrun")} params {EXAMPLE})"'
-    _say(f"  {_here('prefect')} deployment run build-site/on-demand --watch --param simulate=true {brief}")
+    _say(f"    {_here('prefect')} deployment run build-site/on-demand --watch --param simulate=true {brief}")
     if not settings.openai_api_key:
         _say("OPENAI_API_KEY is not set: runs need `simulate`, or a Prefect Secret block named openai-api-key.")
     _say("The worker keeps the settings it was started with. After a change, run `pressrun down` and `pressrun up`.")
 
 
+def _login_of(here: House) -> str:
+    """How to log in. The login itself is shown once, and to a person only, since output may be kept in a log."""
+    if not here.login.file:
+        return f"The UI asks for the login that is set in {SERVER} or {CLIENT}."
+    where = f"It is kept in {_short(here.login.file)}"
+    if here.login.is_new and sys.stdout.isatty():
+        return f"The UI asks for a login: {here.login.text}\n{where}, and not shown again."
+    return f"The UI asks for a login. {where}."
+
+
 def _here(name: str) -> Path:
     """A command of this environment, which may not be on the PATH."""
-    command = Path(sys.executable).with_name(name)
-    return command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    return _short(Path(sys.executable).with_name(name))
+
+
+def _short(path: Path) -> Path:
+    """A path as it is to be typed here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _say(text: str) -> None:

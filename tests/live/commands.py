@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
 from tests.patience import HANG
 
@@ -44,9 +44,10 @@ def start(folder: Path, *options: str, names: Sequence[str] = ("harbour-bakery",
         "--poll",
         "0.2",
     ]
+    api = {"PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_API_AUTH_STRING": PREFECT_API_AUTH_STRING.value()}
     return subprocess.Popen(
         [*command, *options],
-        env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        env={**os.environ, **{name: str(value) for name, value in api.items()}},
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from tests.builders import brief_fields
 from tests.live.installation import OURS, PREFECT, ROOT, until
@@ -46,15 +47,29 @@ class House:
         brief = brief_fields(name=slug, slug=slug, pages=["Home"], image_count=2)
         given = json.dumps({"brief": brief, "simulate": True, "poll_seconds": 0.5, **parameters})
         command = [*PREFECT, "deployment", "run", "build-site/on-demand", "--params", given, *words]
-        env = {**self.env, "PREFECT_API_URL": self.api}
+        env = {**self.env, **self.client}
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, check=False).returncode
 
     @property
     def api(self) -> str:
         return f"http://127.0.0.1:{self.port}/api"
 
+    @property
+    def login(self) -> str:
+        return (self.root / "state" / "up" / "login").read_text().strip()
+
+    @property
+    def client(self) -> dict[str, str]:
+        """The environment of a command that uses the server."""
+        return {"PREFECT_API_URL": self.api, "PREFECT_API_AUTH_STRING": self.login}
+
+    def ask(self, path: str, **fields: object) -> Any:
+        """What the API answers to a POST."""
+        user, password = self.login.split(":")
+        return httpx2.post(f"{self.api}/{path}", json=fields, auth=(user, password), timeout=300).json()
+
     def state_of(self, slug: str) -> str:
-        runs = httpx2.post(f"{self.api}/flow_runs/filter", json={}, timeout=300).json()
+        runs = self.ask("flow_runs/filter")
         return next((run["state_name"] for run in runs if run["name"] == f"build-site / {slug}"), "")
 
     def started(self) -> dict[str, str]:
@@ -120,12 +135,12 @@ def test_up_again_changes_nothing_and_finds_its_ports_itself(house: House) -> No
 
 
 def test_a_site_delivered_incomplete_is_told_of_at_the_webhook(house: House, webhook: RawServer) -> None:
-    with temporary_settings({PREFECT_API_URL: house.api}):
+    with temporary_settings({PREFECT_API_URL: house.api, PREFECT_API_AUTH_STRING: house.login}):
         block = CustomWebhookNotificationBlock(
             name="agency", url=f"{webhook.base_url}/told", json_data={"text": "{{subject}}: {{body}}"}
         )
         block.save("agency")
-    said = house.pressrun("setup", PREFECT_API_URL=house.api)
+    said = house.pressrun("setup", **house.client)
     assert said.count("created         automation") == 4
 
     code = house.run("short-of-money", "--watch", preference="cost", max_cost_usd=0.0536)

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL
 
 from pressrun.costs.books import Books
 from pressrun.costs.ledger import Origin
@@ -17,7 +16,8 @@ from pressrun.prices import Tier
 from pressrun.routes.batch import BatchView
 from tasks.alerts import Alert, alert, alert_of_budget, alert_of_wait
 from tests.calls_builder import a_call
-from tests.patience import post, until
+from tests.patience import until
+from tests.prefect_events import find_events
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -25,10 +25,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 def events(run_id: str | UUID, expected: int) -> list[Any]:
     """Our events that concern a run; events come to the server by and by."""
     wanted = {"event": {"prefix": ["pressrun."]}, "related": {"id": [f"prefect.flow-run.{run_id}"]}}
-    address = f"{PREFECT_API_URL.value()}/events/filter"
-    found: list[Any] = until(
-        lambda: post(address, json={"filter": wanted}).json()["events"], lambda events: len(events) >= expected, 0.2
-    )
+    found: list[Any] = until(lambda: find_events(wanted)["events"], lambda events: len(events) >= expected, 0.2)
     assert len(found) == expected
     return found
 

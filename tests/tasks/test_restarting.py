@@ -10,11 +10,11 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
-from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed, Pending, Running, State
 
 from tasks.restarting import HEARTBEAT, MISSED, MOST, SILENT, lately_crashed, mark_silent, start_again
-from tests.patience import post, until
+from tests.patience import until
+from tests.prefect_events import find_events
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -111,8 +111,7 @@ def beat(run_id: UUID, *times: datetime) -> None:
         "resource": {"id": [f"prefect.flow-run.{run_id}"]},
         "occurred": {"until": (max(times, default=datetime.now(UTC)) + SILENCE).isoformat()},
     }
-    address = f"{PREFECT_API_URL.value()}/events/filter"
-    until(lambda: post(address, json={"filter": wanted}).json()["total"], lambda total: total >= len(times), 0.2)
+    until(lambda: find_events(wanted)["total"], lambda total: total >= len(times), 0.2)
 
 
 def test_nobody_is_taken_for_dead_by_a_server_that_has_slept(client: SyncPrefectClient, silence: Silence) -> None:
