@@ -33,7 +33,7 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL", *LOGINS):
     os.environ.pop(name, None)
 
 TESTS = Path(__file__).parent
-SLOW = {"benchmarks", "browser", "live"}
+SLOW = {"benchmarks", "browser", "fuzz", "live"}
 """Folders of what `make test` leaves to `make test-all`."""
 SHARE = 0.15
 """Of the time of all quick tests: what a file that takes more is told of, because it may belong elsewhere."""

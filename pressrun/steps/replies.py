@@ -6,6 +6,7 @@ characters, and an image only after it could be decoded completely, in a format 
 
 import base64
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -126,8 +127,16 @@ def json_content(content: str, *, is_cut_off: bool = False) -> Any:
     try:
         value = from_json(content, allow_partial=is_cut_off)
     except ValueError as error:
-        raise InvalidReply([f"the reply is not JSON ({error})"]) from None
+        value = _leniently(content, error)
     return _cleaned(value)
+
+
+def _leniently(content: str, error: ValueError) -> Any:
+    """What models write although JSON forbids it: line ends within a string, half an emoji. Raises `InvalidReply`."""
+    try:
+        return json.loads(content, strict=False)
+    except (ValueError, RecursionError):
+        raise InvalidReply([f"the reply is not JSON ({error})"]) from None
 
 
 def _cleaned(value: Any) -> Any:

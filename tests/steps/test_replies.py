@@ -69,6 +69,14 @@ def test_control_characters_go_wherever_they_are() -> None:
     assert json_content('{"a\\u0000": ["x\\u001b[2J", "left\\u202eright\\ufeff"]}') == {"a": ["x[2J", "leftright"]}
 
 
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [('{"a": "one\ntwo"}', "one\ntwo"), ('{"a": "half \\ud83d"}', "half "), ('{"a": "b\x07"}', "b")],
+)
+def test_what_json_forbids_and_models_write_is_read(content: str, value: str) -> None:
+    assert json_content(content) == {"a": value}
+
+
 def drawn(kind: str = "PNG", size: tuple[int, int] = (80, 80)) -> bytes:
     file = io.BytesIO()
     Image.effect_noise(size, 80).convert("RGB").save(file, kind)
