@@ -42,7 +42,7 @@ def examine(settings: Settings, today: date) -> list[Finding]:
         *provider,
         *_unlisted(models, listed),
         _prefect(settings),
-        *(_model(model, today, listed.shutdowns) for model in models),
+        *(_model(model, today, listed.shutdowns) for model in _stood_for(settings, models)),
         *_prices(settings, models, datetime.combine(today, time(), UTC), simulated=listed.simulated),
     ]
 
@@ -94,6 +94,15 @@ def _prefect(settings: Settings) -> Finding:
     up = f"{own} (the server of `pressrun up`)" if own else None
     where = os.environ.get("PREFECT_API_URL") or up or "a temporary local server (PREFECT_API_URL is not set)"
     return Finding(level="ok", subject="prefect", text=f"{version('prefect')}, {where}")
+
+
+def _stood_for(settings: Settings, models: list[str]) -> list[str]:
+    """The models that these names stand for; `_prices` tells of a faulty table."""
+    try:
+        here = tariff(settings)
+    except BadBrief:
+        return models
+    return [here.model(name) for name in models]
 
 
 def _model(model: str, today: date, told: Mapping[str, date]) -> Finding:

@@ -142,6 +142,7 @@ def test_prices_are_those_of_the_place_that_serves_the_calls(tmp_path: Path) -> 
     assert told["prices of our-luna"].level == "ok"
     assert told["prices of our-luna"].text.startswith("stands for gpt-6-luna: standard, batch, flex, priority; ")
     assert f"{prices} says that gateway.example charges the same" in told["prices of our-luna"].text
+    assert told["gpt-6-luna"].level == "ok"
 
 
 def test_a_simulator_has_the_prices_of_openai_wherever_it_runs(tmp_path: Path) -> None:

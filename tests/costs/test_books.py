@@ -8,7 +8,7 @@ from pressrun.costs.books import LOOK_AGAIN, Books
 from pressrun.costs.ledger import CallEstimate, CallStatus, Origin
 from pressrun.costs.ledgerfile import OverCap
 from pressrun.costs.most import most_usage
-from pressrun.prices import Tier
+from pressrun.prices import Tier, tariff_of
 
 from .books import a_call, a_reply, an_answer
 
@@ -119,3 +119,10 @@ def test_the_rows_of_a_run_show_who_paid(tmp_path):
     books.enter(call, an_answer(call, body=a_reply(), run_id="run-0"), CallEstimate())
     assert [row.reused for row in books.rows([call.id])] == [True]
     assert books.rows(["another"]) == []
+
+
+def test_a_region_of_openai_is_committed_to_at_its_own_price(tmp_path):
+    call = a_capped_call()
+    plain, regional = some_books(tmp_path), some_books(tmp_path, tariff=tariff_of("https://jp.api.openai.com/v1"))
+    for tier in (Tier.STANDARD, Tier.BATCH):
+        assert regional.most_usd(call, tier) == plain.most_usd(call, tier) * 11 / 10

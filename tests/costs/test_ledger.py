@@ -169,3 +169,16 @@ def test_a_fallback_to_real_time_shows_beside_what_the_planned_route_would_have_
 def test_a_call_that_nobody_foresaw_was_served_as_planned():
     assert entered().planned_usd == entered().cost_usd
     assert entered().estimate == CallEstimate()
+
+
+def test_a_region_of_openai_makes_cost_plan_and_baseline_a_tenth_dearer():
+    region = tariff_of("https://eu.api.openai.com/v1")
+    estimate = CallEstimate(tier=Tier.BATCH)
+    plain, regional = (
+        entered(route=Route.BATCH, batch_id="batch_7", estimate=estimate, tariff=tariff)
+        for tariff in (AT_OPENAI, region)
+    )
+    for figure in ("cost_usd", "planned_usd", "realtime_usd"):
+        assert getattr(regional, figure) == getattr(plain, figure) * 11 / 10
+    assert regional.cost_usd == regional.rates.cost(regional.usage)
+    assert "plus 10 % for eu.api.openai.com" in regional.price_source
