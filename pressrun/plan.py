@@ -103,14 +103,18 @@ def make_plan(
 ) -> Plan:
     """Make the plan. Raises `ProviderUnfit` (retired model, batch impossible) or `UnknownPrice`; spends nothing.
 
-    `lessons` are learned from past runs. `simulate`: for the built-in simulator, at OpenAI's prices.
+    `lessons` are learned from past runs. `simulate`: for the built-in simulator, at OpenAI's prices and by the names of
+    its models, as the simulator has no deployments.
     """
     prices = tariff(settings, simulate=simulate)
-    models = [settings.text_model, settings.image_model]
+    models = [prices.model(name) if simulate else name for name in (settings.text_model, settings.image_model)]
+    text_model, image_model = models
+    if simulate:
+        strategy = strategy.model_copy(update={"text_batch_model": None, "image_batch_model": None})
     order = Order(
         brief=brief,
-        text_model=settings.text_model,
-        image_model=settings.image_model,
+        text_model=text_model,
+        image_model=image_model,
         image_quality=settings.image_quality,
         known_as={name: prices.model(name) for name in models},
         batch_models=strategy.batch_models,

@@ -249,3 +249,15 @@ def test_a_strategy_names_the_models_as_batches_know_them() -> None:
 @pytest.mark.parametrize("nothing", [None, "", "  "])
 def test_an_empty_name_in_batches_is_the_same_name(nothing: str | None) -> None:
     assert BatchStrategy(text_batch_model=nothing).batch_models == {}
+
+
+def test_a_simulation_asks_for_the_models_that_deployments_stand_for(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("names: {our-text: gpt-6-luna}")
+    settings = some_settings(openai_base_url="https://gateway.example/v1", prices_file=file, text_model="our-text")
+    strategy = BatchStrategy(preference=Preference.COST, text_batch_model="our-text-by-batch")
+    plan = make_plan(a_brief(), strategy, settings, NOW, simulate=True)
+    [call] = CONFIG.calls(plan.order)
+    assert (call.model, call.batch_model) == ("gpt-6-luna", None)
+    assert "named" not in plan.routes[StepName.ARTICLES].reason
+    assert plan.forecast.total == a_plan(preference=Preference.COST).forecast.total
