@@ -1,6 +1,7 @@
 """Image files as delivered.
 
-Invariant: a `Picture`'s extension and format match its bytes, which Pillow could decode completely.
+Invariant: a `Picture`'s extension and format match its bytes, which Pillow could decode completely and which hold no
+metadata of others.
 """
 
 import io
@@ -8,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PIL import Image
+from PIL import Image, ImageOps
 from slugify import slugify
 
+from pressrun.bundle.metadata import without_metadata
 from pressrun.site import Site
 from pressrun.steps.config import ImagePlan
 from pressrun.steps.descriptions import ImageDescription
@@ -21,6 +23,8 @@ __all__ = ["Host", "Kind", "Picture", "image_records", "make_picture"]
 Kind = Literal["page", "article"]
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+QUALITY = 95
+"""Of an image that has to be compressed again; Pillow calls more than that wasteful for JPEG."""
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
@@ -66,13 +70,9 @@ class Picture:
 
 def make_picture(item: str, plan: ImagePlan, host: Host | None, site: Site) -> Picture | None:
     """The picture of one item; None when its bytes are not a complete JPEG, PNG or WebP image."""
-    data = site.images[item]
     try:
-        with Image.open(io.BytesIO(data), formats=list(EXTENSIONS)) as image:
-            image.load()
-            width, height = image.size
-            format_name = str(image.format)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        data, format_name, (width, height) = _as_delivered(site.images[item])
+    except Exception:  # noqa: BLE001 - Pillow raises whatever its decoders meet in a damaged file.
         return None
     return Picture(
         item=item,
@@ -85,6 +85,40 @@ def make_picture(item: str, plan: ImagePlan, host: Host | None, site: Site) -> P
         width=width,
         height=height,
     )
+
+
+def _as_delivered(data: bytes) -> tuple[bytes, str, tuple[int, int]]:
+    """The file without metadata, its format and its size. Raises whatever Pillow raises for a damaged file."""
+    with Image.open(io.BytesIO(data), formats=list(EXTENSIONS)) as image:
+        image.load()
+        # Pillow calls a JPEG file with further images in it MPO; these go with the metadata.
+        format_name = "JPEG" if image.format == "MPO" else str(image.format)
+        upright = ImageOps.exif_transpose(image)
+        if upright.size == image.size and upright.tobytes() == image.tobytes():
+            bare = _bare(data, format_name)
+            if bare is not None and _pixels(bare) == image.tobytes():
+                return bare, format_name, image.size
+        return _saved(upright, format_name), format_name, upright.size
+
+
+def _bare(data: bytes, format_name: str) -> bytes | None:
+    """The file without metadata, its pixels as they are; None for one that ends too early."""
+    try:
+        return without_metadata(data, format_name)
+    except ValueError:
+        return None
+
+
+def _pixels(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data), formats=list(EXTENSIONS)) as image:
+        return image.tobytes()
+
+
+def _saved(image: Image.Image, format_name: str) -> bytes:
+    """The image as a new file: one that was turned by its metadata, or that lacks its end."""
+    out = io.BytesIO()
+    image.save(out, format_name, quality=QUALITY, icc_profile=image.info.get("icc_profile"))
+    return without_metadata(out.getvalue(), format_name)
 
 
 def image_records(pictures: Mapping[str, Picture], *, simulated: bool) -> list[dict[str, Any]]:
