@@ -7,14 +7,16 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
+from flows.ending import failed_by
 from pressrun.calls import Endpoint
-from pressrun.errors import PressrunError, Refused
+from pressrun.errors import Refused
 from pressrun.routes.batch import look, shard_of, ticket_of
 from pressrun.settings import current_settings
 from tasks.access import client_for, provider_for
 from tasks.batches import UnderWay, collect_answers, record_ticket, wait_for_batches
+from tasks.logs import quiet_prefect
 
 __all__ = ["adopt_batch"]
 
@@ -26,10 +28,11 @@ def adopt_batch(batch_id: str) -> State[Any]:
     Args:
         batch_id: Batch id as shown by `pressrun batches list`. Its input file must still exist.
     """
+    quiet_prefect()
     try:
         return Completed(message=_adopt(batch_id))
-    except PressrunError as error:
-        return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run's state says it without a secret
+        return failed_by(error)
 
 
 def _adopt(batch_id: str) -> str:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-import openai
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.runtime import flow_run
@@ -20,6 +19,7 @@ from flows.build_site import RUNNER
 from flows.build_sites import build_each
 from flows.cancelling import cancel_batches
 from flows.desk import desk_for, sending_for
+from flows.ending import failed_by
 from flows.merging import Member, answer_together, configure_all
 from flows.parameters import Choice, Usd, titled
 from pressrun.brief import SiteBrief
@@ -28,7 +28,7 @@ from pressrun.bundle.placing import check_existing
 from pressrun.bundle.remote import check_destination
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.durations import Duration
-from pressrun.errors import PressrunError, Refused
+from pressrun.errors import Refused
 from pressrun.fleet import (
     FleetReport,
     Outcome,
@@ -50,6 +50,7 @@ from tasks.access import provider_for
 from tasks.books import lessons_for
 from tasks.fleet import runs_of_fleet, start_part, start_site, wait_for_parts, why_in_this_process
 from tasks.kept import require_storage
+from tasks.logs import quiet_prefect
 from tasks.reports import publish_markdown, publish_month, publish_table
 from tasks.waiting import suspended_names
 
@@ -153,13 +154,11 @@ def build_fleet(
         poll_seconds=poll_seconds,
         sites_per_run=sites_per_run,
     )
+    quiet_prefect()
     try:
         report = _build(FoundBriefs(sites, []) if sites else find_briefs([briefs]), options)
-    except PressrunError as error:
-        return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
-    except openai.OpenAIError as error:
-        message = f"The provider failed ({error}). Everything paid for is kept. Run again to continue from here."
-        return Failed(message=message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run's state says it without a secret
+        return failed_by(error)
     if report.is_complete:
         return Completed(message=headline(report), data=report.outcomes)
     return Failed(name="Incomplete", message=headline(report), data=report.outcomes)

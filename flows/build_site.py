@@ -9,7 +9,6 @@ from itertools import count
 from logging import WARNING
 from typing import Annotated, Any
 
-import openai
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -22,6 +21,7 @@ from flows.approval import APPROVE, ask_for_config, require_approval_possible
 from flows.cancelling import cancel_batches
 from flows.delivery import deliver_approved_site, deliver_site, finished_before, require_folder
 from flows.desk import Desk, Options, Work, desk_for, sending_for
+from flows.ending import failed_by
 from flows.parameters import Choice, Usd, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
@@ -30,7 +30,7 @@ from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
 from pressrun.costs.money import usd
 from pressrun.durations import Duration
-from pressrun.errors import PressrunError, Refused, StepFailed, Stopped
+from pressrun.errors import StepFailed
 from pressrun.gates import OnTimeout
 from pressrun.plan import Plan, make_plan, model_warnings
 from pressrun.planreport import describe_plan, say_plan
@@ -135,17 +135,9 @@ def build_site(
     with untagged_tasks():
         try:
             result = _build(brief, chosen, options)
-        except PressrunError as error:
-            return Failed(name=_name_of(error), message=str(error))
-        except openai.OpenAIError as error:
-            message = f"The provider failed ({error}). Everything paid for is kept. Run again to continue from here."
-            return Failed(message=message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run's state says it without a secret
+            return failed_by(error)
     return _final_state(result)
-
-
-def _name_of(error: PressrunError) -> str:
-    """The name of the state in which one of Pressrun's errors ends the run."""
-    return next((kind.__name__ for kind in (Refused, Stopped) if isinstance(error, kind)), "Failed")
 
 
 def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> BuildResult:

@@ -15,13 +15,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.deciding import approve_overdue
+from flows.ending import failed_by
 from pressrun.cancelling import recent_batches
-from pressrun.errors import PressrunError, Refused
 from pressrun.routes.batch import BatchView, look_all
 from pressrun.waiting import WaitingFor, all_ids, is_due
 from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait
 from tasks.cancelling import batches_awaited, cancel_batches_of, lately_cancelled
+from tasks.logs import quiet_prefect
 from tasks.restarting import lately_crashed, mark_silent, start_again
 from tasks.runs import ORDERS, PARTS
 from tasks.waiting import wake
@@ -40,12 +41,13 @@ def collect_batches() -> State[Any]:
 
     Schedule this flow every two minutes. It is safe to run at any time, even concurrently: each run is resumed once.
     """
+    quiet_prefect()
     try:
         return Completed(message=f"{_start_again()}{_approve_unanswered()}{_collect()}")
-    except PressrunError as error:
-        return Failed(name="Refused" if isinstance(error, Refused) else "Failed", message=str(error))
     except openai.OpenAIError as error:
         return Failed(message=f"The provider failed ({type(error).__name__}). The next run does what is left.")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run's state says it without a secret
+        return failed_by(error)
 
 
 def _start_again() -> str:

@@ -10,15 +10,27 @@ import re
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 from slugify import slugify
 
 from pressrun.reported import Reported, read_usage
+from pressrun.untrusted import safe
 
-__all__ = ["KEY_DIGITS", "Answer", "Call", "Endpoint", "Route", "StepName", "Usage", "canonical_json", "request_key"]
+__all__ = [
+    "KEY_DIGITS",
+    "Answer",
+    "Call",
+    "Endpoint",
+    "Foreign",
+    "Route",
+    "StepName",
+    "Usage",
+    "canonical_json",
+    "request_key",
+]
 
 CUSTOM_ID_LIMIT = 64
 """Longest custom_id in ASCII characters; OpenAI publishes no limit, and 64 is the smallest one seen in practice."""
@@ -26,6 +38,10 @@ KEY_DIGITS = 20
 """Hexadecimal digits of the key in an id: 80 bits, so that nobody can make a request that shares another's id."""
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+Foreign = Annotated[str, AfterValidator(safe)]
+"""A field for text from outside, without control characters and secrets."""
 
 
 class Frozen(BaseModel):
@@ -153,9 +169,9 @@ class Answer(Frozen):
     """The usage that the provider reports; zero for a failed call."""
     usage_is_known: bool = True
     """Whether the provider's figures are there and agree; if not, `usage` has only what could be read."""
-    error: str | None = None
+    error: Foreign | None = None
     """Why there is no reply, as a message; None when there is one."""
-    code: str | None = None
+    code: Foreign | None = None
     """The provider's error code or HTTP status, when the call failed."""
     retryable: bool = False
     """Whether a retry may help (429, 5xx, expired, cancelled, missing)."""
@@ -186,7 +202,7 @@ class MissingItem(Frozen):
 
     step: StepName
     item: str
-    reason: str = Field(description="Why it is missing, as a message.")
+    reason: Foreign = Field(description="Why it is missing, as a message.")
 
 
 def request_key(endpoint: Endpoint, body: dict[str, Any]) -> str:

@@ -18,10 +18,13 @@ PressrunError
 └── DeliveryFailed     the bundle was built but could not be delivered
     └── Occupied         something else is in its place
 
-Messages say what happened, what state was kept, and what to do next.
+Messages say what happened, what state was kept, and what to do next. Words of others that they quote are without
+control characters and secrets.
 """
 
 from collections.abc import Iterable
+
+from pressrun.untrusted import safe
 
 __all__ = [
     "BadBrief",
@@ -46,6 +49,9 @@ __all__ = [
 
 class PressrunError(Exception):
     """Base of all Pressrun errors; the text is written for the person who runs Pressrun."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(safe(message))
 
 
 class Refused(PressrunError):

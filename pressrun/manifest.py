@@ -13,7 +13,7 @@ from pydantic import Field
 
 from pressrun import __version__
 from pressrun.batchfile import Account
-from pressrun.calls import Endpoint, Frozen, MissingItem, canonical_json
+from pressrun.calls import Endpoint, Foreign, Frozen, MissingItem, canonical_json
 from pressrun.costs.ledger import LedgerRow
 from pressrun.gates import Gate
 from pressrun.site import Site
@@ -39,13 +39,13 @@ class BatchRecord(Account):
     id: str
     endpoint: Endpoint
     model: str
-    status: str
+    status: Foreign
     created_at: datetime
     after: str | None = None
     """Id of the batch whose unanswered lines this one retried."""
     sites: int = 1
     """How many sites shared it; its figures cover all of them."""
-    discrepancies: list[str] = Field(default_factory=list)
+    discrepancies: list[Foreign] = Field(default_factory=list)
     """Where the provider's own totals differ from its lines, as messages."""
 
 

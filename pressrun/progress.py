@@ -1,13 +1,14 @@
 """Progress events for listeners such as the terminal; without listeners they cost nothing.
 
-Invariant: events never fail the work that they report: they are plain values, and listeners only draw.
+Invariant: events never fail the work that they report: they are plain values, and listeners only draw. No text in them
+can steer a terminal.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from pressrun.calls import Answer, Call, Frozen, StepName
+from pressrun.calls import Answer, Call, Foreign, Frozen, StepName
 from pressrun.strategy import StepRoute
 
 __all__ = ["BatchSeen", "CallDone", "Event", "Note", "RoutesChosen", "StepStarted", "listening", "tell"]
@@ -39,8 +40,8 @@ class CallDone(Frozen):
 class BatchSeen(Frozen):
     """The result of a poll. `completed` and `failed` count lines of `total`; 0 of 0 means not known yet."""
 
-    batch_id: str
-    status: str
+    batch_id: Foreign
+    status: Foreign
     completed: int
     failed: int
     total: int
@@ -52,7 +53,7 @@ class BatchSeen(Frozen):
 class Note(Frozen):
     """Something that a person should know: a repair, a fallback, an abandoned batch."""
 
-    text: str
+    text: Foreign
 
 
 Event = RoutesChosen | StepStarted | CallDone | BatchSeen | Note

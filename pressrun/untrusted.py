@@ -6,8 +6,9 @@ stored as UTF-8 in PostgreSQL, and no secret of this process.
 
 import os
 import re
+from typing import Any
 
-__all__ = ["clean", "clean_name", "redacted", "short"]
+__all__ = ["clean", "clean_name", "hide", "redacted", "redacted_json", "safe", "short"]
 
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u180e\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -25,6 +26,11 @@ SECRETS = ("OPENAI_API_KEY", "OPENAI_WEBHOOK_SECRET", "PREFECT_API_KEY", "PREFEC
 SHORTEST_SECRET = 6
 """A shorter value of such a variable would hide ordinary words."""
 HIDDEN = "[hidden]"
+DEEPEST = 20
+"""Levels of JSON that are searched; an error that is nested deeper is not shown."""
+
+_hidden: set[str] = set()
+"""Secrets that come from elsewhere than the environment, such as a `.env` file."""
 
 
 def clean(text: str) -> str:
@@ -37,14 +43,37 @@ def clean_name(text: str) -> str:
     return " ".join(INVISIBLE.sub("", clean(text)).split())
 
 
+def hide(secret: str) -> None:
+    """From now on, `redacted` hides this secret too."""
+    _hidden.add(secret.strip())
+
+
 def redacted(text: str) -> str:
     """The text with every key, password in a URL and secret of this process hidden."""
-    for name in SECRETS:
-        secret = os.environ.get(name, "").strip()
+    secrets = _hidden | {os.environ.get(name, "").strip() for name in SECRETS}
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, HIDDEN)
     text = AUTHORIZATION.sub(rf"\1 {HIDDEN}", text)
     return KEY.sub(HIDDEN, USERINFO.sub(f"{HIDDEN}@", text))
+
+
+def redacted_json(value: Any, levels: int = DEEPEST) -> Any:
+    """JSON with every text redacted, names included."""
+    if isinstance(value, str):
+        return redacted(value)
+    if not isinstance(value, list | dict):
+        return value
+    if not levels:
+        return HIDDEN
+    if isinstance(value, list):
+        return [redacted_json(part, levels - 1) for part in value]
+    return {redacted(name): redacted_json(part, levels - 1) for name, part in value.items()}
+
+
+def safe(text: str) -> str:
+    """The text, fit to be stored and shown: without control characters and secrets."""
+    return redacted(clean(text))
 
 
 def short(text: str, limit: int = 500) -> str:

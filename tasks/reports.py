@@ -1,4 +1,7 @@
-"""A run's artifacts in the Prefect UI, each created once per run, however often it is replayed."""
+"""A run's artifacts in the Prefect UI, each created once per run, however often it is replayed.
+
+Invariant: no text in them has a secret or a control character, which PostgreSQL would refuse.
+"""
 
 from datetime import date
 from typing import Any
@@ -12,6 +15,7 @@ from prefect.runtime import flow_run
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.costs.months import beside_month_before, month_key, month_report
 from pressrun.costs.periods import PeriodReport, month_markdown
+from pressrun.untrusted import safe
 from tasks.keys import once_per_run
 
 __all__ = ["publish_link", "publish_markdown", "publish_month", "publish_table", "tag_run"]
@@ -32,7 +36,7 @@ def tag_run(labels: list[str]) -> None:
 )
 def publish_markdown(key: str, markdown: str, description: str) -> str:
     """A Markdown artifact under `key` (lower case, digits, dashes); returns its id."""
-    return str(create_markdown_artifact(markdown=markdown, key=key, description=description))
+    return str(create_markdown_artifact(markdown=safe(markdown), key=key, description=safe(description)))
 
 
 @task(
@@ -56,7 +60,7 @@ def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> str
 )
 def publish_link(key: str, link: str, text: str, description: str) -> str:
     """A link artifact under `key`; returns its id."""
-    return str(create_link_artifact(link=link, link_text=text, key=key, description=description))
+    return str(create_link_artifact(link=link, link_text=safe(text), key=key, description=description))
 
 
 def publish_month(ledger: LedgerFile, month: date, *, simulated: bool, compare: bool = False) -> PeriodReport:

@@ -2,7 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pressrun.untrusted import CONTROL, clean, clean_name, redacted, short
+from pressrun import untrusted
+from pressrun.calls import Answer, MissingItem, Route, StepName
+from pressrun.errors import CallFailed, PressrunError
+from pressrun.progress import Note
+from pressrun.untrusted import CONTROL, clean, clean_name, hide, redacted, redacted_json, short
 
 
 @pytest.mark.parametrize(
@@ -47,3 +51,37 @@ def test_any_text_becomes_storable(text: str) -> None:
 def test_a_long_text_ends_in_an_ellipsis() -> None:
     assert short("a" * 600) == "a" * 499 + "…"
     assert short("a") == "a"
+
+
+def test_a_secret_from_elsewhere_is_hidden_once_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(untrusted, "_hidden", set())
+    assert redacted("refused: tea for two") == "refused: tea for two"
+    hide("tea for two\n")
+    assert redacted("refused: tea for two") == "refused: [hidden]"
+
+
+def test_a_secret_is_hidden_in_every_part_of_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "correct horse")
+    told = {"error": {"correct horse": ["no correct horse", 401, None]}}
+    assert redacted_json(told) == {"error": {"[hidden]": ["no [hidden]", 401, None]}}
+
+
+def test_json_that_is_nested_too_deeply_is_not_shown() -> None:
+    nested: object = "sk-proj-1234567890"
+    for _ in range(10_000):
+        nested = [nested]
+    assert "sk-proj" not in str(redacted_json(nested))
+
+
+@pytest.mark.parametrize(
+    "error", [PressrunError("no sk-proj-1234567890\x1b[2J"), CallFailed("no sk-proj-1234567890\x1b[2J", "401")]
+)
+def test_an_error_of_ours_quotes_neither_secrets_nor_control_characters(error: PressrunError) -> None:
+    assert str(error) == "no [hidden][2J"
+
+
+def test_what_a_call_failed_with_is_fit_to_be_stored() -> None:
+    answer = Answer(call_id="a", route=Route.BATCH, error="no\x00 sk-proj-1234567890", code="\x00401")
+    assert (answer.error, answer.code) == ("no [hidden]", "401")
+    assert MissingItem(step=StepName.IMAGES, item="image-01", reason="no\x00").reason == "no"
+    assert Note(text="\x1b]0;title\x07").text == "]0;title"

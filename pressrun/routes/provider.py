@@ -19,6 +19,7 @@ from pressrun.calls import Frozen
 from pressrun.errors import ProviderUnfit
 from pressrun.routes.limits import limit_reply
 from pressrun.settings import Settings
+from pressrun.untrusted import hide, redacted, redacted_json
 
 __all__ = [
     "SIMULATOR_OWNER",
@@ -73,7 +74,8 @@ def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenA
     Creating a batch must turn the retries off (`with_options(max_retries=0)`): a blindly retried POST may be paid for
     twice, because the provider has no idempotency keys.
     """
-    return OpenAI(
+    hide(key.get_secret_value())
+    return _Client(
         api_key=key.get_secret_value(),
         base_url=provider.base_url,
         max_retries=settings.realtime_retries,
@@ -81,6 +83,13 @@ def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenA
         default_headers={"Accept-Encoding": "gzip"},
         http_client=DefaultHttpxClient(verify=_certificates(), event_hooks={"response": [limit_reply]}),
     )
+
+
+class _Client(OpenAI):
+    """A client whose errors do not repeat the key, as some providers do in theirs."""
+
+    def _make_status_error(self, err_msg: str, *, body: object, response: httpx2.Response) -> openai.APIStatusError:
+        return super()._make_status_error(redacted(err_msg), body=redacted_json(body), response=response)
 
 
 @cache

@@ -24,6 +24,7 @@ class Asked:
     path: str
     """With the query."""
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def serving(answer: Answering) -> Iterator[RawServer]:
 
         def handle_one(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            asked = Asked(self.command, self.path, body)
+            asked = Asked(self.command, self.path, body, dict(self.headers))
             server.asked.append(asked)
             self._reply(answer(asked))
 
