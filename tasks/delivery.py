@@ -1,5 +1,7 @@
 """Writing the bundle as a Prefect task, locally or to remote storage; it is repeated when a run is replayed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +28,17 @@ def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
     return isinstance(error, DeliveryFailed) and not isinstance(error, Occupied)
 
 
+@contextmanager
+def _writing_to(out: str) -> Iterator[None]:
+    """Turn an error of the file system into `DeliveryFailed`."""
+    try:
+        yield
+    except OSError as error:
+        raise DeliveryFailed(
+            f"The bundle could not be written to {out} ({error}). Everything paid for is kept. Run again to deliver it."
+        ) from error
+
+
 @task(
     name="deliver-bundle",
     task_run_name="deliver {site.brief.slug}",
@@ -42,7 +55,8 @@ def deliver(site: Site, out: str, extra: dict[str, str], made_at: datetime) -> s
     """
     folder = local_folder(out)
     if folder is not None:
-        return str(write_bundle(site, folder, extra, made_at=made_at, report=say).resolve())
+        with _writing_to(out):
+            return str(write_bundle(site, folder, extra, made_at=made_at, report=say).resolve())
     with TemporaryDirectory(prefix="pressrun-") as here:
         written = write_bundle(site, Path(here), extra, made_at=made_at)
         return upload_folder(written, f"{out.rstrip('/')}/{site.brief.slug}", identity_of(site), say)
@@ -54,4 +68,5 @@ def deliver_approved(preview: Path, target: Path, decision: Decision) -> Path:
 
     Raises `StepFailed` and `DeliveryFailed`.
     """
-    return hand_over(preview, target, decision, say)
+    with _writing_to(str(target.parent)):
+        return hand_over(preview, target, decision, say)

@@ -28,6 +28,7 @@ from pressrun.routes.cleaning import Cleaning, Removal, plan_cleaning
 from pressrun.routes.provider import Provider, open_client
 from pressrun.routes.records import BatchListing, BatchRecord
 from pressrun.settings import Settings
+from pressrun.untrusted import safe
 
 __all__ = ["app"]
 
@@ -74,7 +75,7 @@ def _say(text: str) -> None:
 
 
 def _json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(safe(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 @app.command("list")

@@ -154,7 +154,9 @@ def _tell(state: Any, result: Any, console: Console) -> int:
         console.print(summary(result), highlight=False, soft_wrap=True)
         return COMPLETE if result.complete else INCOMPLETE
     for one in result if isinstance(result, list) else []:
-        console.print(f"[bold]{one.site}[/]: {one.outcome}", escape(one.message), highlight=False, soft_wrap=True)
+        console.print(
+            f"[bold]{escape(one.site)}[/]: {one.outcome}", escape(one.message), highlight=False, soft_wrap=True
+        )
     mark = "" if state.is_completed() else f"[bold red]{state.name}.[/] "
     console.print(f"{mark}{escape(state.message or repr(result))}", highlight=False, soft_wrap=True)
     return COMPLETE if state.is_completed() else REFUSED if state.name == "Refused" else INCOMPLETE

@@ -19,5 +19,7 @@ def doctor() -> None:
     findings = examine(Settings(), datetime.now(UTC).date())
     for finding in findings:
         mark = {"ok": "[green]ok[/]  ", "warn": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.level]
-        console.print(f"{mark}  [bold]{finding.subject}[/]: {escape(finding.text)}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{mark}  [bold]{escape(finding.subject)}[/]: {escape(finding.text)}", highlight=False, soft_wrap=True
+        )
     raise typer.Exit(REFUSED if any(finding.level == "bad" for finding in findings) else COMPLETE)

@@ -1,12 +1,13 @@
 """Batches as a provider lists them, for people.
 
-Invariant: nothing is read here that `BatchView` does not read; missing data is None, never a guess.
+Invariant: nothing is read here that `BatchView` does not read; missing data is None, never a guess. No text in a record
+can steer a terminal.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from pressrun.calls import Frozen
+from pressrun.calls import Foreign, Frozen
 from pressrun.routes.batch.view import TERMINAL, BatchView, Problem
 
 __all__ = ["BatchListing", "BatchRecord"]
@@ -20,30 +21,30 @@ SITES_CUT = 512
 class BatchRecord(Frozen):
     """A batch as the provider lists it; times are aware UTC, and missing data is None."""
 
-    id: str
-    status: str
+    id: Foreign
+    status: Foreign
     """OpenAI's word for it; what has none is kept as the provider writes it."""
     created_at: datetime | None
     expires_at: datetime | None
     ended_at: datetime | None
-    key: str | None
+    key: Foreign | None
     """The work key, by which a run finds it again; None when the batch is not Pressrun's."""
-    run_id: str | None
+    run_id: Foreign | None
     """The flow run that created it."""
-    after: str | None
+    after: Foreign | None
     """The batch whose unanswered lines it retries."""
-    sites: tuple[str, ...]
+    sites: tuple[Foreign, ...]
     """Slugs, sorted. The last one may be a fragment, see `sites_cut`."""
     sites_cut: bool
     total: int
     completed: int
     failed: int
-    endpoint: str | None
-    model: str | None
-    input_file_id: str | None
-    output_file_id: str | None
-    error_file_id: str | None
-    problems: tuple[str, ...]
+    endpoint: Foreign | None
+    model: Foreign | None
+    input_file_id: Foreign | None
+    output_file_id: Foreign | None
+    error_file_id: Foreign | None
+    problems: tuple[Foreign, ...]
     """Validation errors, one line each."""
 
     @property

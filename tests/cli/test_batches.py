@@ -200,13 +200,14 @@ def test_without_a_key_the_variable_is_named() -> None:
 
 
 def test_text_of_others_does_not_reach_the_terminal_as_commands() -> None:
-    record = {"id": "batch_1", "status": "\x1b[2Jdone", "metadata": {"pressrun_key": KEY, "sites": "[red]\x07"}}
+    record = {"id": "batch_1", "status": "\x1b[2J\x9b2Jdone", "metadata": {"pressrun_key": KEY, "sites": "[red]\x07"}}
     with (
         serving(lambda asked: Reply({"data": [record]} if "?" in asked.path else record)) as server,
         at(server.base_url) as here,
     ):
-        said = here.run("list").output + here.run("show", "batch_1").output
-    assert "\x1b" not in said and "\x07" not in said
+        commands = (["list"], ["show", "batch_1"], ["list", "--json"], ["show", "batch_1", "--json"])
+        said = "".join(here.run(*command).output for command in commands)
+    assert not {"\x1b", "\x9b", "\x07"} & set(said)
     assert "[red]" in said
 
 

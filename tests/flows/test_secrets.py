@@ -10,6 +10,7 @@ import pytest
 from prefect.settings import PREFECT_HOME
 
 from flows.build_site import build_site
+from pressrun import untrusted
 from tests.builders import a_brief
 from tests.provider import Server
 from tests.routes.raw_server import Asked, Reply, serving
@@ -76,4 +77,22 @@ def test_a_key_that_the_provider_repeats_is_in_nothing_that_a_run_leaves_behind(
     assert KEY not in state.message
     assert state.message.isprintable()
     assert files_with_the_key(tmp_path / "state", tmp_path / "out", PREFECT_HOME.value()) == []
+    assert KEY not in "".join(capfd.readouterr())
+
+
+def test_an_error_that_nobody_expected_ends_the_run_in_words_and_without_the_key(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError(f"Illegal header value b'Bearer {KEY}'\x00")
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setattr(untrusted, "_hidden", {KEY})
+    monkeypatch.setattr("flows.build_site.deliver_site", fail)
+    state = build_site(brief=a_brief(image_count=1), out=str(tmp_path / "out"), poll_seconds=0.1, return_state=True)
+    assert (state.name, state.is_failed()) == ("Failed", True)
+    assert state.message == (
+        "An unexpected error ended the run (ValueError: Illegal header value b'Bearer [hidden]'). Everything paid for "
+        "is kept. Run again to continue from here."
+    )
     assert KEY not in "".join(capfd.readouterr())

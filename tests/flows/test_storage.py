@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, temporary_se
 from prefect.settings.context import get_current_settings
 
 from flows.build_site import build_site
+from pressrun.bundle import writer
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.settings import current_settings
 from pressrun.strategy import Preference
@@ -159,3 +160,20 @@ def test_an_answer_is_stored_even_if_the_ledger_is_full_and_is_entered_later(
     assert server.covered() >= server.bill()
     calls = json.loads(Path(state.result().file("manifest.json")).read_text())["calls"]
     assert sum(Decimal(call["cost_usd"]) for call in calls) == server.bill()
+
+
+def test_a_bundle_that_the_disk_has_no_space_for_is_delivered_by_the_next_run(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tasks.delivery.deliver.retry_delay_seconds", [0, 0, 0])
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_write_file", fail)
+        state = build(out=str(tmp_path))
+    assert state.name == "Failed"
+    assert "No space left on device" in state.message
+    asked = server.posts()
+    assert build(out=str(tmp_path)).is_completed()
+    assert server.posts() == asked
