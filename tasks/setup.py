@@ -22,7 +22,7 @@ from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import BlockDocument
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 from ruamel.yaml import YAML
 
@@ -95,6 +95,8 @@ def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[Done]:
     before = _deployed(client)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     env = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    if login := PREFECT_API_AUTH_STRING.value():
+        env["PREFECT_API_AUTH_STRING"] = str(login)
     deployed = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     if deployed.returncode:
         raise Refused(

@@ -1,7 +1,7 @@
 """Mutated replies and images through the whole reading: an answer for each call, and nothing but our own errors.
 
-The numbers are bounded so that the tests end in minutes. For a longer search set PRESSRUN_FUZZ, which multiplies them,
-and PRESSRUN_FUZZ_SEED.
+The numbers are bounded so that the tests end in minutes. For a longer search set FUZZ, which multiplies them,
+and FUZZ_SEED.
 """
 
 import base64
@@ -28,8 +28,8 @@ from pressrun.steps import CONFIG, STEPS, InvalidReply, Order, read_answer, repa
 from tests.fuzz.mutations import damaged_bytes, damaged_json
 from tests.simulator.written import ENGLISH, a_brief, a_site, an_order
 
-TIMES = int(os.environ.get("PRESSRUN_FUZZ", "1"))
-SEED = int(os.environ.get("PRESSRUN_FUZZ_SEED", "20261128"))
+TIMES = int(os.environ.get("FUZZ", "1"))
+SEED = int(os.environ.get("FUZZ_SEED", "20261128"))
 REPLIES, IMAGES, BATCHES = 100_000 * TIMES, 10_000 * TIMES, 50_000 * TIMES
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 USAGE = {"prompt_tokens": 900, "completion_tokens": 400, "total_tokens": 1_300}
