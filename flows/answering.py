@@ -38,7 +38,7 @@ def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
     while invalid:
         repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
         items = [item for call in repairs for item in call.covers]
-        say(f"Sending {len(items)} invalid replies back: {', '.join(items)}")
+        say(f"Sending back what is invalid: {', '.join(items)}")
         answers = _answer_repairs(repairs, desk, work)
         unrepaired = _keep(order, repairs, answers, desk, work)
         invalid = [(call, faults) for call, faults in unrepaired if desk.is_earlier(answers[call.id])]

@@ -131,6 +131,7 @@ def _call(row: LedgerRow) -> dict[str, Any]:
         "model": row.model,
         "status": row.status,
         "usage": row.usage.model_dump(),
+        "usage_known": row.usage_known,
         "cost_usd": str(row.cost_usd),
         "batch_id": row.batch_id,
         "reused": row.reused,

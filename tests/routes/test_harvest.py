@@ -59,6 +59,12 @@ def test_a_result_file_that_is_short_is_read_again(first: Reply) -> None:
     assert harvested.discrepancies == []
 
 
+def test_of_a_completed_batch_without_counts_every_request_has_a_line() -> None:
+    harvested, downloads = read([as_file(*lines(*SHARD.ids[:3]))], request_counts=None)
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert downloads == 2
+
+
 def test_a_file_that_stays_short_stops_the_spending() -> None:
     with pytest.raises(ResultsIncomplete, match=r"counts 4 finished requests, but its result files have 3\."):
         read([], later=as_file(*lines(*SHARD.ids[:3])))

@@ -58,24 +58,29 @@ def harvest(
         reader = Harvest(shard.ids, batch_id=view.batch_id, run_id=run_id, at=at, asked_at=view.created_at)
         kept = map(keep, answers_of(client, view, shard, reader))
         answers = sorted(kept, key=lambda answer: place[answer.call_id])
-        if seconds is None or not (reader.garbage or is_short(view, reader)):
+        if seconds is None or not (reader.garbage or is_short(view, shard, reader)):
             break
         pause(seconds)
-    if is_short(view, reader) and at < (view.ended_at or view.created_at or at) + ACCEPTED_AFTER:
+    if is_short(view, shard, reader) and at < (view.ended_at or view.created_at or at) + ACCEPTED_AFTER:
         raise ResultsIncomplete(_say_short(view, shard, reader))
     account = reader.account()
     return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))
 
 
-def is_short(view: BatchView, reader: Harvest) -> bool:
+def is_short(view: BatchView, shard: Shard, reader: Harvest) -> bool:
     """Whether the files have fewer lines than the batch counts, although it names them all."""
     has_all_files = view.is_terminal and view.is_whole
-    return has_all_files and (reader.ran < view.completed or reader.lines < view.completed + view.failed)
+    return has_all_files and (reader.ran < view.completed or reader.lines < _finished(view, shard))
+
+
+def _finished(view: BatchView, shard: Shard) -> int:
+    """How many requests have a line, according to the batch; all of a completed one that has no counts."""
+    return view.completed + view.failed or (len(shard.ids) if view.status == "completed" else 0)
 
 
 def _say_short(view: BatchView, shard: Shard, reader: Harvest) -> str:
     return (
-        f"Batch {view.batch_id} ({shard.title}) counts {view.completed + view.failed:,} finished requests, but its "
+        f"Batch {view.batch_id} ({shard.title}) counts {_finished(view, shard):,} finished requests, but its "
         f"result files have {reader.lines:,}. Nothing was asked again, because the answers are paid for. Run again "
         "later to read them. From a day after the batch's end, a run takes what is there and asks for the rest."
     )
