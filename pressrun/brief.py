@@ -8,12 +8,15 @@ import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 
+import idna
 import langcodes
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from slugify import slugify
 
 from pressrun.files import load_model
 from pressrun.forms import empty_box, in_order, shown
+from pressrun.untrusted import clean, clean_name
 
 __all__ = ["Contact", "SiteBrief", "load_brief"]
 
@@ -22,13 +25,18 @@ DOMAIN = re.compile(
     r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+"
     r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"  # a top-level domain of digits only would be an IP address
 )
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+LONGEST_DOMAIN = 1_000
+"""Characters in any form; no longer text is tried."""
+LONGEST_TAG = 35
+"""Characters of a language tag (RFC 5646, section 4.4.1)."""
+LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+"""Line ends besides LF: Windows, Word's manual line break and page break, Unicode."""
 
 
 def _language(tag: str) -> str:
     """A tag of a written language; private-use and extended tags are refused, because typos look like them."""
     try:
-        language = langcodes.Language.get(tag)
+        language = langcodes.Language.get(tag if len(tag) <= LONGEST_TAG else "und")
     except ValueError:  # langcodes' LanguageTagError
         language = langcodes.Language.get("und")
     if not language.is_valid() or language.extlangs or language.private or len(language.language or "") not in (2, 3):
@@ -43,29 +51,46 @@ def _colour(value: str) -> str:
 
 
 def _domain(value: str) -> str:
-    """The domain as people write it: without scheme, in lower case, and in Unicode instead of `xn--`."""
+    """The domain as people write it: without scheme, in lower case, and in Unicode instead of `xn--`.
+
+    IDNA 2008 (RFC 5891) after the mapping of Unicode TR46, as browsers and registries have it: `ß` stays `ß`.
+    """
     domain = value.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/")
     try:
-        ascii_domain = domain.encode("idna").decode()
-        readable = ascii_domain.encode().decode("idna")
+        ascii_domain = _ascii(domain) if len(domain) <= LONGEST_DOMAIN else ""
     except UnicodeError:
-        ascii_domain = readable = ""
+        ascii_domain = ""
     if not DOMAIN.fullmatch(ascii_domain):
         raise ValueError("not a domain name such as harbour-bakery.example")
-    return readable
+    return idna.decode(ascii_domain)
+
+
+def _ascii(domain: str) -> str:
+    """The form in addresses (`xn--`), without the dot of the root. Raises `UnicodeError` (idna's `IDNAError`)."""
+    return idna.encode(domain, uts46=True, std3_rules=True).decode().removesuffix(".")
 
 
 def _email(value: str) -> str:
-    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+", value):
-        raise ValueError("not an e-mail address such as hello@harbour-bakery.example")
-    return value
+    """The address in its normal form. Nothing is looked up: the client's domain may not exist yet."""
+    try:
+        return validate_email(value, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        raise ValueError("not an e-mail address such as hello@harbour-bakery.example") from None
 
 
-def _printable(value: str) -> str:
-    """Refuse characters that neither XML nor a terminal can handle; line ends and tabs are allowed."""
-    if bad := UNPRINTABLE.search(value):
-        raise ValueError(f"contains an unprintable character (U+{ord(bad[0]):04X})")
-    return value
+def _prose(value: Any) -> Any:
+    """Text without what neither XML nor a terminal can handle; a line end is a line end in any spelling."""
+    return clean(LINE_END.sub("\n", value)) if isinstance(value, str) else value
+
+
+def _line(value: Any) -> Any:
+    """Prose on one line."""
+    return " ".join(_prose(value).split()) if isinstance(value, str) else value
+
+
+def _name(value: Any) -> Any:
+    """A name without invisible characters and in one spelling (NFC), so that what looks the same is the same."""
+    return unicodedata.normalize("NFC", clean_name(_line(value))) if isinstance(value, str) else value
 
 
 def _differ(values: list[str]) -> list[str]:
@@ -87,17 +112,27 @@ def _is_latin(name: str) -> bool:
     return all(unicodedata.name(letter, "").startswith("LATIN") for letter in name if letter.isalpha())
 
 
+def _label(domain: str) -> str:
+    """The first part of a domain, which need not be valid."""
+    try:
+        readable = _domain(domain)
+    except ValueError:
+        readable = domain.lower().split("//")[-1]
+    return readable.removeprefix("www.").split(".")[0]
+
+
 def _slugify(text: str) -> str:
     return slugify(text, max_length=40, word_boundary=True)
 
 
-Text = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]
-ContactText = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
+Text = Annotated[str, Field(min_length=1, max_length=300), BeforeValidator(_line)]
+Name = Annotated[str, Field(min_length=1, max_length=300), BeforeValidator(_name)]
+ContactText = Annotated[str, Field(max_length=300), BeforeValidator(_prose)]
 Email = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": "@"}), AfterValidator(_email)]
 Language = Annotated[str, AfterValidator(_language)]
 Colour = Annotated[str, Field(json_schema_extra={"pattern": "#[0-9a-fA-F]{6}"}), AfterValidator(_colour)]
 Domain = Annotated[str, AfterValidator(_domain)]
-Client = Annotated[str, Field(max_length=60), AfterValidator(_printable)]
+Client = Annotated[str, Field(max_length=60), BeforeValidator(_name)]
 Slug = Annotated[str, Field(max_length=40), AfterValidator(_slug)]
 
 PAGES = ["Home", "About", "Services", "Contact"]
@@ -139,7 +174,7 @@ class SiteBrief(BriefModel):
 
     model_config = ConfigDict(title="Site", json_schema_extra=in_order(*FORM))
 
-    name: Text = Field(
+    name: Name = Field(
         title="Business", description="Name of the business as shown on the site, such as Harbour Bakery."
     )
     slug: Slug = Field(
@@ -179,7 +214,7 @@ class SiteBrief(BriefModel):
         max_length=6,
         description="At most 6, such as #1a2b3c. Empty: chosen automatically.",
     )
-    pages: Annotated[list[Text], AfterValidator(_differ)] = Field(
+    pages: Annotated[list[Name], AfterValidator(_differ)] = Field(
         default_factory=lambda: list(PAGES),
         title="Pages",
         min_length=1,
@@ -189,7 +224,7 @@ class SiteBrief(BriefModel):
     )
     article_count: int = Field(6, ge=6, le=9, title="Articles", description="How many, 6 to 9.")
     image_count: int = Field(13, ge=1, le=40, title="Images", description="How many, 1 to 40.")
-    notes: Annotated[str, Field(max_length=4000), AfterValidator(_printable)] = Field(
+    notes: Annotated[str, Field(max_length=4000), BeforeValidator(_prose)] = Field(
         "", title="Notes", description="Anything else the writers should know, at most 4000 characters."
     )
     client: Client | None = Field(
@@ -205,10 +240,15 @@ class SiteBrief(BriefModel):
         """Derive an empty slug from a name in Latin letters, otherwise from the domain."""
         if not isinstance(data, dict) or data.get("slug"):
             return data
-        name, domain = str(data.get("name") or ""), str(data.get("domain") or "")
-        label = domain.strip().lower().split("//")[-1].removeprefix("www.").split(".")[0]
+        name, domain = (_name(str(data.get(field) or "")[:300]) for field in ("name", "domain"))
+        label = _label(domain)
         source = name if _is_latin(name) else label
         return {**data, "slug": _slugify(source) or _slugify(label) or "site"}
+
+    @property
+    def host(self) -> str:
+        """The domain as in addresses, in ASCII (`xn--`)."""
+        return _ascii(self.domain)
 
     @property
     def is_chinese(self) -> bool:

@@ -34,6 +34,9 @@ Fault: TypeAlias = tuple[int, str]
 DEPTH_LIMIT = 20
 """Levels of nesting; ours need three, and a file of 100,000 brackets would exhaust the stack."""
 
+EVENT_LIMIT = 20_000
+"""Values, beginnings and ends. The longest brief that the model accepts has about 250."""
+
 NULLS = {"", "~", "null", "Null", "NULL"}
 COLOUR_AS_COMMENT = re.compile(r"(?<![\"'\w])#[0-9a-fA-F]{3,8}\b")
 COLOUR_HINT = "YAML treats text after # as a comment, so put colours in quotes, such as '#1a2b3c'"
@@ -48,11 +51,18 @@ class Marked:
     faults: list[Fault]
 
 
+class _BeyondLimits(Exception):
+    """The text has more in it than any brief."""
+
+
 def read_marked(text: str) -> Marked:
     """Read one YAML or JSON text. Never raises: whatever is wrong with the text is in `faults`."""
     reader = _Reader(text)
     try:
         data = reader.document()
+    except _BeyondLimits as error:
+        # Such a file is no brief, and its other faults would bury this one.
+        return Marked(None, reader.lines, [(reader.line, f"{error}; is this the right file?")])
     except ReaderError as error:
         reader.refuse(text.count("\n", 0, error.position) + 1, f"an unprintable character (U+{error.character:04X})")
     except MarkedYAMLError as error:
@@ -72,8 +82,11 @@ class _Reader:
         self.source = re.split(r"\r\n|\r|\n", text)
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
         self.line = 1
+        self.left = EVENT_LIMIT
         self.lines: dict[Place, int] = {}
         self.faults: list[Fault] = []
+        self.hidden: dict[int, str | None] = {}
+        """By line: the colour that a comment hides, searched for once, because a line may have thousands of values."""
 
     def refuse(self, line: int, message: str) -> None:
         self.faults.append((line, message))
@@ -92,11 +105,14 @@ class _Reader:
     def _next(self) -> Event:
         event = next(self.events)
         self.line = event.start_mark.line + 1
+        self.left -= 1
+        if self.left < 0:
+            raise _BeyondLimits(f"more than {EVENT_LIMIT:,} values")
         return event
 
     def _value(self, event: Event, place: Place) -> Any:
         if len(place) > DEPTH_LIMIT:
-            raise ValueError(f"more than {DEPTH_LIMIT} levels deep")
+            raise _BeyondLimits(f"more than {DEPTH_LIMIT} levels deep")
         self._refuse_markup(event)
         self.lines.setdefault(place, self.line)
         if isinstance(event, MappingStartEvent):
@@ -138,11 +154,16 @@ class _Reader:
     def _empty(self, event: ScalarEvent, place: Place) -> str | None:
         """None, unless the line has a comment that looks like a colour and was probably meant as one."""
         line = self.lines[place]
-        swallowed = COLOUR_AS_COMMENT.search(self.source[line - 1]) if line <= len(self.source) else None
-        if event.value or not swallowed:
-            return None
-        self.refuse(line, f"{'.'.join(map(str, place))}: read as empty; {COLOUR_HINT}")
-        return swallowed[0]
+        swallowed = None if event.value else self._hidden_colour(line)
+        if swallowed:
+            self.refuse(line, f"{'.'.join(map(str, place))}: read as empty; {COLOUR_HINT}")
+        return swallowed
+
+    def _hidden_colour(self, line: int) -> str | None:
+        if line not in self.hidden:
+            found = COLOUR_AS_COMMENT.search(self.source[line - 1]) if line <= len(self.source) else None
+            self.hidden[line] = found[0] if found else None
+        return self.hidden[line]
 
     def _refuse_markup(self, event: Event) -> None:
         """Refuse anchors, aliases and tags: in a brief, they are text that needs quotes."""

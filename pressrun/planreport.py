@@ -3,8 +3,6 @@
 Invariant: no figure stands alone: a forecast has its range and its basis, a saving has its baseline.
 """
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,6 +12,7 @@ from typing import Any, NamedTuple
 from pressrun.calls import Route, StepName
 from pressrun.costs.forecast import Forecast, ForecastLine, LineForecast
 from pressrun.costs.money import percent, share, usd
+from pressrun.csvtext import csv_text
 from pressrun.durations import say_duration
 from pressrun.plan import Plan
 from pressrun.prices import Tier
@@ -267,11 +266,7 @@ def _exact(line: LineForecast, tier: Tier) -> str | None:
 def plans_csv(plans: Sequence[Plan]) -> str:
     """One line per site and step."""
     rows = [row for plan in plans for row in plan_rows(plan)]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return csv_text(list(rows[0]), rows)
 
 
 def plans_json(plans: Sequence[Plan], sites_per_year: int) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 __all__ = ["clean", "clean_name", "hide", "redacted", "redacted_json", "safe", "short"]
 
 CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u180e\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u180e\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 """C0 and C1 controls except tab and LF, the overrides and isolates of the bidirectional algorithm (Unicode UAX #9),
-characters that only hide, and halves of surrogate pairs. A CR goes as well: JSON text uses LF."""
+characters that only hide, halves of surrogate pairs, and two that XML cannot carry. A CR goes as well: JSON text uses
+LF."""
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028\u2029\u2060-\u2064\ufeff]")
 """Characters without a width, which make two different names look the same."""
 KEY = re.compile(r"\b(?:sk|pk|rk|gsk|xai|whsec|AIza)[-_]?[A-Za-z0-9_\-*]{6,}")

@@ -126,6 +126,13 @@ def test_a_colour_that_is_not_six_hex_digits_is_refused(colour: str) -> None:
         ("xn--fiqs8s.example", "中国.example"),
         ("bäckerei-süd.example", "bäckerei-süd.example"),
         ("a\u00adb.example", "ab.example"),
+        ("straße.example", "straße.example"),
+        ("XN--STRAE-OQA.example", "straße.example"),
+        ("strasse.example", "strasse.example"),
+        ("βόλος.example", "βόλος.example"),
+        ("harbour-bakery.example.", "harbour-bakery.example"),
+        ("ＨＡＲＢＯＵＲ。example", "harbour.example"),
+        ("bücher.straße.example", "bücher.straße.example"),
     ],
 )
 def test_a_domain_is_kept_as_its_readers_know_it(given_domain: str, kept: str) -> None:
@@ -137,11 +144,26 @@ def test_a_domain_is_kept_as_its_readers_know_it(given_domain: str, kept: str) -
     [
         *("", "localhost", "10.20.30.40", "a.--", "-a.example", "a_b.example", "a..example", f"{'a' * 64}.example"),
         *("x.example/menu", "x.example:80", "x.example?q=1", "user@x.example", "a b.example", "../etc.example"),
-        "xn--zzzz.example",
+        *("xn--zzzz.example", "“nord.example”", "'nord.example'", "«nord.example»", "no\u200drd.example", "☕.example"),
+        *("x.example..", "ab--c.example", "ä" * 100_000 + ".example"),
     ],
 )
 def test_what_is_not_a_domain_is_refused(domain: str) -> None:
     assert "harbour-bakery.example" in fault_of(domain=domain)
+
+
+@pytest.mark.parametrize(
+    ("domain", "host"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("strasse.example", "strasse.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("中国.example", "xn--fiqs8s.example"),
+    ],
+)
+def test_a_domain_is_in_addresses_as_it_is_registered(domain: str, host: str) -> None:
+    assert a_brief(domain=domain).host == host
+    assert a_brief(domain=host).domain == domain
 
 
 @pytest.mark.parametrize(
@@ -152,6 +174,7 @@ def test_what_is_not_a_domain_is_refused(domain: str) -> None:
         ("春山茶館", "https://www.spring-hill.example", "spring-hill"),
         ("Spring Hill 春山茶館", "spring-hill.example", "spring-hill"),
         ("春山", "茶館.example", "cha-guan"),
+        ("春山", "xn--strae-oqa.example", "strasse"),
         ("!!!", "spring-hill.example", "spring-hill"),
         (
             "A very long name that would not fit into forty letters",
@@ -173,14 +196,54 @@ def test_a_slug_that_could_be_another_path_is_refused(slug: str) -> None:
     assert fault_of(slug=slug)
 
 
+@pytest.mark.parametrize(
+    "email", ["a..b@x.example", ".a@x.example", "a@-x.example", "Ms Ash <ash@x.example>", "a@x..example"]
+)
+def test_an_address_that_no_mail_server_takes_is_refused(email: str) -> None:
+    assert "e-mail" in fault_of(contact={"email": email})
+
+
+@pytest.mark.parametrize(
+    ("email", "kept"),
+    [
+        ("hello+web@Harbour-Bakery.example", "hello+web@harbour-bakery.example"),
+        ("info@xn--strae-oqa.example", "info@straße.example"),
+        ("用戶@例子.example", "用戶@例子.example"),
+        ("hello@site.test", "hello@site.test"),
+    ],
+)
+def test_an_email_address_is_kept_in_its_normal_form(email: str, kept: str) -> None:
+    assert a_brief(contact={"email": email}).contact.email == kept
+
+
 @pytest.mark.parametrize("email", ["bread", "bread@", "@x.example", "a b@x.example", "a@b", '"><script>@x.example'])
 def test_what_is_not_an_email_address_is_refused(email: str) -> None:
     assert "e-mail" in fault_of(contact={"email": email})
 
 
 @pytest.mark.parametrize("field", ["name", "trade", "notes"])
-def test_a_character_that_no_feed_can_carry_is_refused(field: str) -> None:
-    assert "U+0000" in fault_of(**{field: "bread\x00and butter"})
+def test_a_character_that_no_feed_or_terminal_can_carry_is_left_out(field: str) -> None:
+    assert getattr(a_brief(**{field: "bread\x00 and\x1b \u202ebutter\uffff"}), field) == "bread and butter"
+
+
+@pytest.mark.parametrize("written", ["N\u200bord", "Nord\u2060", " Nord\n", "\u202eNord", "No\u00adrd"])
+def test_names_that_look_the_same_are_the_same_and_so_are_their_slugs(written: str) -> None:
+    brief = a_brief(name=written, pages=[written, "Contact"])
+    assert (brief.name, brief.slug, brief.pages) == ("Nord", "nord", ["Nord", "Contact"])
+
+
+def test_a_name_of_invisible_characters_is_as_good_as_none() -> None:
+    assert "at least 1 character" in fault_of(name="\u200b\u2060")
+
+
+def test_an_accent_is_written_in_one_way() -> None:
+    assert a_brief(name="Cafe\u0301").name == a_brief(name="Caf\u00e9").name
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\x0b", "\u2028"])
+def test_a_line_end_in_notes_is_one_in_any_spelling(end: str) -> None:
+    assert a_brief(notes=f"One.{end}Two.").notes == "One.\nTwo."
+    assert a_brief(trade=f"Bread{end}and cakes").trade == "Bread and cakes"
 
 
 def test_notes_keep_their_lines() -> None:

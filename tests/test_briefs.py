@@ -1,6 +1,7 @@
 """Briefs from folders, patterns and CSV files: each is read, or named with what is wrong."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,150 @@ def test_a_file_that_is_not_there_is_a_fault_and_not_an_end(tmp_path: Path) -> N
     found = find_briefs([str(tmp_path / "none.yaml"), str(tmp_path / "none.csv"), str(a_file(tmp_path, "here"))])
     assert [brief.slug for brief in found.briefs] == ["here"]
     assert ["file not found" in str(fault) for fault in found.faulty] == [True, True]
+
+
+BARE = "name,domain,trade,audience,services"
+NORD = "Nord,nord.example,Bakery,Neighbours,Loaves"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", BARE.replace(",", ";").encode() + b'\r\nNord;nord.example;Bakery;Neighbours;"Loaves; Cakes"\r\n'),
+        ("a.csv", f"sep=,\n{BARE}\n{NORD}；Cakes".encode()),
+        (
+            "a.TSV",
+            f"{BARE}\n{NORD}; Cakes,,".title().replace("Nord.E", "nord.e").replace(",", "\t").encode("utf-8-sig"),
+        ),
+        ("a.txt", f"{BARE}\r\n{NORD}; Cakes\r\n".replace(",", "\t").encode("utf-16")),
+    ],
+)
+def test_a_table_is_read_as_excel_saves_it(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    [brief] = find_briefs([str(tmp_path / name)]).briefs
+    assert (brief.name, brief.services) == ("Nord", ["Loaves", "Cakes"])
+
+
+def test_a_table_in_another_encoding_is_refused_once_with_how_to_save_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(f"{BARE}\nSüd,{NORD[5:]}\nÖst,{NORD[5:]}".encode("cp1252"))
+    [fault] = find_briefs([str(tmp_path / "a.csv")]).faulty
+    assert fault.faults == ["line 2: not UTF-8 text; save it as UTF-8 (in Excel: CSV UTF-8)"]
+
+
+@pytest.mark.parametrize("content", [BARE, f"{BARE}\n\n,,,,\n"])
+def test_a_head_alone_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(Refused, match=r"a\.csv has no brief in it\. Nothing was spent\."):
+        find_briefs([str(tmp_path / "a.csv")])
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("", "the file is empty"),
+        (f"{BARE},name\n{NORD},x", "line 1: the columns 1 and 6 are both named name; rename or remove one"),
+        (f"{BARE},NAME , Name\n{NORD},x", "line 1: the columns 1, 6 and 7 are both named name; rename or remove one"),
+        ("Nord,nord.example,Bakery", "line 1: the first row must name the fields of a brief"),
+        ('"name,domain\nNord,nord.example', "line 1: a quote opened in this row is never closed"),
+    ],
+)
+def test_a_fault_of_the_head_is_said_once(tmp_path: Path, content: str, fault: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    [faulty] = find_briefs([str(tmp_path / "a.csv")]).faulty
+    assert len(faulty.faults) == 1
+    assert fault in faulty.faults[0]
+
+
+def test_a_person_in_the_column_contact_is_a_fault_of_that_line_alone(tmp_path: Path) -> None:
+    place = a_csv(
+        tmp_path,
+        f"{NORD},Ms Ash,ash@nord.example",
+        "Sud,sud.example,Bakery,Neighbours,Loaves,,ben@sud.example",
+        head=f"{BARE},contact,contact.email",
+    )
+    found = find_briefs([place])
+    assert [(brief.slug, brief.contact.email) for brief in found.briefs] == [("sud", "ben@sud.example")]
+    [fault] = found.faulty
+    assert fault.source == f"{place}:2"
+    assert fault.faults == [
+        "line 2: contact: should be a group of fields; use the columns contact.email, contact.phone, contact.address, "
+        "contact.hours (got 'Ms Ash')"
+    ]
+
+
+@pytest.mark.parametrize("head", [f"{BARE},name.first", f"name.first,{BARE}", f"{BARE},contact.email.x", f"{BARE},"])
+def test_a_column_that_is_part_of_no_group_is_a_fault_where_it_has_a_value(tmp_path: Path, head: str) -> None:
+    rows = [f"{NORD},", f"{NORD},x"] if head.startswith("name,") else [f",{NORD}", f"x,{NORD}"]
+    found = find_briefs([a_csv(tmp_path, rows[0], rows[1].replace("nord", "sud"), head=head)])
+    assert len(found.briefs) == len(found.faulty) == 1
+    assert ("unknown field" in str(found.faulty[0])) or ("no name for it" in str(found.faulty[0]))
+
+
+@pytest.mark.parametrize(
+    ("cell", "services"),
+    [
+        ("Loaves\nCakes\r\nBuns", ["Loaves", "Cakes", "Buns"]),
+        ("烏龍茶；紅茶；綠茶", ["烏龍茶", "紅茶", "綠茶"]),
+        ("烏龍茶、紅茶、綠茶", ["烏龍茶", "紅茶", "綠茶"]),
+        ("咖啡、茶；甜點", ["咖啡、茶", "甜點"]),
+        ("手工麵包，每天現烤；甜點", ["手工麵包，每天現烤", "甜點"]),
+        ("手工麵包，每天現烤；", ["手工麵包，每天現烤"]),
+        ("Cakes for weddings, birthdays and christenings", ["Cakes for weddings, birthdays and christenings"]),
+        (" ;Loaves;; ", ["Loaves"]),
+    ],
+)
+def test_services_in_a_cell_are_separated_as_people_write_them(tmp_path: Path, cell: str, services: list[str]) -> None:
+    [brief] = find_briefs([a_csv(tmp_path, f'Nord,nord.example,Bakery,Neighbours,"{cell}"', head=BARE)]).briefs
+    assert brief.services == services
+
+
+def test_commas_that_may_or_may_not_separate_services_are_a_fault(tmp_path: Path) -> None:
+    [fault] = find_briefs([a_csv(tmp_path, "雲角,a.example,茶館,鄰居,烏龍茶，紅茶", head=BARE)]).faulty
+    assert fault.faults == ["line 2: services: put ； between the entries, or after a single one (got '烏龍茶，紅茶')"]
+
+
+def test_pages_keywords_and_colours_may_be_separated_by_commas(tmp_path: Path) -> None:
+    head = f"{BARE},pages,keywords,brand_colours"
+    line = f'{NORD},"Home, Contact","麵包，糕點","#1a2b3c, #223344"'
+    [brief] = find_briefs([a_csv(tmp_path, line, head=head)]).briefs
+    assert (brief.pages, brief.keywords, len(brief.brand_colours)) == (["Home", "Contact"], ["麵包", "糕點"], 2)
+
+
+def test_empty_cells_beyond_the_head_do_no_harm(tmp_path: Path) -> None:
+    assert slugs(a_csv(tmp_path, f"{NORD},,,", head=BARE)) == ["nord"]
+
+
+def test_two_names_that_look_the_same_are_one_site(tmp_path: Path) -> None:
+    found = find_briefs([a_csv(tmp_path, NORD, NORD.replace("Nord", "No\u200brd"), head=BARE)])
+    assert [brief.name for brief in found.briefs] == ["Nord"]
+    assert "another brief also has the slug nord" in str(found.faulty[0])
+
+
+def test_an_odd_file_in_a_folder_is_a_fault_of_its_own(tmp_path: Path) -> None:
+    a_file(tmp_path, "good")
+    (tmp_path / "empty.yaml").touch()
+    (tmp_path / "picture.yml").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "deep.JSON").write_text("[" * 10_000)
+    (tmp_path / "._good.yaml").write_bytes(b"\0\5\26\7")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    found = find_briefs([str(tmp_path)])
+    assert [brief.slug for brief in found.briefs] == ["good"]
+    assert {Path(fault.source).name: fault.faults[0].partition(" (")[0] for fault in found.faulty} == {
+        "empty.yaml": "line 1: the file is empty",
+        "picture.yml": "this is not text in UTF-8; if it should be, save it as UTF-8",
+        "loop.yaml": "cannot be read: Too many levels of symbolic links",
+        "gone.yaml": "file not found",
+        "folder.yaml": "this is a folder, not a file",
+        "deep.JSON": "line 1: more than 20 levels deep; is this the right file?",
+    }
+
+
+def test_a_place_that_no_file_can_have_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="cannot be read"):
+        find_briefs([str(tmp_path / ("x" * 300))])
 
 
 @given(text=st.text(max_size=300))

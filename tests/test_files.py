@@ -54,6 +54,39 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(brief_file: Path) ->
     assert load_brief(brief_file) == a_brief()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_file_with_a_byte_order_mark_is_read_in_its_encoding(brief_file: Path, encoding: str) -> None:
+    brief_file.write_bytes(VALID.replace("Harbour", "Süß 雲角").encode(encoding))
+    assert load_brief(brief_file).name == "Süß 雲角 Bakery"
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "Infinity", "9" * 5_000, "-0", "0x7"])
+def test_a_number_that_is_none_of_ours_is_a_fault_in_words(tmp_path: Path, number: str) -> None:
+    content = json.dumps(brief_fields())[:-1] + f', "article_count": {number}}}'
+    (fault,) = faults_of(tmp_path / "brief.JSON", content)
+    assert fault.startswith("line 1: article_count: should be ")
+    assert len(fault) < 150
+
+
+def test_a_json_field_that_is_given_twice_is_a_fault(tmp_path: Path) -> None:
+    content = json.dumps(brief_fields())[:-1] + ', "name": "Another"}'
+    assert faults_of(tmp_path / "brief.json", content) == ["line 1: name: given twice"]
+
+
+def test_a_link_to_itself_and_a_name_that_no_file_has_are_faults(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    for name in ("loop.yaml", "a\0b.yaml", "x" * 300 + ".yaml"):
+        with pytest.raises(BadBrief, match="cannot be read"):
+            load_brief(tmp_path / name)
+
+
+def test_what_a_file_quotes_cannot_steer_a_terminal(brief_file: Path) -> None:
+    brief_file.write_text(VALID + '"\\e[2J\\u202Efax": x\n')
+    with pytest.raises(BadBrief, match="fax: unknown field") as caught:
+        load_brief(brief_file)
+    assert not {"\x1b", "\u202e"} & set(str(caught.value))
+
+
 def test_all_faults_of_a_yaml_file_are_listed_at_their_lines(brief_file: Path) -> None:
     content = """\
 # An hour's interview.
@@ -127,8 +160,20 @@ def test_a_long_text_is_not_repeated_in_full(brief_file: Path) -> None:
         ("[1, 2]", "line 1: expected fields (`name: ...`), but found something else"),
         ("Harbour Bakery", "line 1: expected fields (`name: ...`), but found something else"),
         ("null", "line 1: expected fields (`name: ...`), but found something else"),
-        (VALID.encode("utf-16"), "line 1: not UTF-8 text; save the file as UTF-8"),
-        (VALID.encode() + "tone: süß".encode("latin-1"), "line 6: not UTF-8 text; save the file as UTF-8"),
+        (
+            VALID.encode("utf-16-le"),
+            "this is not text in UTF-8; if it should be, save it as UTF-8 (in Excel: CSV UTF-8)",
+        ),
+        (VALID.encode("utf-16") + b"x", "line 6: not UTF-16 text; save it as UTF-8 (in Excel: CSV UTF-8)"),
+        (
+            VALID.encode() + "tone: süß".encode("latin-1"),
+            "line 6: not UTF-8 text; save it as UTF-8 (in Excel: CSV UTF-8)",
+        ),
+        (
+            b"\x89PNG\r\n\x1a\n\0\0",
+            "this is not text in UTF-8; if it should be, save it as UTF-8 (in Excel: CSV UTF-8)",
+        ),
+        (b"PK\x03\x04\0\0", "this is a workbook or an archive, not text; save it as UTF-8 (in Excel: CSV UTF-8)"),
         (VALID + "tone: a\x07b", "line 6: an unprintable character (U+0007)"),
         (VALID + "name: Another\n", "line 6: name: given twice"),
         (VALID + "contact:\n  phone: 1\n  phone: 2\n", "line 8: phone: given twice"),

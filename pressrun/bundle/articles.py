@@ -1,7 +1,7 @@
 """Articles as Markdown files with front matter that Hugo, Astro and Eleventy read.
 
-Invariant: the front matter is one YAML mapping whatever the title contains, every article is a draft, and the body has
-no raw HTML and no template call.
+Invariant: the front matter is one YAML mapping whatever the title contains, with the same texts for every reader, every
+article is a draft, and the body has no raw HTML and no template call.
 """
 
 import io
@@ -22,13 +22,24 @@ from pressrun.bundle.prose import plain_to_markdown, to_markdown
 __all__ = ["article_file"]
 
 
+WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+"""Not text to readers of YAML 1.1 (Jekyll's, PyYAML, js-yaml 3) in some spelling (yaml.org/type/bool.html)."""
+
+
 class _Representer(SafeRepresenter):
-    """Writes times with a `T`, as Go's YAML reader (and so Hugo) requires for times with a zone."""
+    """Writes times with a `T`, as Go's YAML reader (and so Hugo) requires for times with a zone; and quotes text that
+    any reader could take for something else."""
+
+    def represent_text(self, text: str) -> ScalarNode:
+        """Only text that begins with a letter is surely none of numbers, times (`12:30` is 750), dates and symbols."""
+        is_plain = text[:1].isalpha() and text.lower() not in WORDS
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
 
     def represent_time(self, time: datetime) -> ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:timestamp", time.isoformat(timespec="seconds"))
 
 
+_Representer.add_representer(str, _Representer.represent_text)
 _Representer.add_representer(datetime, _Representer.represent_time)
 
 

@@ -154,7 +154,7 @@ def _image_object(layout: Layout, picture: Picture) -> Record:
 
 def _url(layout: Layout, path: str = "") -> str:
     """An absolute URL; a domain with non-ASCII letters is written in its IDNA form."""
-    return f"https://{layout.site.brief.domain.encode('idna').decode()}/{path}"
+    return f"https://{layout.site.brief.host}/{path}"
 
 
 def _locale(language: str) -> str:

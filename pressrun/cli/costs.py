@@ -29,6 +29,7 @@ from pressrun.costs.sections import SIMULATED_NOTE
 from pressrun.costs.usage_export import Figures, read_export
 from pressrun.durations import parse_duration
 from pressrun.errors import Refused
+from pressrun.files import decoded
 from pressrun.settings import Settings
 
 __all__ = ["costs", "reconcile"]
@@ -118,11 +119,11 @@ def _day(text: str, option: str) -> datetime:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return decoded(file.read_bytes())
     except OSError as error:
         raise Refused(f"{file}: {error.strerror}; nothing was compared.") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{file} is not UTF-8 text; nothing was compared. Export it as CSV and try again.") from None
+    except ValueError as error:
+        raise Refused(f"{file}: {error}. Nothing was compared. Export it as CSV and try again.") from None
 
 
 def _write(file: Path, text: str) -> None:

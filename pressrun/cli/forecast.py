@@ -14,6 +14,7 @@ from rich.console import Console
 from pressrun.briefs import load_briefs
 from pressrun.cli.plan_table import plan_table
 from pressrun.costs.money import usd
+from pressrun.errors import Refused
 from pressrun.plan import Plan, make_plan, past_lessons
 from pressrun.planreport import advice, plans_csv, plans_json, say_basis, say_finish, say_prices, say_year
 from pressrun.settings import Settings
@@ -38,7 +39,10 @@ def forecast(
     plans = [make_plan(brief, chosen, settings, now, lessons, simulate=simulate) for brief in load_briefs(briefs)]
     yearly = sites or settings.sites_per_year
     if csv:
-        csv.write_text(plans_csv(plans), encoding="utf-8")
+        try:
+            csv.write_text(plans_csv(plans), "utf-8", newline="")
+        except OSError as error:
+            raise Refused(f"{csv} could not be written: {error.strerror}. Nothing was spent.") from None
     if as_json:
         typer.echo(plans_json(plans, yearly))
         return

@@ -3,8 +3,6 @@
 Invariant: both carry every digit of every sum.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -13,6 +11,7 @@ from typing import Any
 from pressrun.calls import Frozen, Usage
 from pressrun.costs.ledger import CallEstimate, LedgerRow
 from pressrun.costs.report import CostReport
+from pressrun.csvtext import csv_text
 from pressrun.pricetable import Rates
 
 __all__ = ["to_csv", "to_json"]
@@ -24,12 +23,7 @@ def to_csv(rows: Iterable[LedgerRow]) -> str:
     The columns are the fields of `LedgerRow`; those of `usage` become `tokens_...`, those of `rates`
     `usd_per_mtok_...`, and those of `estimate` `estimated_...`.
     """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [name for _, names in COLUMNS for name in names], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(_flat(row))
-    return out.getvalue()
+    return csv_text([name for _, names in COLUMNS for name in names], map(_flat, rows))
 
 
 PARTS: dict[str, tuple[str, type[Frozen]]] = {

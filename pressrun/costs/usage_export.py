@@ -14,8 +14,6 @@ images and has no tokens, so nothing in it can be compared. A line item of the c
 completes.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from pressrun.csvtext import CsvRow, csv_rows
 from pressrun.errors import Refused
 from pressrun.models import undated
 
@@ -77,25 +76,20 @@ def summed(counted: Iterable[tuple[Key, Figures]], blind: Mapping[str, Any]) -> 
 
 def read_export(text: str, source: str) -> Export:
     """Read an export (CSV); `source` names it in messages. Raises `Refused` with all faults at once."""
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    head, *rows = [*csv_rows(text)] or [CsvRow(1, [])]
+    names = [re.sub(r"\W+", "_", name.lower()).strip("_") for name in head.cells]
+    places, measures = _recognise(names, source)
     buckets: list[tuple[datetime, datetime]] = []
     entries: list[tuple[Key, Figures]] = []
     faults: list[str] = []
-    measures: tuple[str, ...] = ()
-    try:
-        names = [re.sub(r"\W+", "_", name.lower()).strip("_") for name in next(lines, [])]
-        places, measures = _recognise(names, source)
-        for cells in filter(any, lines):
-            values, wrong = _values(cells, names, places, measures)
-            faults += [f"line {lines.line_num}: {fault}" for fault in wrong]
-            if not wrong:
-                buckets.append((values["start"], values["end"]))
-            if not wrong and measures[0] in values:
-                model, batch = values.get("line_item") or (undated(values.get("model", "")), values.get("batch"))
-                entries.append((Key(values["start"].date(), model, batch), {name: values[name] for name in measures}))
-    except csv.Error as error:
-        faults.append(f"line {lines.line_num}: {error}")
+    for line, cells, fault in rows:
+        values, wrong = ({}, [fault]) if fault else _values(cells, names, places, measures)
+        faults += [f"line {line}: {one}" for one in wrong]
+        if not wrong:
+            buckets.append((values["start"], values["end"]))
+        if not wrong and measures[0] in values:
+            model, batch = values.get("line_item") or (undated(values.get("model", "")), values.get("batch"))
+            entries.append((Key(values["start"].date(), model, batch), {name: values[name] for name in measures}))
     if not faults and not buckets:
         faults.append("line 1: column names, but no data below them")
     if faults:

@@ -16,10 +16,17 @@ from pressrun.brief import SiteBrief
 
 __all__ = ["debris", "display_width", "duplicates", "reading_length", "too_short", "width_outside", "wrong_script"]
 
-CODE_FENCE = re.compile(r"^\s*(```|~~~)", re.MULTILINE)
+CODE_FENCE = re.compile(r"^[^\S\n]*+(```|~~~)", re.MULTILINE)
 UNFILLED = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|\[(?:YOUR|INSERT|NAME|CITY|COMPANY|PLACEHOLDER)[^\]]*\]|lorem ipsum", re.IGNORECASE
+    r"""
+      \{\{ (?: [^{}\n] | \{(?!\{) | \}(?!\}) )*+ \}\}
+    | \{%  (?: [^{%\n] | \{(?!%)  | %(?!\})  )*+ %\}
+    | \[ (?:YOUR|INSERT|NAME|CITY|COMPANY|PLACEHOLDER) [^\[\]]*+ \]
+    | lorem[ ]ipsum
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+"""Each alternative ends where its own opening begins anew, so that a text of openings alone takes linear time."""
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 

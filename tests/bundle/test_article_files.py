@@ -2,12 +2,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from pressrun.bundle.articles import article_file
+from pressrun.bundle.articles import _yaml, article_file
 from pressrun.bundle.layout import lay_out
 from pressrun.site import Site
 from pressrun.steps.config import Section
@@ -111,6 +112,68 @@ def test_no_title_breaks_the_front_matter(title):
 def test_whatever_the_title_the_front_matter_reads_back(title):
     front, _ = written(with_article(title=title))
     assert front["title"] == " ".join(title.split())
+
+
+ODD = [
+    *(
+        "no",
+        "No",
+        "ON",
+        "off",
+        "yes",
+        "Y",
+        "n",
+        "true",
+        "null",
+        "~",
+        "",
+        "=",
+        "<<",
+        "24:7",
+        "12:30",
+        "-12:30:15",
+        "1e3",
+    ),
+    *(
+        "0x1",
+        "0o17",
+        "017",
+        "0b1",
+        "1_000",
+        "1,000",
+        ".inf",
+        "-.NaN",
+        "+1",
+        "2026-11-20",
+        "2026-11-20 10:00",
+        ":symbol",
+    ),
+    *("- a", "a: b", "a #b", "? a", "@a", "`a`", "%a", "!a", "&a", "*a", "{a}", "[a]", "|", ">", "'a'", '"a"', "\\"),
+]
+"""Text that some reader of YAML takes for something else."""
+
+
+def read_by_all(text: str) -> list[Any]:
+    """The text as readers of YAML 1.1 and 1.2 have it; PyYAML is one of 1.1 by another hand."""
+    read = [yaml.safe_load(text)]
+    for version in ((1, 1), (1, 2)):
+        reader: Any = YAML(typ="safe", pure=True)
+        reader.version = version
+        read.append(reader.load(text))
+    return read
+
+
+@settings(max_examples=150)
+@given(st.one_of(st.sampled_from(ODD), st.text(st.characters(exclude_categories=["Cs"]), max_size=40)))
+def test_every_reader_of_yaml_has_the_same_text(text):
+    line = " ".join(text.split())
+    front = {"title": line, "tags": [line, "x"], "draft": True, "params": {"lang": line}}
+    assert read_by_all(_yaml(front)) == [front] * 3
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_text_that_a_reader_could_take_for_something_else_is_in_quotes(text):
+    assert _yaml({"lang": text}).removeprefix("lang: ")[0] in "\"'"
 
 
 def test_hostile_words_do_not_become_markup():

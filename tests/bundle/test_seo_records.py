@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pressrun.brief import Contact
+from pressrun.brief import Contact, SiteBrief
 from pressrun.bundle.layout import lay_out
 from pressrun.bundle.seo import seo_records
 from tests.bundle.builder import MADE_AT, make_site
@@ -28,6 +28,15 @@ def test_every_page_and_article_has_one_record_with_its_own_url():
     assert len(found) == 10
     assert len({record["canonical"] for record in found}) == 10
     assert all(record["url"] == f"https://harbour-bakery.example{record['path']}" for record in found)
+
+
+def test_a_domain_with_a_sharp_s_is_itself_in_every_address():
+    site = make_site()
+    brief = SiteBrief.model_validate({**site.brief.model_dump(), "domain": "straße.example"})
+    text = json.dumps(records(site.model_copy(update={"brief": brief})))
+    assert "https://xn--strae-oqa.example/" in text
+    assert "harbour-bakery.example/" not in text
+    assert "strasse.example" not in text
 
 
 def test_the_home_page_says_who_the_business_is():
