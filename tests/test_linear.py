@@ -19,6 +19,7 @@ from pressrun.errors import BadBrief, Refused
 from pressrun.files import load_model
 from pressrun.marked import read_marked
 from pressrun.steps.checks import debris, reading_length
+from pressrun.steps.replies import _bare
 from pressrun.strategy import BatchStrategy
 
 LESS, MORE = 4_000, 32_000
@@ -65,6 +66,11 @@ def test_a_line_with_thousands_of_values_is_searched_for_a_swallowed_colour_once
     text = "{" + "a, " * 500 + "}"
     read_marked(text)
     assert searched == [text]
+
+
+@pytest.mark.parametrize("piece", ["\n", " \n", "\n```", "```\n", "<think>", " "])
+def test_looking_for_the_answer_within_a_reply_takes_as_long_as_it_is(piece: str) -> None:
+    assert not grows_too_fast(lambda text: _bare(f"```{text}x"), piece)
 
 
 def refused_export(text: str) -> None:

@@ -25,7 +25,7 @@ CUT_OFF = {"length", "max_tokens", "model_length"}
 FILTERED = {"content_filter", "safety", "recitation", "prohibited_content"}
 THOUGHTS = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 """Reasoning that some models write before their answer."""
-FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
+FENCE = re.compile(r"```(?:json)?[^\S\n]*\n(.*)\n[^\S\n]*```", re.DOTALL)
 """A Markdown code block around the whole answer."""
 SPACE = re.compile(r"\s+")
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -115,7 +115,7 @@ def _bare(content: str) -> str:
     """The answer without thoughts before it and a code block around it."""
     thoughts = THOUGHTS.match(content)
     content = content[thoughts.end() :] if thoughts else content
-    fenced = FENCE.fullmatch(content)
+    fenced = FENCE.fullmatch(content.strip())
     return fenced[1] if fenced else content
 
 
