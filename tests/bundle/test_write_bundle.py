@@ -1,15 +1,30 @@
 import json
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pressrun.bundle import write_bundle, writer
+from pressrun.bundle.assemble import bundle_files
+from pressrun.bundle.layout import DEVICE_NAMES
+from pressrun.bundle.writer import check_name
 from pressrun.manifest import manifest
 from tests.bundle.builder import MADE_AT, draw, make_site, missing_article
 
 MANIFEST = {"manifest.json": json.dumps(manifest(make_site(), [], [], run_id="run-1", made_at=MADE_AT))}
+
+WISHES = st.one_of(
+    st.text(max_size=200),
+    st.sampled_from(
+        ["", "..", "../../etc/passwd", "C:\\a", "CON", "con.txt", "aux", "Home", "HOME", "home ", "\x00", "a/b",
+         "烏龍茶" * 100, "ß", "ss", "\u202egpj.exe", "x" * 300, "-", ".git", "index.html"]
+    ),
+)  # fmt: skip
+"""What a model may call a page, an article or what is seen in an image."""
 
 
 def names(folder: Path) -> set[str]:
@@ -120,6 +135,39 @@ def test_an_extra_file_may_neither_leave_the_bundle_nor_replace_a_part_of_it(tmp
     with pytest.raises(ValueError, match=r"not a file name|already has a file or folder"):
         write_bundle(make_site(), tmp_path, {name: "x"}, made_at=MADE_AT)
     assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(WISHES, min_size=1, max_size=4), st.lists(WISHES, min_size=1, max_size=4))
+def test_whatever_a_model_names_things_every_file_has_a_name_that_any_system_takes(
+    pages: list[str], articles: list[str]
+) -> None:
+    site = make_site()
+    image = draw()
+    config = site.config.model_copy(
+        update={
+            "pages": [site.config.pages[0].model_copy(update={"slug": name, "nav_label": name}) for name in pages],
+            "articles": [site.config.articles[0].model_copy(update={"slug": name, "title": name}) for name in articles],
+            "images": [
+                site.config.images[0].model_copy(update={"subject": name, "placement": name}) for name in articles
+            ],
+        }
+    )
+    items = range(1, len(articles) + 1)
+    site = site.model_copy(
+        update={
+            "config": config,
+            "articles": {f"article-{item:02d}": site.articles["article-01"] for item in items},
+            "images": {f"image-{item:02d}": image for item in items},
+            "descriptions": {},
+        }
+    )
+    names = list(bundle_files(site, made_at=MADE_AT))
+    assert len(names) == 4 + 2 * len(articles)
+    assert len({unicodedata.normalize("NFKC", name).casefold() for name in names}) == len(names)
+    for part in {part for name in names for part in check_name(name).split("/")}:
+        assert len(part.encode()) <= 255
+        assert part.isascii() and not part.startswith((".", "-")) and not part.endswith((".", " "))
+        assert part.split(".")[0] not in DEVICE_NAMES
 
 
 def test_a_time_without_a_zone_is_refused(tmp_path):

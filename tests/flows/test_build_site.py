@@ -67,6 +67,36 @@ def test_fresh_pays_for_everything_again(tmp_path: Path, server: Server) -> None
     assert result.reused_usd == 0
 
 
+def test_an_incomplete_site_does_not_replace_a_complete_one_and_the_run_says_where_it_is(
+    tmp_path: Path, server: Server
+) -> None:
+    brief = a_brief(image_count=1)
+    build(brief, tmp_path)
+    whole = read(tmp_path, brief, "manifest.json")
+    server.faults({"requests": [{"at": "POST /v1/images/generations", "do": "status", "status": 400}]})
+    state = build(brief, tmp_path, fresh=True)
+    beside = tmp_path / "out" / f"{brief.slug}.incomplete"
+    assert state.name == "Incomplete"
+    assert f"preview {beside}/preview/index.html" in state.message
+    assert read(tmp_path, brief, "manifest.json") == whole
+    assert json.loads((beside / "manifest.json").read_text())["missing"]
+    assert build(brief, tmp_path).is_completed()
+    assert not beside.exists()
+
+
+def test_what_is_not_ours_in_the_sites_place_is_refused_before_anything_is_asked(
+    tmp_path: Path, server: Server
+) -> None:
+    brief = a_brief(image_count=1)
+    checkout = tmp_path / "out" / brief.slug / ".git"
+    checkout.mkdir(parents=True)
+    state = build(brief, tmp_path)
+    assert state.name == "Refused"
+    assert "not a bundle of Pressrun" in state.message
+    assert sum(server.posts().values()) == 0
+    assert checkout.exists()
+
+
 def test_speed_makes_no_batch(tmp_path: Path, server: Server) -> None:
     assert build(a_brief(image_count=2), tmp_path, preference=Preference.SPEED).is_completed()
     assert server.posts() == {"chat": 1 + 6 + 1 + 1, "images": 2, "batches": 0}
