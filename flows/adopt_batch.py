@@ -13,6 +13,7 @@ from flows.ending import failed_by
 from pressrun.calls import Endpoint
 from pressrun.errors import Refused
 from pressrun.routes.batch import look, shard_of, ticket_of
+from pressrun.routes.provider import Need
 from pressrun.settings import current_settings
 from tasks.access import client_for, provider_for
 from tasks.batches import UnderWay, collect_answers, record_ticket, wait_for_batches
@@ -37,7 +38,7 @@ def adopt_batch(batch_id: str) -> State[Any]:
 
 def _adopt(batch_id: str) -> str:
     with (
-        provider_for(simulate=False, needs_batch=True) as provider,
+        provider_for(simulate=False, needs=[Need.BATCHES]) as provider,
         client_for(provider) as client,
         TemporaryDirectory(prefix="pressrun-") as folder,
     ):

@@ -25,7 +25,6 @@ from flows.parameters import Choice, Usd, titled
 from pressrun.brief import SiteBrief
 from pressrun.briefs import FoundBriefs, find_briefs
 from pressrun.bundle.placing import check_existing
-from pressrun.bundle.remote import check_destination
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.durations import Duration
 from pressrun.errors import Refused
@@ -41,6 +40,7 @@ from pressrun.fleet import (
     spent_by_step,
 )
 from pressrun.plan import Plan, make_plan
+from pressrun.preflight import all_at_once, places
 from pressrun.progress import RoutesChosen, tell
 from pressrun.routes.provider import expected_identity
 from pressrun.settings import current_settings
@@ -165,8 +165,7 @@ def build_fleet(
 
 
 def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
-    require_storage()
-    check_destination(options.out)
+    all_at_once(require_storage, *places(current_settings(), options.out))
     fleet = flow_run.id or ""
     wait_for_parts(fleet)
     outcomes = {fault.source: _refused(fault.source, fault) for fault in found.faulty}
@@ -176,7 +175,8 @@ def _build(found: FoundBriefs, options: FleetOptions) -> FleetReport:
     if options.approve_config:
         outcomes |= _start_one_by_one(plans, options)
     elif plans:
-        with provider_for(simulate=options.simulate, needs_batch=any(plan.needs_batch for plan in plans)) as provider:
+        needs = frozenset(need for plan in plans for need in plan.needs)
+        with provider_for(simulate=options.simulate, needs=needs) as provider:
             sending = sending_for(options.strategy, provider, options.wait, options.poll_seconds, fresh=False)
             tell(RoutesChosen(routes=list(plans[0].routes.values()), simulated=provider.simulated))
             members = [Member(desk_for(sending, plan, options.cap)) for plan in plans]

@@ -26,7 +26,6 @@ from flows.parameters import Choice, Usd, titled
 from flows.review import review_images
 from pressrun.brief import SiteBrief
 from pressrun.bundle.placing import check_existing
-from pressrun.bundle.remote import check_destination
 from pressrun.calls import Call, StepName
 from pressrun.costs.money import usd
 from pressrun.durations import Duration
@@ -34,6 +33,7 @@ from pressrun.errors import StepFailed
 from pressrun.gates import OnTimeout
 from pressrun.plan import Plan, make_plan, model_warnings
 from pressrun.planreport import describe_plan, say_plan
+from pressrun.preflight import all_at_once, places
 from pressrun.progress import Note, RoutesChosen, tell
 from pressrun.result import BuildResult
 from pressrun.routes.provider import Provider
@@ -143,17 +143,17 @@ def build_site(
 def _build(brief: SiteBrief, strategy: BatchStrategy, options: Options) -> BuildResult:
     if options.approve_delivery and (finished := finished_before()):
         return deliver_approved_site(finished, options)
-    require_storage()
-    check_destination(options.out)
+    settings = current_settings()
+    all_at_once(require_storage, *places(settings, options.out))
     now = datetime.now(UTC)
-    plan = make_plan(brief, strategy, current_settings(), now, lessons_for(options.simulate), simulate=options.simulate)
+    plan = make_plan(brief, strategy, settings, now, lessons_for(options.simulate), simulate=options.simulate)
     if options.approve_config or options.approve_delivery:
         require_approval_possible()
     if options.approve_delivery:
         require_folder(options.out)
     _announce(plan)
     _check_cap(plan, options.max_cost_usd)
-    with provider_for(simulate=options.simulate, needs_batch=plan.needs_batch) as provider:
+    with provider_for(simulate=options.simulate, needs=plan.needs) as provider:
         check_existing(options.out, brief, simulated=provider.simulated)
         # The provider's own list may have shutdown dates that our table lacks.
         if warnings := model_warnings(plan.order, now.date(), provider.shutdowns):

@@ -14,6 +14,7 @@ from prefect.logging.loggers import flow_run_logger
 
 from pressrun.cancelling import recent_batches
 from pressrun.errors import PressrunError
+from pressrun.routes.provider import Need
 from pressrun.waiting import all_ids
 from tasks.access import client_for, provider_for
 from tasks.cancelling import batches_awaited, cancel_batches_of
@@ -31,7 +32,7 @@ def cancel_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -
     logger = flow_run_logger(flow_run)
     try:
         awaited = all_ids(batches_awaited().values())
-        with provider_for(simulate=False, needs_batch=True) as provider, client_for(provider) as client:
+        with provider_for(simulate=False, needs=[Need.BATCHES]) as provider, client_for(provider) as client:
             views = recent_batches(client, datetime.now(UTC)).values()
             _, shared = cancel_batches_of([flow_run], views, awaited, client)
     except (PressrunError, openai.OpenAIError) as error:

@@ -18,6 +18,7 @@ from flows.deciding import approve_overdue
 from flows.ending import failed_by
 from pressrun.cancelling import recent_batches
 from pressrun.routes.batch import BatchView, look_all
+from pressrun.routes.provider import Need
 from pressrun.waiting import WaitingFor, all_ids, is_due
 from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait
@@ -74,7 +75,7 @@ def _collect() -> str:
         return "No run waits for a batch."
     now = datetime.now(UTC)
     awaited = all_ids(waiting.values())
-    with provider_for(simulate=False, needs_batch=True) as provider, client_for(provider) as client:
+    with provider_for(simulate=False, needs=[Need.BATCHES]) as provider, client_for(provider) as client:
         # One listing serves all runs; only batches that it lacks are requested by id.
         views = recent_batches(client, now)
         views |= look_all(client, [batch_id for batch_id in awaited if batch_id not in views])

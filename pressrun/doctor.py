@@ -1,28 +1,32 @@
 """`pressrun doctor`: what is set up, what is not, and what will stop working soon.
 
-Invariant: it never spends anything: it only lists the provider's models and batches.
+Invariants: it never spends anything: it lists the provider's models and batches, and sends requests that cannot be
+answered. It never ends in an error: the fault of a check is what the check finds.
 """
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Literal
 
-from openai import OpenAI
-from pydantic import SecretStr
-
 from pressrun.calls import Frozen
-from pressrun.errors import BadBrief, ProviderUnfit, UnknownPrice
+from pressrun.connection import variable_faults
+from pressrun.errors import BadBrief, Refused, UnknownPrice
 from pressrun.models import check_models, model_info, model_table, shutdown
+from pressrun.prefect_api import ask_server, configured_server
+from pressrun.preflight import check_state
 from pressrun.price_age import price_notices
 from pressrun.prices import Tariff, Tier, known_tiers, tariff, unit_prices
-from pressrun.routes.provider import ModelList, Provider, check_batches, list_models, open_client
+from pressrun.routes.provider import ModelList, Need, Provider, check_service, list_models, open_client
 from pressrun.settings import Settings
+from pressrun.untrusted import redacted
 from pressrun.up import running_api
 
 __all__ = ["Finding", "examine"]
+
+ASKED = (Need.CHAT, Need.IMAGES, Need.BATCHES, Need.UPLOADS)
+"""What is tried. Whether images can be batched matters to few strategies; a run finds out."""
 
 
 class Finding(Frozen):
@@ -34,17 +38,40 @@ class Finding(Frozen):
 
 
 def examine(settings: Settings, today: date) -> list[Finding]:
-    """All findings: the key and provider, Prefect, and the configured models with their prices."""
+    """All findings: the environment, the key and provider, Prefect, and the configured models with their prices."""
     models = list(dict.fromkeys([settings.text_model, settings.image_model]))
-    provider, listed = _provider(settings)
+    environment = [Finding(level="bad", subject=name, text=text) for name, text in variable_faults()]
+    listed = ModelList()
+
+    def provider() -> list[Finding]:
+        nonlocal listed
+        findings, listed = _provider(settings, can_ask=not environment)
+        return findings
+
     return [
+        *environment,
         _key(settings),
-        *provider,
-        *_unlisted(models, listed),
-        _prefect(settings),
-        *(_model(model, today, listed.shutdowns) for model in _stood_for(settings, models)),
-        *_prices(settings, models, datetime.combine(today, time(), UTC), simulated=listed.simulated),
+        *_safely("provider", provider),
+        *_safely("models", lambda: _unlisted(models, listed)),
+        *_safely("state", lambda: _state(settings)),
+        *_safely("prefect", lambda: [_prefect(settings)]),
+        *_safely("models", lambda: [_model(model, today, listed.shutdowns) for model in _stood_for(settings, models)]),
+        *_safely(
+            "prices",
+            lambda: _prices(settings, models, datetime.combine(today, time(), UTC), simulated=listed.simulated),
+        ),
     ]
+
+
+def _safely(subject: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    """The findings of a check, or its own fault as one."""
+    try:
+        return check()
+    except Refused as error:
+        return [Finding(level="bad", subject=subject, text=str(error))]
+    except Exception as error:  # noqa: BLE001  # whatever a strange environment brings about is a finding
+        text = f"the check itself failed ({type(error).__name__}: {redacted(str(error))})"
+        return [Finding(level="bad", subject=subject, text=text)]
 
 
 def _key(settings: Settings) -> Finding:
@@ -57,28 +84,25 @@ def _key(settings: Settings) -> Finding:
     )
 
 
-def _provider(settings: Settings) -> tuple[list[Finding], ModelList]:
+def _provider(settings: Settings, *, can_ask: bool) -> tuple[list[Finding], ModelList]:
     """Findings about the provider, and the models that it lists (none when it was not asked or has no list)."""
     address = settings.openai_base_url
-    if not settings.openai_api_key:
-        return [Finding(level="warn", subject="provider", text=f"{address} was not checked: no key")], ModelList()
-    key = SecretStr(settings.openai_api_key.get_secret_value())
-    with open_client(Provider(base_url=address), key, settings) as client:
+    if not settings.openai_api_key or not can_ask:
+        why = "the environment must be put right first" if settings.openai_api_key else "no key"
+        return [Finding(level="warn", subject="provider", text=f"{address} was not checked: {why}")], ModelList()
+    with open_client(Provider(base_url=address), settings.openai_api_key, settings) as client:
         quick = client.with_options(max_retries=0, timeout=10)
-        try:
-            listed = list_models(quick, address)
-        except ProviderUnfit as error:
-            return [Finding(level="bad", subject="provider", text=str(error))], ModelList()
-        who = "the Pressrun simulator (SIMULATED)" if listed.simulated else "answers"
-        return [Finding(level="ok", subject="provider", text=f"{address} {who}"), _batches(quick, address)], listed
-
-
-def _batches(client: OpenAI, address: str) -> Finding:
-    try:
-        check_batches(client, address)
-    except ProviderUnfit as error:
-        return Finding(level="warn", subject="batch", text=str(error))
-    return Finding(level="ok", subject="batch", text="/v1/batches is available")
+        listed = list_models(quick, address)
+        faults = {need: check_service(quick, address, need, listed, settings.text_model) for need in ASKED}
+    if chat := faults[Need.CHAT]:
+        return [Finding(level="bad", subject="provider", text=chat)], listed
+    who = "the Pressrun simulator (SIMULATED)" if listed.simulated else "answers"
+    findings = [Finding(level="ok", subject="provider", text=f"{address} {who}")]
+    if images := faults[Need.IMAGES]:
+        findings.append(Finding(level="bad", subject="images", text=images))
+    batch = faults[Need.BATCHES] or faults[Need.UPLOADS]
+    level: Literal["ok", "warn"] = "warn" if batch else "ok"
+    return [*findings, Finding(level=level, subject="batch", text=batch or "/v1/batches is available")], listed
 
 
 def _unlisted(models: list[str], listed: ModelList) -> list[Finding]:
@@ -89,11 +113,23 @@ def _unlisted(models: list[str], listed: ModelList) -> list[Finding]:
     return [Finding(level="warn", subject="models", text=text)]
 
 
+def _state(settings: Settings) -> list[Finding]:
+    """Nothing, or why the state or the ledger cannot be written."""
+    check_state(settings)
+    return []
+
+
 def _prefect(settings: Settings) -> Finding:
-    own = running_api(settings)
-    up = f"{own} (the server of `pressrun up`)" if own else None
-    where = os.environ.get("PREFECT_API_URL") or up or "a temporary local server (PREFECT_API_URL is not set)"
-    return Finding(level="ok", subject="prefect", text=f"{version('prefect')}, {where}")
+    installed, server = version("prefect"), configured_server()
+    if server is None:
+        own = running_api(settings)
+        where = (
+            f"{own} (the server of `pressrun up`)" if own else "a temporary local server (PREFECT_API_URL is not set)"
+        )
+        return Finding(level="ok", subject="prefect", text=f"{installed}, {where}")
+    if fault := ask_server(server):
+        return Finding(level="bad", subject="prefect", text=fault)
+    return Finding(level="ok", subject="prefect", text=f"{installed}, {server.shown} (from {server.place}) answers")
 
 
 def _stood_for(settings: Settings, models: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ from pressrun.estimates import estimated_usage
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
 from pressrun.prices import Tariff, Tier, known_tiers, require_prices, tariff
-from pressrun.routes.provider import expected_identity
+from pressrun.routes.provider import Need, expected_identity
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
 from pressrun.steps.config import specimen
@@ -57,8 +57,16 @@ class Plan(Frozen):
         return self.routes[step].realtime
 
     @property
-    def needs_batch(self) -> bool:
-        return any(route.route is Route.BATCH for route in self.routes.values())
+    def needs(self) -> frozenset[Need]:
+        """What the provider must have. Text may always be asked for in real time: repairs, and what a batch leaves."""
+        needs = {Need.CHAT}
+        for name, route in self.routes.items():
+            is_image = STEPS[name].endpoint is Endpoint.IMAGES
+            if route.route is Route.BATCH:
+                needs |= {Need.BATCHES, Need.UPLOADS} | ({Need.IMAGE_BATCHES} if is_image else set())
+            elif is_image:
+                needs.add(Need.IMAGES)
+        return frozenset(needs)
 
     def expect(self, calls: Iterable[Call]) -> dict[str, CallEstimate]:
         """The expected usage and cost of each call, by id; zero for a repair, which is never planned.

@@ -1,21 +1,26 @@
-"""Checks before Prefect is imported or a server is started, so that a refusal comes at once.
+"""Checks before anything is spent; a command makes them before Prefect is imported, so that a refusal comes at once.
 
 Invariant: it never spends anything; the flow repeats every check, because a deployed run has no preflight.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from pressrun.brief import SiteBrief
 from pressrun.bundle.placing import check_existing
-from pressrun.bundle.remote import check_destination
+from pressrun.bundle.remote import check_destination, check_folder
+from pressrun.connection import check_variables
+from pressrun.costs.ledgerfile import LedgerFile
+from pressrun.errors import Refused
 from pressrun.plan import make_plan, past_lessons
-from pressrun.routes.provider import Provider, check_provider, open_client
+from pressrun.prefect_api import check_prefect
+from pressrun.routes.provider import Need, Provider, check_provider, open_client
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy
 
-__all__ = ["check_order"]
+__all__ = ["all_at_once", "check_order", "check_state", "places"]
 
 
 def check_order(
@@ -32,16 +37,43 @@ def check_order(
 
     With several sites, each is planned in its own run, so that a refused site does not hold up the others.
     """
-    check_destination(out)
-    needs_batch = False
+    check_variables(simulate=simulate)
+    all_at_once(*places(settings, out), partial(check_prefect, settings))
+    needs = frozenset({Need.CHAT})
     if len(briefs) == 1:
         lessons = past_lessons(settings, now, simulate=simulate)
         plan = make_plan(briefs[0], strategy, settings, now, lessons, simulate=simulate)
         plan.stay_within(cap)
         check_existing(out, briefs[0], simulated=simulate)
-        needs_batch = plan.needs_batch
+        needs = plan.needs
     # Without a key in the environment, there may be one in a Prefect block, which only the flow can read.
     if not simulate and settings.openai_api_key and settings.openai_api_key.get_secret_value():
-        provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
+        provider = Provider(base_url=settings.openai_base_url)
         with open_client(provider, settings.openai_api_key, settings) as client:
-            check_provider(client, provider.base_url, needs_batch=needs_batch)
+            check_provider(client, provider.base_url, needs, settings.text_model)
+
+
+def places(settings: Settings, out: str) -> list[Callable[[], None]]:
+    """The checks of what is written to: the bundles (`out`), the state and the ledger."""
+    return [partial(check_destination, out), partial(check_state, settings)]
+
+
+def check_state(settings: Settings) -> None:
+    """Raise `Refused` when the state or the ledger could not be written."""
+    check_folder(settings.state_dir, "PRESSRUN_STATE_DIR")
+    if settings.ledger_file.exists():
+        LedgerFile(settings.ledger_file)
+
+
+def all_at_once(*checks: Callable[[], None]) -> None:
+    """Make every check; raise `Refused` with all that is wrong."""
+    faults: list[Refused] = []
+    for check in checks:
+        try:
+            check()
+        except Refused as fault:
+            faults.append(fault)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise Refused("\n".join(["Several things are wrong:", *(f"  {fault}" for fault in faults)]))

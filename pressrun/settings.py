@@ -1,15 +1,21 @@
 """Settings from the environment (and `.env`): provider, key, models, rate limits.
 
-Invariant: the key stays a `SecretStr` until it reaches the client's header; it appears in no repr, log, parameter or
-result.
+Invariants: the key stays a `SecretStr` until it reaches the client's header; it appears in no repr, log, parameter or
+result. A key goes to an address that a folder's `.env` names only when it is in the same file: whoever hands over a
+folder must not learn the key of the person who works in it.
 """
 
 import os
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AnyHttpUrl,
     Field,
@@ -17,16 +23,63 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
-from pressrun.errors import Refused
+from pressrun.errors import ProviderUnfit, Refused
 
-__all__ = ["Settings", "current_settings"]
+__all__ = ["Settings", "checked_key", "current_settings"]
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+ENV_FILE, ENCODING = ".env", "utf-8-sig"
+NOT_IN_A_KEY = re.compile(r"""[^\x21-\x7e]|["'`]""")
+"""A header holds visible ASCII (RFC 9110, section 5.5); quotes come from copying."""
+OURS = "pressrun"
+"""Type of our own faults, whose text begins with a verb."""
+
+
+def checked_key(key: SecretStr) -> SecretStr:
+    """The key without surrounding white space. Raises a fault that gives the place and not the key."""
+    text = key.get_secret_value().strip()
+    if found := NOT_IN_A_KEY.search(text):
+        place = {"position": found.start() + 1}
+        raise PydanticCustomError(OURS, "has a character that no key has (position {position})", place)
+    return SecretStr(text)
+
+
+def _checked_address(address: str) -> str:
+    """The address of a provider. No fault repeats it, because it may contain a password."""
+    fault = _fault_of(address)
+    if fault:
+        raise PydanticCustomError(OURS, fault)
+    return address.rstrip("/")
+
+
+def _fault_of(address: str) -> str | None:
+    if address.startswith(('"', "'", "`", "\u201c", "\u2018")):
+        return "is in quotes. Remove them"
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or not address.isascii() or re.search(r"[\s\"'<>\\]", address):
+        return "is not an address. It begins with http:// or https:// and normally ends in /v1"
+    if parts.username is not None:
+        return "contains a user name or password. Remove it; what the server asks for goes into OPENAI_API_KEY"
+    if parts.query or parts.fragment or address[-1] in "?#":
+        return "has a part after ? or #, which no request could keep. Remove it; the address normally ends in /v1"
+    return None
 
 
 class Settings(BaseSettings):
@@ -35,10 +88,16 @@ class Settings(BaseSettings):
     Raises `Refused`, naming every variable with an invalid value.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PRESSRUN_", env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PRESSRUN_", env_file=ENV_FILE, env_file_encoding=ENCODING, extra="ignore", env_ignore_empty=True
+    )
 
-    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
-    openai_base_url: str = Field(OPENAI_BASE_URL, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+    openai_api_key: Annotated[SecretStr, AfterValidator(checked_key)] | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
+    )
+    openai_base_url: Annotated[str, AfterValidator(_checked_address)] = Field(
+        OPENAI_BASE_URL, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
+    )
     openai_webhook_secret: SecretStr | None = Field(
         None, validation_alias=AliasChoices("OPENAI_WEBHOOK_SECRET", "openai_webhook_secret")
     )
@@ -79,20 +138,74 @@ class Settings(BaseSettings):
     simulated_batch_seconds: float = 4.0
     """Duration in seconds of a batch on the built-in simulator."""
 
+    _folder: dict[str, str] = PrivateAttr(default_factory=dict)
+    """What `.env` says where the environment says nothing, by lower-case name."""
+
     @property
     def ledger_file(self) -> Path:
         """The absolute path of this installation's ledger."""
         return (self.state_dir / "ledger.sqlite").resolve()
 
     def __init__(self, **values: Any) -> None:
+        file = Path(values.get("_env_file", ENV_FILE) or os.devnull)
+        _require_text(file)
         try:
             super().__init__(**values)
         except ValidationError as error:
             # Without the values, because one of them is the key.
-            faults = [f"{_variable(fault['loc'][0])}: {fault['msg']}" for fault in error.errors()]
+            faults = [_told(_variable(fault["loc"][0]), fault["type"], fault["msg"]) for fault in error.errors()]
             raise Refused(_say(faults)) from None
         except SettingsError as error:
             raise Refused(_say([f"{error} (JSON is expected)"])) from None
+        if file.is_file():
+            # As written, because `${NAME}` would stand for a value of the environment.
+            written = _filled(dotenv_values(file, encoding=ENCODING, interpolate=False))
+            self._folder = {name: value for name, value in written.items() if name not in _filled(os.environ)}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # given by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The usual sources, without the white space around their values; a blank value counts as not set."""
+        for source in (env_settings, dotenv_settings):
+            assert isinstance(source, EnvSettingsSource)
+            source.env_vars = _filled(source.env_vars)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    def release(self, key: SecretStr) -> SecretStr:
+        """The key, for the provider's client.
+
+        Raises `ProviderUnfit` when a folder's `.env` names the address and the key is not in that file.
+        """
+        address = self._folder.get("openai_base_url", "")
+        is_chosen = bool(address) and self.openai_base_url != OPENAI_BASE_URL
+        if is_chosen and ("${" in address or key.get_secret_value() != self._folder.get("openai_api_key")):
+            raise ProviderUnfit(
+                f"OPENAI_BASE_URL is set in {ENV_FILE} and the key is not, so the key of this "
+                "environment would go to an address that the folder chose. Nothing was spent. If the address is "
+                f"yours, set OPENAI_BASE_URL in the environment too, or OPENAI_API_KEY in {ENV_FILE}."
+            )
+        return key
+
+
+def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Variables that are not blank, by lower-case name, without white space around their values."""
+    return {name.lower(): value.strip() for name, value in variables.items() if value and value.strip()}
+
+
+def _require_text(file: Path) -> None:
+    """Raise `Refused` for a file in another encoding than UTF-8, which Prefect would fail on as well."""
+    try:
+        is_text = not file.is_file() or "\0" not in file.read_text(ENCODING)
+    except (OSError, UnicodeDecodeError):
+        is_text = False
+    if not is_text:
+        raise Refused(f"{file.absolute()} cannot be read as UTF-8. Nothing was spent. Save it in this encoding.")
 
 
 def current_settings() -> Settings:
@@ -113,6 +226,10 @@ def _read(_environment: frozenset[tuple[str, str]], _file: Path, _written: int) 
 def _variable(name: object) -> str:
     """The environment variable of a field."""
     return str(name) if str(name).isupper() else f"PRESSRUN_{name}".upper()
+
+
+def _told(variable: str, kind: str, fault: str) -> str:
+    return f"{variable} {fault}" if kind == OURS else f"{variable}: {fault}"
 
 
 def _say(faults: list[str]) -> str:

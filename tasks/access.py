@@ -3,16 +3,17 @@
 Invariant: the key is looked up where the client is created; it is never a task parameter, a result or a log line.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from openai import OpenAI
 from prefect.blocks.system import Secret
 from pydantic import SecretStr
+from pydantic_core import PydanticCustomError
 
 from pressrun.errors import ProviderUnfit
-from pressrun.routes.provider import Provider, check_provider, open_client
-from pressrun.settings import Settings, current_settings
+from pressrun.routes.provider import Need, Provider, check_provider, open_client
+from pressrun.settings import Settings, checked_key, current_settings
 from pressrun.simulator import running_simulator
 
 __all__ = ["KEY_BLOCK", "client_for", "provider_for"]
@@ -22,7 +23,7 @@ KEY_BLOCK = "openai-api-key"
 
 
 def client_for(provider: Provider) -> OpenAI:
-    """A client for the provider. Raises `ProviderUnfit` when there is no key."""
+    """A client for the provider. Raises `ProviderUnfit` when there is no usable key."""
     settings = current_settings()
     key = SecretStr("sk-simulated") if provider.built_in else _key(settings)
     return open_client(provider, key, settings)
@@ -32,7 +33,9 @@ def _key(settings: Settings) -> SecretStr:
     if settings.openai_api_key and settings.openai_api_key.get_secret_value():
         return settings.openai_api_key
     try:
-        return SecretStr(str(_load_secret().get()))
+        return checked_key(SecretStr(str(_load_secret().get())))
+    except PydanticCustomError as fault:
+        raise ProviderUnfit(f"The Prefect Secret block {KEY_BLOCK} {fault.message()}. Nothing was spent.") from None
     except ValueError:
         raise ProviderUnfit(
             f"There is no OpenAI key. Nothing was spent. Set OPENAI_API_KEY, or create a Prefect Secret block named "
@@ -47,7 +50,7 @@ def _load_secret() -> Secret[str]:
 
 
 @contextmanager
-def provider_for(*, simulate: bool, needs_batch: bool) -> Iterator[Provider]:
+def provider_for(*, simulate: bool, needs: Collection[Need]) -> Iterator[Provider]:
     """The provider of a run, checked before anything is spent; the simulator runs until the block ends.
 
     Raises `ProviderUnfit`.
@@ -58,7 +61,7 @@ def provider_for(*, simulate: bool, needs_batch: bool) -> Iterator[Provider]:
         with running_simulator(folder, batch_seconds=settings.simulated_batch_seconds) as base_url:
             yield Provider(base_url=base_url, simulated=True, built_in=True)
         return
-    provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
+    provider = Provider(base_url=settings.openai_base_url)
     with client_for(provider) as client:
-        checked = check_provider(client, provider.base_url, needs_batch=needs_batch)
+        checked = check_provider(client, provider.base_url, needs, settings.text_model)
     yield checked

@@ -32,13 +32,15 @@ def test_it_sees_a_provider_that_can_batch_and_spends_nothing(tmp_path: Path) ->
 
 def test_a_provider_without_batches_is_a_warning() -> None:
     def answer(asked: Asked) -> Reply:
-        return Reply({"data": []}) if asked.path == "/v1/models" else Reply({}, 404)
+        if asked.path.startswith("/v1/batches"):
+            return Reply({}, 404)
+        return Reply({"data": []}) if asked.path == "/v1/models" else Reply({}, 400)
 
     with serving(answer) as server:
         found = findings(openai_api_key="sk-test", openai_base_url=server.base_url)
     assert (found["provider"].level, found["batch"].level) == ("ok", "warn")
     assert "no /v1/batches" in found["batch"].text
-    assert {asked.method for asked in server.asked} == {"GET"}
+    assert {asked.body for asked in server.asked if asked.path.startswith(("/v1/chat", "/v1/images"))} == {b"{}"}
 
 
 def test_a_refused_key_is_bad_and_is_not_shown() -> None:
@@ -183,3 +185,61 @@ def test_a_faulty_price_table_is_bad_and_stops_nothing_else(tmp_path: Path) -> N
     assert found["prices"].level == "bad"
     assert "file not found" in found["prices"].text
     assert found["gpt-6-luna"].level == "ok"
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_address_without_v1_is_bad_and_told_apart_from_a_small_server(status: int) -> None:
+    with serving(lambda _asked: Reply({"detail": "Not Found"}, status)) as server:
+        found = findings(openai_api_key="sk-test", openai_base_url=server.base_url.removesuffix("/v1"))
+    assert found["provider"].level == "bad"
+    assert "normally ends in /v1" in found["provider"].text
+    assert "batch" not in found
+
+
+def test_a_server_that_only_lists_no_models_is_fine() -> None:
+    with serving(lambda asked: Reply({}, 404 if asked.path == "/v1/models" else 400)) as server:
+        found = findings(openai_api_key="sk-test", openai_base_url=server.base_url)
+    assert found["provider"].level == "ok"
+
+
+def test_a_server_without_images_is_bad() -> None:
+    def answer(asked: Asked) -> Reply:
+        return Reply({"data": []}) if asked.method == "GET" else Reply({}, 404 if "images" in asked.path else 400)
+
+    with serving(answer) as server:
+        found = findings(openai_api_key="sk-test", openai_base_url=server.base_url)
+    assert (found["provider"].level, found["images"].level) == ("ok", "bad")
+
+
+def test_variables_that_no_client_can_use_are_bad_and_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent/cacert.pem")
+    monkeypatch.setenv("ALL_PROXY", "'socks5://127.0.0.1:1'")
+    with serving(lambda _asked: Reply({"data": []})) as server:
+        found = findings(openai_api_key="sk-test", openai_base_url=server.base_url)
+    assert found["SSL_CERT_FILE"].level == found["ALL_PROXY"].level == "bad"
+    assert found["provider"].level == "warn"
+    assert not server.asked
+
+
+def test_a_ledger_that_is_none_is_bad(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_text("no database at all, really not")
+    assert "file is not a database" in findings(state_dir=tmp_path)["state"].text
+
+
+def test_a_prefect_server_that_does_not_answer_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    found = findings()["prefect"]
+    assert found.level == "bad"
+    assert "http://127.0.0.1:1/api does not answer" in found.text
+
+
+def test_a_check_that_fails_itself_is_a_finding_and_the_others_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_settings: Settings) -> None:
+        raise RuntimeError("odd environment")
+
+    monkeypatch.setattr("pressrun.doctor.check_state", fail)
+    found = findings()
+    assert found["state"] == Finding(
+        level="bad", subject="state", text="the check itself failed (RuntimeError: odd environment)"
+    )
+    assert found["prefect"].level == "ok"

@@ -10,6 +10,7 @@ from pressrun.costs.money import usd
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.plan import Plan, make_plan
 from pressrun.planreport import describe_plan
+from pressrun.routes.provider import Need
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE
 from pressrun.strategy import BatchStrategy, Policy, Preference
@@ -62,7 +63,7 @@ def test_speed_saves_nothing_and_balanced_lies_between() -> None:
     speed, balanced, cost = (a_plan(preference=preference) for preference in Preference)
     assert speed.forecast.saving == 0
     assert speed.forecast.total > balanced.forecast.total > cost.forecast.total
-    assert [plan.needs_batch for plan in (speed, balanced, cost)] == [False, True, True]
+    assert [Need.BATCHES in plan.needs for plan in (speed, balanced, cost)] == [False, True, True]
 
 
 def test_a_cap_below_the_forecast_is_refused_with_both_sums() -> None:
@@ -142,7 +143,7 @@ def test_by_flex_text_costs_half_at_once_and_images_stay_in_real_time_with_the_r
         assert priced.usd == priced.realtime_usd / (2 if priced.line.route is Route.FLEX else 1)
     by_batch = a_plan(preference=Preference.COST, images=Policy.NEVER_BATCH).forecast
     assert plan.forecast.total == by_batch.total
-    assert not plan.needs_batch
+    assert Need.BATCHES not in plan.needs
 
 
 def test_a_plan_with_flex_says_what_it_comes_to_without_it() -> None:

@@ -1,10 +1,13 @@
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pressrun.cli.main import main
-from pressrun.errors import Refused
+from pressrun.errors import ProviderUnfit, Refused
 from pressrun.settings import Settings, current_settings
 
 
@@ -53,3 +56,169 @@ def test_current_settings_follow_the_environment_and_the_file(monkeypatch: pytes
         (tmp_path / ".env").write_text(f"PRESSRUN_LONGEST_POLL={number}\n")
         os.utime(tmp_path / ".env", (number, number))
         assert current_settings().longest_poll == number
+
+
+@pytest.mark.parametrize("value", ["sk-test\n", "  sk-test", "sk-test\r\n", "\tsk-test "])
+def test_white_space_around_a_value_is_taken_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", value)
+    monkeypatch.setenv("OPENAI_BASE_URL", " https://api.example.com/v1/\n")
+    monkeypatch.setenv("PRESSRUN_TEXT_MODEL", "gpt-6-luna\n")
+    settings = Settings(_env_file=None)
+    assert settings.openai_api_key
+    assert settings.openai_api_key.get_secret_value() == "sk-test"
+    assert (settings.openai_base_url, settings.text_model) == ("https://api.example.com/v1", "gpt-6-luna")
+
+
+def test_a_blank_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PRESSRUN_TEXT_MODEL", "PRESSRUN_ENQUEUED_TOKENS"):
+        monkeypatch.setenv(name, " \n")
+    (tmp_path / ".env").write_text("PRESSRUN_TEXT_MODEL=gpt-5.1\n")
+    settings = Settings()
+    assert settings.openai_api_key is None
+    assert settings.openai_base_url == "https://api.openai.com/v1"
+    assert settings.text_model == "gpt-5.1"
+
+
+@pytest.mark.parametrize(
+    ("key", "position"),
+    [
+        ("\u201csk-hush\u201d", 1),
+        ('"sk-hush"', 1),
+        ("'sk-hush'", 1),
+        ("sk-hu sh", 6),
+        ("sk-h\u00fcsh", 5),
+        ("sk-hu\nsh", 6),
+    ],
+)
+def test_a_key_that_no_header_can_hold_is_refused_and_not_told(
+    monkeypatch: pytest.MonkeyPatch, key: str, position: int
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(
+        Refused, match=rf"OPENAI_API_KEY has a character that no key has \(position {position}\)"
+    ) as said:
+        Settings()
+    assert "hush" not in str(said.value)
+    assert "sk-h" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("api.example.com/v1", "begins with http:// or https://"),
+        ("ftp://api.example.com/v1", "begins with http:// or https://"),
+        ("https:///v1", "begins with http:// or https://"),
+        ("https://api.example.com:99999/v1", "begins with http:// or https://"),
+        ("https://api.example.com:port/v1", "begins with http:// or https://"),
+        ("https://[::1/v1", "begins with http:// or https://"),
+        ("https://api.example.com/v 1", "begins with http:// or https://"),
+        ("https://\u00e4pi.example.com/v1", "begins with http:// or https://"),
+        ('"https://api.example.com/v1"', "is in quotes"),
+        ("\u201chttps://api.example.com/v1\u201d", "is in quotes"),
+        ("https://api.example.com/v1?api-version=1", "has a part after"),
+        ("https://api.example.com/v1#here", "has a part after"),
+        ("https://ann:hush@api.example.com/v1", "contains a user name or password"),
+        ("https://hush@api.example.com/v1", "contains a user name or password"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, address: str, fault: str
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    with pytest.raises(Refused, match=r"OPENAI_BASE_URL ") as said:
+        Settings()
+    assert fault in str(said.value)
+    assert "hush" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://localhost:8080", "http://[::1]:8080/v1", "https://r.openai.azure.com/openai/v1"]
+)
+def test_an_odd_address_that_can_be_used_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    assert Settings(_env_file=None).openai_base_url == address
+
+
+@given(st.text(st.characters(exclude_characters="\0"), min_size=1))
+def test_any_text_as_key_and_address_is_taken_or_refused(text: str) -> None:
+    for name in ("openai_api_key", "openai_base_url"):
+        with suppress(Refused):
+            value = getattr(Settings(_env_file=None, **{name: text}), name)
+            assert str(value.get_secret_value() if name == "openai_api_key" else value).isascii()
+
+
+def test_a_file_with_a_byte_order_mark_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes("\ufeffPRESSRUN_SITES_PER_YEAR=7\r\n".encode())
+    assert Settings().sites_per_year == 7
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["OPENAI_API_KEY=sk-a\n".encode(encoding) for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")]
+    + ["# caf\u00e9\nOPENAI_API_KEY=sk-a\n".encode("latin-1")],
+)
+def test_a_file_in_another_encoding_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(Refused, match=r"/\.env cannot be read as UTF-8"):
+        Settings()
+
+
+def released(settings: Settings) -> str:
+    assert settings.openai_api_key
+    return settings.release(settings.openai_api_key).get_secret_value()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "OPENAI_BASE_URL=https://evil.example/v1",
+        "openai_base_url=https://evil.example/v1",
+        "OPENAI_BASE_URL=https://evil.example/v1\nOPENAI_API_KEY=${OPENAI_API_KEY}",
+        "OPENAI_BASE_URL=https://evil.example/v1\nOPENAI_API_KEY=sk-other",
+    ],
+)
+def test_a_key_of_the_environment_does_not_go_to_an_address_of_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    (tmp_path / ".env").write_text(file)
+    with pytest.raises(ProviderUnfit, match=r"OPENAI_BASE_URL is set in \.env and the key is not"):
+        released(Settings())
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://evil.example/v1")
+    assert released(Settings()) == "sk-mine"
+
+
+def test_another_secret_of_the_environment_does_not_go_there_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLOUD_SECRET", "hush-hush")
+    for file in (
+        "OPENAI_BASE_URL=https://evil.example/v1\nOPENAI_API_KEY=${CLOUD_SECRET}",
+        "OPENAI_BASE_URL=https://evil.example/${CLOUD_SECRET}/v1\nOPENAI_API_KEY=sk-a",
+    ):
+        (tmp_path / ".env").write_text(file)
+        with pytest.raises(ProviderUnfit, match="OPENAI_BASE_URL"):
+            released(Settings())
+
+
+@pytest.mark.parametrize(
+    "file", ["OPENAI_BASE_URL=https://api.example.com/v1\nOPENAI_API_KEY=sk-file", "OPENAI_API_KEY=sk-file"]
+)
+def test_a_key_goes_to_the_address_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(file)
+    assert released(Settings()) == "sk-file"
+
+
+def test_openais_own_address_is_nobody_elses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://api.openai.com/v1/\n")
+    assert released(Settings()) == "sk-mine"

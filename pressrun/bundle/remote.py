@@ -27,6 +27,9 @@ UNFINISHED = ".pressrun-upload.json"
 """The manifest of an upload that is under way, with the names of all files that it may have written or deleted."""
 UNSPENT = "This attempt spent nothing."
 """A suspended run may have spent something earlier."""
+PROBE = b"Pressrun tests whether it can write here."
+LOCAL = {None, "file", "local"}
+"""fsspec's names of the local file system, and a plain path."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure"}
 """The extra that installs the driver for a protocol."""
 
@@ -34,22 +37,57 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "ab
 def local_folder(out: str) -> Path | None:
     """The local folder that `out` names (a path, or `file://`); None for any other URL."""
     protocol, path = split_protocol(out)
-    return Path(path) if protocol in {None, "file"} else None
+    return Path(path) if protocol in LOCAL else None
 
 
 def check_destination(out: str) -> None:
     """Raise `DestinationUnfit` when bundles cannot be written to `out`; a small file is written there and removed."""
-    if local_folder(out) is not None:
+    folder = local_folder(out)
+    if folder is not None:
+        check_folder(folder, "The output folder (--out)", is_named=bool(split_protocol(out)[1].strip()))
         return
     protocol, _ = split_protocol(out)
+    if protocol == "memory":
+        raise DestinationUnfit(f"{out}: a site in memory is gone when the run ends. Use a folder or s3://. {UNSPENT}")
     _require_driver(protocol, out)
     try:
         system, root = url_to_fs(out)
         probe = f"{root.rstrip('/')}/.pressrun-{uuid4().hex}"
-        system.pipe_file(probe, b"Pressrun tests whether it can write here.")
+        system.pipe_file(probe, PROBE)
         system.rm_file(probe)
     except Exception as error:  # Each driver has its own errors, which all mean the same here.
         raise DestinationUnfit(f"Cannot write to {out} ({_said(error)}). {UNSPENT}") from error
+
+
+def check_folder(folder: Path, what: str, *, is_named: bool = True) -> None:
+    """Raise `DestinationUnfit`, which names `what`, when a folder cannot be created or written to.
+
+    A small file is written where the folder is or would be, and removed.
+    """
+    if not is_named:
+        raise DestinationUnfit(f"{what} has no name. Name a folder. {UNSPENT}")
+    try:
+        there = next(path for path in [folder, *folder.absolute().parents] if _exists(path))
+        if not there.is_dir():
+            kind = "a link that leads nowhere" if there.is_symlink() and not there.exists() else "a file"
+            raise DestinationUnfit(f"{what} cannot be {folder}: {there} is {kind}. Name a folder. {UNSPENT}")
+        probe = there / f".pressrun-{uuid4().hex}"
+        try:
+            probe.write_bytes(PROBE)
+        finally:
+            probe.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise DestinationUnfit(f"{what} cannot be written to: {folder} ({why}). Name another. {UNSPENT}") from None
+
+
+def _exists(path: Path) -> bool:
+    """Whether anything is there, be it a broken link. Raises `OSError` when nothing ever can be (a name too long)."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _require_driver(protocol: str, out: str) -> None:

@@ -54,7 +54,7 @@ def _provider() -> Iterator[OpenAI]:
         settings = Settings()
         if settings.openai_api_key is None:
             raise ProviderUnfit("OPENAI_API_KEY is not set. Set it to the key of the project to inspect.")
-        provider = Provider(base_url=settings.openai_base_url.rstrip("/"))
+        provider = Provider(base_url=settings.openai_base_url)
         with open_client(provider, settings.openai_api_key, settings) as client:
             yield client.with_options(max_retries=RETRIES, timeout=TIMEOUT)
     except Refused as error:

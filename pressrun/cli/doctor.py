@@ -12,11 +12,14 @@ from pressrun.settings import Settings
 
 __all__ = ["doctor"]
 
+LEVELS = ["ok", "warn", "bad"]
+
 
 def doctor() -> None:
     """Check the key, the provider, Prefect, and how long each configured model will be available."""
     console = Console()
-    findings = examine(Settings(), datetime.now(UTC).date())
+    # The worst comes last, where a person looks first.
+    findings = sorted(examine(Settings(), datetime.now(UTC).date()), key=lambda one: LEVELS.index(one.level))
     for finding in findings:
         mark = {"ok": "[green]ok[/]  ", "warn": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.level]
         console.print(

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from pressrun import __version__
 from pressrun.cli.exit_codes import REFUSED, STOPPED
+from pressrun.connection import spare_loopback
 from pressrun.errors import PressrunError
 
 __all__ = ["COMMANDS", "application", "main"]
@@ -101,6 +102,7 @@ def _version(show: Annotated[bool, typer.Option("--version", help="Print the ver
 def main() -> None:
     """Entry point: Pressrun's own errors become a message and exit code 2."""
     quiet_environment()
+    spare_loopback()
     try:
         application(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
     except PressrunError as error:

@@ -18,6 +18,7 @@ import httpx2
 
 from pressrun.errors import Refused
 from pressrun.login import CLIENT, SERVER, new_login
+from pressrun.prefect_api import check_prefect
 from pressrun.private import private_file, state_folder
 from pressrun.settings import Settings
 from pressrun.up import running_api, running_login
@@ -34,8 +35,9 @@ ATTEMPTS = 3
 def prefect_server(settings: Settings) -> Iterator[bool]:
     """Make Prefect use a running server; yields whether it is a temporary one, which no other process uses.
 
-    Raises `Refused` when a temporary server does not start.
+    Raises `Refused` when the configured server does not answer, or a temporary one does not start.
     """
+    check_prefect(settings)
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,
         PREFECT_API_URL,
@@ -101,7 +103,7 @@ def _answers(api: str, server: "subprocess.Popen[bytes]") -> bool:
     """Wait until the server answers; False if it ended instead."""
     deadline = time.monotonic() + START_SECONDS
     # The connection is not encrypted, and reading the certificates takes 50 ms of CPU.
-    with httpx2.Client(verify=False, timeout=START_SECONDS) as client:
+    with httpx2.Client(verify=False, timeout=START_SECONDS, trust_env=False) as client:
         while server.poll() is None and time.monotonic() < deadline:
             try:
                 if client.get(f"{api}/health").is_success:

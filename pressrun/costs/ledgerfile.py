@@ -14,9 +14,8 @@ from typing import Any
 from uuid import uuid4
 
 from pressrun.calls import Frozen
-from pressrun.costs.database import append_only, opened, transaction
+from pressrun.costs.database import append_only, opened, prepare, transaction
 from pressrun.costs.ledger import CallStatus, LedgerRow
-from pressrun.private import private_file, state_folder
 
 __all__ = ["Commitment", "LedgerFile", "OverCap"]
 
@@ -72,10 +71,7 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        state_folder(path.parent)
-        with opened(private_file(self.path)) as database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.executescript(SCHEMA + append_only(*TABLES))
+        prepare(path, SCHEMA + append_only(*TABLES))
 
     def enter(self, rows: Iterable[LedgerRow], *, budget: str, settles: str | None = None) -> None:
         """Record payments; one that is already in the ledger is left unchanged.

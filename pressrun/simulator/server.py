@@ -20,6 +20,8 @@ __all__ = ["running_simulator", "serve"]
 
 GRACE = 2
 """Seconds that current requests have to finish when the server stops."""
+NAME = [("server", "pressrun-simulator")]
+"""A header that proxies replace with their own, so a client knows that nothing is in between."""
 LOOK_AGAIN = 0.005
 """Seconds between checks whether the server has started."""
 
@@ -49,6 +51,7 @@ def serve(
         log_level="warning",
         timeout_graceful_shutdown=GRACE,
         lifespan="on",
+        headers=NAME,
     )
 
 
@@ -80,6 +83,7 @@ def running_simulator(
         log_level="warning",
         timeout_graceful_shutdown=GRACE,
         lifespan="on",
+        headers=NAME,
         log_config=None,
     )
     server = uvicorn.Server(config)

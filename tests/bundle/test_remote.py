@@ -1,5 +1,6 @@
 """Bundles on remote storage, over fsspec's own storage in memory: the same calls as S3, without a server."""
 
+import errno
 import json
 import tomllib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pressrun.bundle.remote import EXTRAS, check_destination, local_folder, obje
 from pressrun.bundle.writer import write_folder
 from pressrun.errors import DeliveryFailed, DestinationUnfit, Occupied
 from pressrun.manifest import with_files
+from tests.bucket import Bucket
 
 BAKERY = Identity(site="bakery", domain="bakery.example", simulated=False)
 
@@ -30,7 +32,7 @@ URL = "memory://bucket/sites/bakery"
 
 @pytest.fixture(autouse=True)
 def storage() -> Iterator[MemoryFileSystem]:
-    system = fsspec.filesystem("memory")
+    system = fsspec.filesystem(Bucket.protocol)
     system.store.clear()
     yield system
     system.store.clear()
@@ -151,8 +153,8 @@ def test_an_incomplete_bundle_goes_beside_a_complete_one(tmp_path: Path, storage
 
 
 def test_a_destination_that_can_be_written_to_is_left_as_it_was(storage: MemoryFileSystem) -> None:
-    check_destination("memory://bucket/sites")
-    assert storage.find("/bucket") == []
+    check_destination("bucket://agency/sites")
+    assert storage.find("/agency") == []
 
 
 def test_a_destination_that_cannot_be_written_to_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,8 +162,8 @@ def test_a_destination_that_cannot_be_written_to_is_refused(monkeypatch: pytest.
         raise PermissionError("Access Denied")
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", forbid)
-    with pytest.raises(DestinationUnfit, match=r"memory://bucket/sites \(PermissionError: Access Denied\)"):
-        check_destination("memory://bucket/sites")
+    with pytest.raises(DestinationUnfit, match=r"bucket://agency/sites \(PermissionError: Access Denied\)"):
+        check_destination("bucket://agency/sites")
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_are_known() -> None:
@@ -196,3 +198,49 @@ def test_a_path_is_a_folder_of_this_machine(out: str, folder: Path) -> None:
 
 def test_an_address_is_not() -> None:
     assert local_folder("s3://bucket/sites") is None
+
+
+def refusal(out: str) -> str:
+    with pytest.raises(DestinationUnfit) as unfit:
+        check_destination(out)
+    assert "This attempt spent nothing" in str(unfit.value)
+    return str(unfit.value)
+
+
+def test_a_folder_that_can_be_written_to_or_made_is_left_as_it_was(tmp_path: Path) -> None:
+    for out in (tmp_path, tmp_path / "new" / "sites", f"file://{tmp_path}/sites", f"local://{tmp_path}/sites"):
+        check_destination(str(out))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_folder_is_refused_with_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    assert f"{tmp_path}/file is a file" in refusal(f"{tmp_path}/file")
+    assert f"{tmp_path}/file is a file" in refusal(f"{tmp_path}/file/sites")
+    assert f"{tmp_path}/file is a file" in refusal(f"local://{tmp_path}/file")
+    assert f"{tmp_path}/link is a link that leads nowhere" in refusal(f"{tmp_path}/link/sites")
+
+
+@pytest.mark.parametrize("out", ["", " ", "file://", "local://"])
+def test_no_name_is_no_folder(out: str) -> None:
+    assert "(--out) has no name" in refusal(out)
+
+
+@pytest.mark.parametrize("out", ["/proc/nope/sites", "a" * 300, "sites\0"])
+def test_a_folder_that_can_never_be_is_refused(out: str) -> None:
+    assert "--out" in refusal(out)
+
+
+def test_a_full_disk_is_noticed_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(path: Path, _content: bytes) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    assert "No space left on device" in refusal(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_site_in_memory_would_be_gone() -> None:
+    assert "gone when the run ends" in refusal("memory://sites")

@@ -19,17 +19,18 @@ from pressrun.bundle import writer
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.settings import current_settings
 from pressrun.strategy import Preference
+from tests.bucket import Bucket
 from tests.builders import a_brief
 from tests.provider import Server
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
-OUT = "memory://bucket/sites"
+OUT = "bucket://agency/sites"
 
 
 @pytest.fixture
 def storage() -> Iterator[MemoryFileSystem]:
-    system = fsspec.filesystem("memory")
+    system = fsspec.filesystem(Bucket.protocol)
     system.store.clear()
     yield system
     system.store.clear()
@@ -115,7 +116,7 @@ def test_a_bundle_that_cannot_be_uploaded_costs_nothing_to_deliver_later(
     monkeypatch.setattr("tasks.delivery.deliver.retry_delay_seconds", [0, 0, 0])
     state = build()
     assert (state.name, state.is_failed()) == ("Failed", True)
-    assert "could not be uploaded to memory://bucket/sites/harbour-bakery" in state.message
+    assert "could not be uploaded to bucket://agency/sites/harbour-bakery" in state.message
     asked = server.posts()
     monkeypatch.setattr(MemoryFileSystem, "put_file", put_file)
     assert build().is_completed()

@@ -12,7 +12,7 @@ import pytest
 from openai import BadRequestError, OpenAI
 
 from pressrun.routes.batch import BatchView, Harvested, cancel, harvest, look
-from pressrun.routes.provider import Provider, check_provider
+from pressrun.routes.provider import Need, Provider, check_provider
 from pressrun.routes.realtime import ask
 from tests.calls_builder import a_call
 from tests.routes.driving import a_shard, connect, submit, until_ended
@@ -108,7 +108,7 @@ def test_a_batch_is_adopted_and_can_be_cancelled_and_cancelled_again(aimock: Ope
 
 
 def test_it_passes_the_check_and_is_not_taken_for_our_simulator(aimock: OpenAI, aimock_url: str) -> None:
-    assert check_provider(aimock, aimock_url, needs_batch=True) == Provider(base_url=aimock_url, simulated=False)
+    assert check_provider(aimock, aimock_url, [Need.BATCHES]) == Provider(base_url=aimock_url, simulated=False)
 
 
 def test_a_chat_is_answered_in_real_time(aimock: OpenAI) -> None:

@@ -1,0 +1,60 @@
+"""The checks before an order: all that is wrong is told at once, and nobody is asked for anything that costs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pressrun.errors import DestinationUnfit, Refused
+from pressrun.preflight import all_at_once, check_order
+from pressrun.settings import Settings
+from pressrun.strategy import BatchStrategy, Preference
+from tests.builders import a_brief
+from tests.routes.raw_server import Asked, Reply, serving
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def check(tmp_path: Path, *, out: str | None = None, simulate: bool = True, **settings: Any) -> None:
+    given = Settings(**{"state_dir": tmp_path / "state", **settings}, _env_file=None)
+    strategy = BatchStrategy(preference=Preference.COST)
+    out = str(tmp_path) if out is None else out
+    check_order([a_brief()], strategy, given, NOW, simulate=simulate, out=out, cap=None)
+
+
+def test_an_order_that_is_fit_leaves_nothing_behind(tmp_path: Path) -> None:
+    check(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_places_that_cannot_be_written_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused) as refused:
+        check(tmp_path, out=f"{tmp_path}/file", state_dir=tmp_path / "file" / "state")
+    assert all(word in str(refused.value) for word in ("--out", "PRESSRUN_STATE_DIR", "PREFECT_API_URL"))
+
+
+def test_a_ledger_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_text("no database at all, really not")
+    with pytest.raises(Refused, match=r"ledger\.sqlite cannot be used as a ledger"):
+        check(tmp_path, state_dir=tmp_path)
+
+
+def test_what_the_plan_needs_is_tried_at_the_provider(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "GET":
+            return Reply({"data": []})
+        return Reply({}, 404 if "files" in asked.path else 400)
+
+    with serving(answer) as server, pytest.raises(Refused, match="does not take files for batches"):
+        check(tmp_path, simulate=False, openai_base_url=server.base_url, openai_api_key="sk-test")
+
+
+def test_a_single_fault_keeps_its_kind() -> None:
+    def fail() -> None:
+        raise DestinationUnfit("no")
+
+    with pytest.raises(DestinationUnfit, match=r"^no$"):
+        all_at_once(fail, lambda: None)
