@@ -95,6 +95,8 @@ class Harvest:
     unknown: int = 0
     ran: int = 0
     """Lines whose request ran, or may have run."""
+    missing: int = 0
+    """Calls without a line; known once `rest` has been consumed."""
     lines: int = 0
     """Lines that may belong to a call; a JSON object without a custom_id, such as an error, does not."""
 
@@ -141,6 +143,7 @@ class Harvest:
         """
         missing: Fields = {"error": why, "code": "missing", "retryable": True}
         for call_id, failure in self._left.items():
+            self.missing += failure is None
             yield self._count(call_id, failure or missing)
         self._left = {}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pressrun.errors import BatchLost, BatchRejected
+from pressrun.errors import BatchLost, BatchRejected, ResultsIncomplete
 from pressrun.progress import Event, Note, listening
 from pressrun.routes.batch import look_watched, submit
 from pressrun.strategy import Leftover
@@ -203,7 +203,6 @@ def test_a_batch_whose_counts_do_not_add_up_says_so(server: Server) -> None:
         ({"do": "error", "status": 400, "code": "invalid_value"}, {"answered": 3, "failed": 1}),
         ({"do": "error", "status": 429, "code": "rate_limit_exceeded"}, {"answered": 3, "unanswered": 1}),
         ({"do": "error", "status": 500, "code": "server_error"}, {"answered": 3, "unanswered": 1}),
-        ({"do": "missing"}, {"answered": 3, "unanswered": 1}),
         ({"do": "garbage"}, {"answered": 3, "unanswered": 1, "garbage": 1}),
         ({"do": "duplicate"}, {"answered": 4, "duplicates": 1}),
         ({"do": "stranger"}, {"answered": 4, "unknown": 1}),
@@ -221,6 +220,16 @@ def test_a_bad_line_is_accounted_for_and_asked_again_where_that_may_help(
     assert {kind: getattr(batch, kind) for kind in kinds if getattr(batch, kind)} == account
     assert server.posts() == {"chat": account.get("unanswered", 0), "images": 0, "batches": 1}
     assert outcome.answered == 4 - account.get("failed", 0)
+
+
+def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.batches.collect_answers.retry_delay_seconds", [0] * 4)
+    server.faults({"lines": [{"item": "article-02", "do": "missing"}]})
+    with pytest.raises(ResultsIncomplete, match="counts 4 finished requests, but its result files have 3"):
+        through_batch(server, some_calls("missing"))
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
 
 
 def test_leftovers_may_go_into_a_batch_of_their_own(server: Server) -> None:

@@ -68,9 +68,10 @@ def harvest(
 
 
 def is_short(view: BatchView, shard: Shard, reader: Harvest) -> bool:
-    """Whether the files have fewer lines than the batch counts, although it names them all."""
+    """Whether calls have no line, and the files have fewer lines than the batch counts, although it names them all."""
     has_all_files = view.is_terminal and view.is_whole
-    return has_all_files and (reader.ran < view.completed or reader.lines < _finished(view, shard))
+    counts_more = reader.ran < view.completed or reader.lines < _finished(view, shard)
+    return bool(reader.missing) and has_all_files and counts_more
 
 
 def _finished(view: BatchView, shard: Shard) -> int:
@@ -126,13 +127,13 @@ def _chunks(client: OpenAI, file_id: str) -> Iterator[bytes]:
 def delete_files(client: OpenAI, view: BatchView) -> list[str]:
     """Delete a batch's files at the provider, including its input; returns the ids of the deleted files.
 
-    A file that is already gone is not an error.
+    A file that is gone, or that the provider does not delete, is not an error.
     """
     deleted = []
     for file_id in filter(None, (view.input_file_id, *view.result_files)):
         try:
             client.files.delete(file_id)
-        except openai.NotFoundError:
+        except openai.APIStatusError:
             continue
         deleted.append(file_id)
     return deleted
