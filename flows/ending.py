@@ -13,6 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed
 
 from pressrun.errors import PressrunError, Refused, Stopped
+from pressrun.routes.failures import say_failure
 from pressrun.untrusted import safe
 
 __all__ = ["failed_by"]
@@ -28,6 +29,6 @@ def failed_by(error: Exception) -> State[Any]:
         name = next((kind.__name__ for kind in (Refused, Stopped) if isinstance(error, kind)), "Failed")
         return Failed(name=name, message=str(error))
     if isinstance(error, openai.OpenAIError):
-        return Failed(message=safe(f"The provider failed ({error}). {KEPT}"))
+        return Failed(message=safe(f"The provider failed ({say_failure(error)}). {KEPT}"))
     get_run_logger().error("An unexpected error", exc_info=error)
     return Failed(message=safe(f"An unexpected error ended the run ({type(error).__name__}: {error}). {KEPT}"))

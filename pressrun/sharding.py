@@ -69,14 +69,22 @@ class Shard(Frozen):
         return self.filename_for(None)
 
     def filename_for(self, run_id: str | None) -> str:
-        """The name of an upload that only this run may use; every name for the same work begins in the same way."""
-        work = sha256(self.work.encode()).hexdigest() if self.after else self.key
-        end = sha256(run_id.encode()).hexdigest() if run_id else work[20:]
-        return f"pressrun-{work[:20]}{end[:12]}.jsonl"
+        """The name of an upload that only this run may use, or any run."""
+        end = sha256(run_id.encode()).hexdigest() if run_id else self._digest[20:]
+        return f"{self._name}{end[:12]}.jsonl"
 
     def is_named_by(self, filename: str) -> bool:
         """Whether an upload of this name is for this work, by whichever run."""
-        return filename[: -len("xxxxxxxxxxxx.jsonl")] == self.filename[: -len("xxxxxxxxxxxx.jsonl")]
+        return filename.startswith(self._name)
+
+    @property
+    def _name(self) -> str:
+        """How the name of every upload for this work begins."""
+        return f"pressrun-{self._digest[:20]}"
+
+    @property
+    def _digest(self) -> str:
+        return sha256(self.work.encode()).hexdigest() if self.after else self.key
 
     @cached_property
     def work(self) -> str:

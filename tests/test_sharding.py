@@ -1,6 +1,7 @@
 """From calls to input files."""
 
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +142,13 @@ def test_a_batch_knows_a_model_by_its_name_there_and_the_call_keeps_its_key() ->
 def test_another_name_in_batches_is_another_upload() -> None:
     named = [a_call(batch_model=name) for name in (None, "one", "other")]
     assert len({key(call) for call in named}) == 3
+
+
+def test_uploads_are_named_for_their_work_what_it_follows_and_a_run_that_wants_its_own(tmp_path: Path) -> None:
+    [shard] = shards([a_call()], tmp_path)
+    rest = shard.model_copy(update={"after": "batch_1"})
+    other = shard.model_copy(update={"after": "batch_2"})
+    names = [shard.filename, shard.filename_for("run-1"), shard.filename_for("run-2"), rest.filename, other.filename]
+    assert len(set(names)) == 5
+    assert all(re.fullmatch(r"pressrun-[0-9a-f]{32}\.jsonl", name) for name in names)
+    assert [shard.is_named_by(name) for name in names] == [True, True, True, False, False]

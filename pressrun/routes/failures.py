@@ -17,7 +17,7 @@ from pressrun.reasons import PAYMENT, Reason, reason
 from pressrun.routes.replies import provider_date
 from pressrun.wire import amount, moment
 
-__all__ = ["LONGEST_WAIT", "may_pass", "needs_payment", "reason_of", "say_reason", "told_wait"]
+__all__ = ["LONGEST_WAIT", "may_pass", "needs_payment", "reason_of", "say_failure", "say_reason", "told_wait"]
 
 LONGEST_WAIT = 600.0
 """The longest wait, in seconds, that a provider may ask for: a limit per minute is over by then, one per day is not."""
@@ -47,6 +47,14 @@ def _plain(response: httpx2.Response) -> str:
 def say_reason(error: openai.APIStatusError) -> str:
     """The provider's words, or the status when it gave none."""
     return reason_of(error).message or f"HTTP {error.status_code}, without a reason"
+
+
+def say_failure(error: openai.OpenAIError) -> str:
+    """What went wrong with a request, in a few words and the provider's own."""
+    if not isinstance(error, openai.APIStatusError):
+        return type(error).__name__
+    words = reason_of(error).message
+    return f"HTTP {error.status_code}: {words}" if words else f"HTTP {error.status_code}"
 
 
 def needs_payment(error: openai.APIStatusError) -> bool:

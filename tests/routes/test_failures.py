@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.routes.batch import may_help
-from pressrun.routes.failures import may_pass, needs_payment, say_reason, told_wait
+from pressrun.routes.failures import may_pass, needs_payment, say_failure, say_reason, told_wait
 
 NOW = datetime(2026, 11, 25, 7, tzinfo=UTC)
 REQUEST = httpx2.Request("POST", "https://api.openai.com/v1/batches")
@@ -74,6 +74,12 @@ def test_a_wait_is_read_from_the_headers_in_all_their_forms(headers: dict[str, s
 def test_a_wait_is_read_from_the_words(words: str, seconds: float | None) -> None:
     assert told_wait(an_error(saying(words)), NOW) == seconds
     assert told_wait(an_error({"detail": words}), NOW) == seconds
+
+
+def test_a_failure_is_said_with_the_providers_words() -> None:
+    assert say_failure(an_error({"detail": "Input file not found"}, 404)) == "HTTP 404: Input file not found"
+    assert say_failure(an_error(None, 502)) == "HTTP 502"
+    assert say_failure(openai.APITimeoutError(REQUEST)) == "APITimeoutError"
 
 
 def test_only_a_limit_is_waited_for_by_its_reset() -> None:

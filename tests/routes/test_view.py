@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.errors import Unreadable
-from pressrun.routes.batch import BatchView, BatchWatch, Move, look, look_watched
+from pressrun.routes.batch import BatchView, BatchWatch, Move, look, look_all, look_watched
 from pressrun.routes.batch.view import read_status
 from pressrun.routes.records import BatchRecord
 from tests.routes.driving import connect
@@ -166,6 +166,8 @@ def test_an_odd_reply_about_one_batch_harms_no_other() -> None:
     }
     with provider.serving() as server, connect(server.base_url) as client:
         views, decisions = look_watched(client, watches)
+        statuses = {batch_id: view.status for batch_id, view in look_all(client, watches).items()}
+    assert statuses == {"batch_1": "in_progress", "batch_2": "unknown"}
     assert list(views) == ["batch_1"]
     assert "failed poll" in str(decisions["batch_2"].text)
     assert decisions["batch_1"].text is None

@@ -233,13 +233,12 @@ def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
 
 
 def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
-    """As `look_each`, but a reply that is odd for one batch raises `Unreadable`."""
-    found = {}
-    for batch_id, seen in look_each(client, batch_ids).items():
-        if isinstance(seen, Unreadable):
-            raise seen
-        found[batch_id] = seen
-    return found
+    """As `look_each`; a batch of which nothing could be read has the status `unknown`, which is never final."""
+    unread = BatchView(batch_id="", status="unknown", created_at=None)
+    return {
+        batch_id: unread.model_copy(update={"batch_id": batch_id}) if isinstance(seen, Unreadable) else seen
+        for batch_id, seen in look_each(client, batch_ids).items()
+    }
 
 
 def look_each(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView | Unreadable]:
