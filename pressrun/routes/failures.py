@@ -53,7 +53,7 @@ def say_failure(error: openai.OpenAIError) -> str:
     """What went wrong with a request, in a few words and the provider's own."""
     if not isinstance(error, openai.APIStatusError):
         return type(error).__name__
-    words = reason_of(error).message
+    words = (reason_of(error).message or "").rstrip(".")
     return f"HTTP {error.status_code}: {words}" if words else f"HTTP {error.status_code}"
 
 

@@ -138,6 +138,14 @@ def test_a_look_that_is_told_to_come_back_later_comes_back_no_earlier() -> None:
     assert a_watch().on_error(error, CREATED).pause == 600 * SECOND
 
 
+def test_a_failed_look_is_reported_with_the_providers_words() -> None:
+    request = httpx2.Request("GET", "http://127.0.0.1/v1")
+    reply = httpx2.Response(503, json={"detail": "No connected db."}, request=request)
+    text = a_watch().on_error(openai.InternalServerError("No.", response=reply, body=None), CREATED).text
+    assert text == "failed poll 1 in a row (HTTP 503: No connected db; 1 in total); the batch keeps running"
+    assert "(HTML; 1 in total)" in str(a_watch().on_error(Unreadable("HTML."), CREATED).text)
+
+
 def test_looks_that_fail_until_long_after_the_deadline_end_the_wait() -> None:
     assert a_watch().on_error(PASSING[0], DEADLINE + CANCEL_GRACE).move is Move.WAIT
     assert a_watch().on_error(PASSING[0], DEADLINE + CANCEL_GRACE + SECOND).move is Move.STOP

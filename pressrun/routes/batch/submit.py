@@ -241,8 +241,8 @@ def _refusal(client: OpenAI, error: openai.APIStatusError, shard: Shard, file_id
     elif file_id:
         _delete(client, file_id)
     return BatchRejected(
-        f"The provider refused the batch of {shard.title}: {say_reason(error)}. None of it ran or was billed. Answers "
-        f"already paid for are kept. {remedy}"
+        f"The provider refused the batch of {shard.title}: {say_reason(error).rstrip('.')}. None of it ran or was "
+        f"billed. Answers already paid for are kept. {remedy}"
     )
 
 

@@ -12,7 +12,7 @@ from random import random
 import openai
 
 from pressrun.routes.batch.view import BatchView
-from pressrun.routes.failures import LONGEST_WAIT, told_wait
+from pressrun.routes.failures import LONGEST_WAIT, say_failure, told_wait
 
 __all__ = ["BatchWatch", "Decision", "Move", "expected_finish"]
 
@@ -86,7 +86,8 @@ class BatchWatch:
         self.all_failed_polls += 1
         if now > self.deadline + CANCEL_GRACE:
             return self._stop(f"the maximum wait is over and the last {self.failed_polls} polls failed")
-        why = f"{type(error).__name__}; {self.all_failed_polls} in total"
+        said = say_failure(error) if isinstance(error, openai.OpenAIError) else str(error).rstrip(".")
+        why = f"{said}; {self.all_failed_polls} in total"
         text = f"failed poll {self.failed_polls} in a row ({why}); the batch keeps running"
         told = told_wait(error, now) if isinstance(error, openai.APIStatusError) else None
         return self._wait(now, text=text, least=timedelta(seconds=min(told or 0.0, LONGEST_WAIT)))
