@@ -21,7 +21,12 @@ def check_existing(out: str, brief: SiteBrief, *, simulated: bool) -> None:
     """Raise `DestinationUnfit` when what is at the site's place in `out` (a folder or a URL) must not be replaced."""
     new = Identity.of(brief, simulated=simulated)
     folder = local_folder(out)
-    found = objection_to(folder / brief.slug, new) if folder else objection_at(f"{out.rstrip('/')}/{brief.slug}", new)
+    try:
+        found = (
+            objection_to(folder / brief.slug, new) if folder else objection_at(f"{out.rstrip('/')}/{brief.slug}", new)
+        )
+    except OSError as error:
+        raise DestinationUnfit(f"What is at {out}/{brief.slug} cannot be read ({error}). {UNSPENT}") from error
     if found:
         raise DestinationUnfit(f"{found} {UNSPENT}")
 

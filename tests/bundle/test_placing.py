@@ -187,6 +187,16 @@ def test_what_is_not_ours_is_refused_beforehand_and_never_touched(tmp_path: Path
     assert {path: path.lstat().st_ino for path in tmp_path.rglob("*")} == before
 
 
+def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    place(tmp_path, a="old")
+    monkeypatch.setattr(Path, "read_bytes", forbid)
+    with pytest.raises(DestinationUnfit, match=r"cannot be read \(.*Permission denied.*This attempt spent nothing"):
+        check_existing(str(tmp_path), BRIEF, simulated=False)
+
+
 def test_a_simulated_site_does_not_replace_one_that_was_paid_for(tmp_path: Path) -> None:
     place(tmp_path, a="paid")
     with pytest.raises(DestinationUnfit, match="was paid for, which a simulated one does not replace"):
