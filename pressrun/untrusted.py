@@ -18,7 +18,7 @@ characters that only hide, halves of surrogate pairs, and two that XML cannot ca
 LF."""
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028\u2029\u2060-\u2064\ufeff]")
 """Characters without a width, which make two different names look the same."""
-KEY = re.compile(r"\b(?:sk|pk|rk|gsk|xai|whsec|AIza)[-_]?[A-Za-z0-9_\-*]{6,}")
+KEY = re.compile(r"\b(?:(?:sk|pk|rk|gsk|xai|whsec)[-_]|AIza)[A-Za-z0-9_\-*]{6,}")
 """Keys as providers write them, also partly masked (`sk-abc***xyz`)."""
 AUTHORIZATION = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
 USERINFO = re.compile(r"(?<=://)[^\s/@]{1,300}@")
