@@ -51,9 +51,8 @@ format: $(READY)
 
 # Made while things are set up, so that the first start of Prefect is as quick as every other: it takes 7 s of CPU.
 $(DATABASE_OF_PREFECT): $(READY)
-	@mkdir -p $(HOME_OF_PREFECT)
 	@echo "Creating Prefect's database (once)"
-	@$(BIN)/prefect server database upgrade --yes >/dev/null
+	@umask 077 && mkdir -p $(HOME_OF_PREFECT) && $(BIN)/prefect server database upgrade --yes >/dev/null
 
 clean:
 	rm -rf $(VENV) .pressrun demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pressrun.processes import end, start
 from tests.patience import HANG
 from tests.ports import new_port
 from tests.routes.raw_server import Reply, serving
@@ -48,6 +49,37 @@ def test_a_server_that_does_not_answer_is_named() -> None:
     assert refused.returncode == 2, refused.stderr
     assert f"The Prefect server at {address}" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def refused_up(tmp_path: Path, answer: Reply) -> str:
+    """What `up` says while a server that answers everything like this counts as its own."""
+    folder = tmp_path / "up"
+    with serving(lambda _asked: answer) as server:
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        start(folder, "server", ["sleep", str(HANG)], cwd=tmp_path, env=os.environ, port=port)
+        try:
+            refused = pressrun("up", PRESSRUN_STATE_DIR=str(tmp_path))
+        finally:
+            end(folder, "server")
+    assert refused.returncode == 2, refused.stderr
+    assert "un `pressrun down`, then `pressrun up`" in refused.stderr
+    return refused.stderr
+
+
+def test_a_server_of_an_earlier_version_without_a_login_is_not_taken_over(tmp_path: Path) -> None:
+    assert "asks for no login" in refused_up(tmp_path, Reply({}))
+
+
+def test_a_server_with_another_login_is_named(tmp_path: Path) -> None:
+    assert "was started with another login" in refused_up(tmp_path, Reply({}, status=401))
+
+
+def test_logins_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    logins = {"PREFECT_SERVER_API_AUTH_STRING": "admin:one", "PREFECT_API_AUTH_STRING": "admin:two"}
+    refused = pressrun("up", "--port", str(new_port()), PRESSRUN_STATE_DIR=str(tmp_path), **logins)
+    assert refused.returncode == 2
+    assert "are set and differ" in refused.stderr
+    assert "admin" not in refused.stderr
 
 
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:

@@ -113,6 +113,10 @@ class Page:
         """Type into the field with this label, in place of what is there."""
         self._type(f"field({json.dumps(name)})", text)
 
+    def type_into(self, selector: str, text: str) -> None:
+        """Type into the first field that a selector finds, in place of what is there."""
+        self._type(f"all({json.dumps(selector)})[0]", text)
+
     def add(self, name: str, *texts: str) -> None:
         """Add items to the list with this label."""
         items = f"all('textarea, input', list({json.dumps(name)}))"
@@ -147,13 +151,15 @@ class Page:
 
 
 @contextmanager
-def a_page(folder: Path) -> Iterator[Page]:
+def a_page(folder: Path, *switches: str) -> Iterator[Page]:
     """The page of a browser of its own, which ends with the block; `folder` takes its profile."""
     assert EXECUTABLE, "there is no Chromium here"
     profile = folder / "chromium"
     command = [EXECUTABLE, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
     options = ["--hide-scrollbars", "--lang=en-GB", f"--user-data-dir={profile}", "about:blank"]
-    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [*command, *switches, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             with connect(_address(profile, process), max_size=None) as connection:
                 page = Page(connection)

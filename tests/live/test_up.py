@@ -1,89 +1,22 @@
 """`pressrun up` as a user has it: one command, a run with its notification, the same command again, and `down`."""
 
-import contextlib
 import json
 import os
+import shutil
+import stat
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import httpx2
-import psutil
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from tests.builders import brief_fields
-from tests.live.installation import OURS, PREFECT, ROOT, until
-from tests.ports import new_port
-from tests.prefect_database import copy_database
+from tests.live.house import House, a_house
+from tests.live.installation import until
 from tests.routes.raw_server import RawServer, Reply, serving
-
-
-@dataclass(frozen=True)
-class House:
-    """A checkout of its own, so that its sites are, with a home and a state for it."""
-
-    root: Path
-    env: dict[str, str]
-    port: int
-    sites_port: int
-
-    def pressrun(self, *words: str, **environment: str) -> str:
-        """What the command says; it must succeed."""
-        command, env = [sys.executable, "-m", "pressrun", *words], {**self.env, **environment}
-        done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def up(self) -> str:
-        return self.pressrun("up", "--port", str(self.port), "--sites-port", str(self.sites_port))
-
-    def run(self, slug: str, *words: str, **parameters: object) -> int:
-        """Start a small simulated site; returns the command's exit code."""
-        brief = brief_fields(name=slug, slug=slug, pages=["Home"], image_count=2)
-        given = json.dumps({"brief": brief, "simulate": True, "poll_seconds": 0.5, **parameters})
-        command = [*PREFECT, "deployment", "run", "build-site/on-demand", "--params", given, *words]
-        env = {**self.env, **self.client}
-        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, check=False).returncode
-
-    @property
-    def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api"
-
-    @property
-    def login(self) -> str:
-        return (self.root / "state" / "up" / "login").read_text().strip()
-
-    @property
-    def client(self) -> dict[str, str]:
-        """The environment of a command that uses the server."""
-        return {"PREFECT_API_URL": self.api, "PREFECT_API_AUTH_STRING": self.login}
-
-    def ask(self, path: str, **fields: object) -> Any:
-        """What the API answers to a POST."""
-        user, password = self.login.split(":")
-        return httpx2.post(f"{self.api}/{path}", json=fields, auth=(user, password), timeout=300).json()
-
-    def state_of(self, slug: str) -> str:
-        runs = self.ask("flow_runs/filter")
-        return next((run["state_name"] for run in runs if run["name"] == f"build-site / {slug}"), "")
-
-    def started(self) -> dict[str, str]:
-        """What the files of the processes say."""
-        return {file.name: file.read_text() for file in (self.root / "state" / "up").glob("*.json")}
-
-    def processes(self) -> list[psutil.Process]:
-        """Everything that runs with this house's home."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("PREFECT_HOME") == self.env["PREFECT_HOME"]:
-                    found.append(process)
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -94,26 +27,13 @@ def webhook() -> Iterator[RawServer]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Not up yet. Its name for the notification block is one that is made later."""
-    root = tmp_path_factory.mktemp("house")
-    for name in ("prefect.yaml", "flows", "tasks", "pressrun", "deployments"):
-        (root / name).symlink_to(ROOT / name)
-    env = {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | {
-        "PREFECT_HOME": str(root / "prefect"),
-        "PRESSRUN_STATE_DIR": str(root / "state"),
-        "PRESSRUN_SIMULATED_BATCH_SECONDS": "30",
-        "PRESSRUN_NOTIFY_BLOCK": "custom-webhook/agency",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-    }
-    copy_database(root / "prefect")
-    house = House(root=root, env=env, port=new_port(), sites_port=new_port())
-    try:
-        yield house
-    finally:
-        for process in house.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+def house() -> Iterator[House]:
+    """Not up yet. Its name for the notification block is one that is made later. Other users can enter its folder."""
+    settings = {"PRESSRUN_SIMULATED_BATCH_SECONDS": "30", "PRESSRUN_NOTIFY_BLOCK": "custom-webhook/agency"}
+    with TemporaryDirectory(prefix="pressrun-house-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with a_house(Path(folder), **settings) as house:
+            yield house
 
 
 def test_a_fresh_machine_without_a_key_is_up_and_knows_what_is_missing(house: House) -> None:
@@ -121,6 +41,8 @@ def test_a_fresh_machine_without_a_key_is_up_and_knows_what_is_missing(house: Ho
     assert "created         deployment build-site/on-demand" in said
     assert "missing         notifications: there is no block custom-webhook/agency" in said
     assert f"Open http://127.0.0.1:{house.port}" in said
+    assert "The UI asks for a login. It is kept in state/up/login" in said
+    assert house.login not in said, "the output is a pipe here, which may lead to a log"
     assert "runs need `simulate`" in said
     assert httpx2.get(f"http://127.0.0.1:{house.port}/").is_success
     assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/").is_success
@@ -158,6 +80,36 @@ def texts(webhook: RawServer) -> list[str]:
     return [json.loads(asked.body)["text"] for asked in webhook.asked]
 
 
+def test_the_login_is_in_no_log_and_on_no_command_line(house: House) -> None:
+    for log in (house.root / "state").rglob("*.log"):
+        assert house.login not in log.read_text(errors="replace"), log
+    assert not [process for process in house.processes() if house.login in " ".join(process.cmdline())]
+
+
+def test_what_it_keeps_is_its_owners_only(house: House) -> None:
+    state = house.root / "state"
+    found = {path: stat.S_IMODE(path.lstat().st_mode) for path in [state, *state.rglob("*")]}
+    assert any(path.name == "ledger.sqlite" for path in found)
+    assert {path: mode for path, mode in found.items() if mode != (0o700 if path.is_dir() else 0o600)} == {}
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("curl"), reason="only root can act as another user")
+def test_another_user_of_the_machine_reads_nothing_and_starts_nothing(house: House) -> None:
+    def as_another(command: str) -> str:
+        asked = ["runuser", "-u", "nobody", "--", "sh", "-c", command]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+    assert "prefect.yaml" in as_another(f"ls {house.root}"), "the folder itself is open to others"
+    assert as_another(f"find {house.root}/state -readable -o -executable") == ""
+    assert as_another(f"cat {house.root}/state/up/login") == ""
+    for process in house.processes():
+        assert as_another(f"cat /proc/{process.pid}/environ") == ""
+    run = f"{house.api}/deployments/{house.get('deployments/name/build-site/on-demand')['id']}/create_flow_run"
+    for asked in (f"{house.api}/admin/settings", f"-d '{{}}' {house.api}/flow_runs/filter", f"-d '{{}}' {run}"):
+        code = as_another(f"curl -s -o /dev/null -w '%{{http_code}}' -H 'Content-Type: application/json' {asked}")
+        assert code == "401", asked
+
+
 def test_down_ends_everything_even_a_run_that_waits_and_leaves_the_data(house: House) -> None:
     assert house.run("waits") == 0
     until(lambda: house.state_of("waits") == "Running")
@@ -167,3 +119,15 @@ def test_down_ends_everything_even_a_run_that_waits_and_leaves_the_data(house: H
     assert (house.root / "prefect" / "prefect.db").exists()
     assert (house.root / "sites" / "short-of-money" / "manifest.json").exists()
     assert house.pressrun("down").count("not running") == 3
+
+
+def test_up_uses_a_login_that_is_set_and_then_needs_it(house: House) -> None:
+    login = {"PREFECT_SERVER_API_AUTH_STRING": "admin:pass", "PREFECT_API_AUTH_STRING": "admin:pass"}
+    said = house.pressrun("up", "--port", str(house.port), "--sites-port", str(house.sites_port), **login)
+    assert "started         worker for pool pressrun" in said
+    assert "The UI asks for the login that is set in PREFECT_SERVER_API_AUTH_STRING" in said
+    asked = f"{house.api}/work_pools/pressrun"
+    assert httpx2.get(asked, auth=("admin", "pass")).is_success
+    assert httpx2.get(asked, auth=("pressrun", house.login.split(":")[1])).status_code == 401
+    assert "Nothing was changed" in house.pressrun("up", **login)
+    house.pressrun("down")
