@@ -45,6 +45,8 @@ SERVER_PORT, SITES_PORT = 4200, 4280
 API_SERVER, WORKER, SITES = "server", "worker", "sites"
 PORT_OPTIONS = {API_SERVER: "--port", SITES: "--sites-port"}
 """For those that need a port of their own, the option that sets it."""
+PROTECTED = "admin/version"
+"""Path in the API of something small that needs the login."""
 THERE, RUNNING = "unchanged", "already running"
 START_SECONDS = 300
 """A first start creates the database: 9 to 12 seconds on an idle machine, more than 120 on a busy one."""
@@ -111,8 +113,13 @@ def running_api(settings: Settings) -> str | None:
 
 
 def running_login(settings: Settings) -> str | None:
-    """The login of that server. Raises `Refused` for variables that contradict each other."""
+    """The login for that server. Raises `Refused` when the one that is set or kept is not the server's."""
     login = kept_login(state_folder(settings))
+    if (api := running_api(settings)) and _is_locked(api, login):
+        raise Refused(
+            f"The Prefect server of `pressrun up` has another login than {CLIENT} or the file in "
+            f"{state_folder(settings)}. Unset {CLIENT}, or run `pressrun down`, then `pressrun up`. Nothing was spent."
+        )
     return login.text if login else None
 
 
@@ -229,18 +236,22 @@ def _answers(url: str) -> bool:
 
 def _check_login(here: House) -> None:
     """Raise `Refused` unless the server asks for the login, and for this one."""
-    asked = f"{here.api}/admin/version"
-    if _answers(asked):
+    if _answers(f"{here.api}/{PROTECTED}"):
         raise Refused(
             "The Prefect server that runs asks for no login, because an earlier version started it: any web page that "
             "you open can start runs on it. Run `pressrun down`, then `pressrun up`."
         )
-    reply = _get(asked, here.login)
-    if reply is not None and reply.status_code == httpx2.codes.UNAUTHORIZED:
+    if _is_locked(here.api, here.login):
         raise Refused(
             f"The Prefect server that runs was started with another login. Set {CLIENT} as it was, or unset it; or run "
             "`pressrun down`, then `pressrun up`."
         )
+
+
+def _is_locked(api: str, login: Login | None) -> bool:
+    """Whether the server asks for another login than this one."""
+    reply = _get(f"{api}/{PROTECTED}", login)
+    return reply is not None and reply.status_code == httpx2.codes.UNAUTHORIZED
 
 
 def _works(here: House) -> bool:

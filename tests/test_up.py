@@ -8,7 +8,7 @@ from pathlib import Path
 from pressrun.processes import end, start
 from tests.patience import HANG
 from tests.ports import new_port
-from tests.routes.raw_server import Reply, serving
+from tests.routes.raw_server import Asked, Reply, serving
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +48,17 @@ def test_a_server_that_does_not_answer_is_named() -> None:
     refused = pressrun("setup", PREFECT_API_URL=address)
     assert refused.returncode == 2, refused.stderr
     assert f"The Prefect server at {address}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_setting_up_without_the_servers_login_says_so() -> None:
+    def answer(asked: Asked) -> Reply:
+        return Reply(True) if asked.path.endswith("/health") else Reply({}, status=401)
+
+    with serving(answer) as server:
+        refused = pressrun("setup", PREFECT_API_URL=server.base_url)
+    assert refused.returncode == 2, refused.stderr
+    assert "asks for a login. Set PREFECT_API_AUTH_STRING" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

@@ -6,10 +6,12 @@ import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from pressrun.cli.prefect_server import prefect_server
+from pressrun.errors import Refused
 from pressrun.login import login_for
 from pressrun.processes import end, start
 from pressrun.settings import Settings
 from tests.patience import HANG, get
+from tests.routes.raw_server import Reply, serving
 
 
 def test_a_server_that_is_configured_is_used(tmp_path: Path) -> None:
@@ -17,6 +19,21 @@ def test_a_server_that_is_configured_is_used(tmp_path: Path) -> None:
         with prefect_server(Settings(state_dir=tmp_path)) as is_temporary:
             assert PREFECT_API_URL.value() == "http://prefect.example/api"
         assert not is_temporary
+
+
+def test_a_login_that_is_not_that_servers_is_refused(tmp_path: Path) -> None:
+    with serving(lambda _asked: Reply({}, status=401)) as server:
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        start(tmp_path / "up", "server", ["sleep", str(HANG)], cwd=tmp_path, env={"PATH": "/bin:/usr/bin"}, port=port)
+        try:
+            with (
+                temporary_settings(restore_defaults={PREFECT_API_URL}),
+                pytest.raises(Refused, match="has another login"),
+                prefect_server(Settings(state_dir=tmp_path)),
+            ):
+                pass
+        finally:
+            end(tmp_path / "up", "server")
 
 
 @pytest.mark.usefixtures("prefect_api")
