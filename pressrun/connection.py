@@ -23,10 +23,14 @@ def spare_loopback() -> None:
     """Have this process and its children reach this machine without a proxy."""
     if not set_proxies():
         return
-    hosts = [host.strip() for value in dict(_set(("NO_PROXY",))).values() for host in value.split(",")]
-    spared = ",".join(dict.fromkeys([*filter(None, hosts), *LOOPBACK]))
     # Where both are set, the lower-case name wins (urllib.request.getproxies).
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = spared
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(dict.fromkeys([*_spared(), *LOOPBACK]))
+
+
+def _spared() -> list[str]:
+    """Hosts that are reached without a proxy; `*` means all."""
+    hosts = [host.strip() for _, value in _set(("NO_PROXY",)) for host in value.split(",")]
+    return [host for host in hosts if host]
 
 
 def set_proxies() -> list[str]:
@@ -55,7 +59,8 @@ def check_variables(*, simulate: bool) -> None:
 
 def variable_faults() -> Iterator[tuple[str, str]]:
     """Each variable that no client could use, and a sentence about it, without its value where that may be secret."""
-    for name, value in _set(PROXIES):
+    proxies = {} if "*" in _spared() else dict(_set(PROXIES))
+    for name, value in proxies.items():
         if fault := _proxy_fault(value):
             yield name, f"{name} {fault}"
     yield from _certificate_faults()

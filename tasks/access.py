@@ -4,7 +4,8 @@ Invariant: the key is looked up where the client is created; it is never a task 
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from openai import OpenAI
 from prefect.blocks.system import Secret
@@ -58,10 +59,20 @@ def provider_for(*, simulate: bool, needs: Collection[Need]) -> Iterator[Provide
     settings = current_settings()
     if simulate:
         folder = settings.state_dir / "simulator"
-        with running_simulator(folder, batch_seconds=settings.simulated_batch_seconds) as base_url:
-            yield Provider(base_url=base_url, simulated=True, built_in=True)
+        with ExitStack() as stack:
+            yield Provider(base_url=_start_simulator(folder, settings, stack), simulated=True, built_in=True)
         return
     provider = Provider(base_url=settings.openai_base_url)
     with client_for(provider) as client:
         checked = check_provider(client, provider.base_url, needs, settings.text_model)
     yield checked
+
+
+def _start_simulator(folder: Path, settings: Settings, stack: ExitStack) -> str:
+    try:
+        return stack.enter_context(running_simulator(folder, batch_seconds=settings.simulated_batch_seconds))
+    except (OSError, RuntimeError) as error:
+        raise ProviderUnfit(
+            f"The built-in simulator cannot start in {folder.resolve()} ({error}). Nothing was spent. Move the folder "
+            "away, or set PRESSRUN_STATE_DIR to another."
+        ) from None

@@ -28,6 +28,7 @@ from prefect.workers.process import ProcessWorker
 from ruamel.yaml import YAML
 
 from pressrun.errors import Refused
+from pressrun.prefect_api import ask_server, configured_server
 from pressrun.settings import Settings
 from pressrun.up import POOL, THERE, Done
 from tasks.pace import BATCHES, IMAGES
@@ -44,6 +45,8 @@ def set_up(settings: Settings, root: Path) -> Iterator[Done]:
     """Set up the server that PREFECT_API_URL names, yielding each action when it is done. Raises `Refused`."""
     if not PREFECT_API_URL.value():
         raise Refused("PREFECT_API_URL is not set, so there is no server to set up. Run `pressrun up` to start one.")
+    if (server := configured_server()) and (fault := ask_server(server)):
+        raise Refused(fault)
     with get_client(sync_client=True) as client:
         if client.api_healthcheck():
             raise Refused(f"The Prefect server at {client.api_url} does not answer. Start it, or fix PREFECT_API_URL.")

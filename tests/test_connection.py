@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from pressrun.connection import PROXIES, check_variables, is_loopback, spare_loopback, variable_faults
 from pressrun.errors import Refused
+from pressrun.routes.provider import Provider, open_client
+from pressrun.settings import Settings
 
 NAMES = ("NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", *PROXIES)
 
@@ -101,3 +104,14 @@ def test_this_machine_is_reached_without_a_proxy_and_what_was_spared_stays_so() 
 )
 def test_only_this_machine_is_this_machine(address: str, is_near: bool) -> None:
     assert is_loopback(address) is is_near
+
+
+def test_a_proxy_that_is_never_used_is_no_fault() -> None:
+    os.environ |= {"HTTPS_PROXY": "'a'", "NO_PROXY": "*"}
+    check_variables(simulate=False)
+
+
+def test_a_client_that_cannot_be_opened_names_the_variable() -> None:
+    os.environ["HTTPS_PROXY"] = '"http://proxy.example:3128"'
+    with pytest.raises(Refused, match="HTTPS_PROXY is in quotes"):
+        open_client(Provider(base_url="https://api.example.com/v1"), SecretStr("sk-test"), Settings(_env_file=None))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx2
 
+from pressrun.connection import check_variables
 from pressrun.errors import Refused
 from pressrun.login import CLIENT, SERVER, new_login
 from pressrun.prefect_api import check_prefect
@@ -37,6 +38,7 @@ def prefect_server(settings: Settings) -> Iterator[bool]:
 
     Raises `Refused` when the configured server does not answer, or a temporary one does not start.
     """
+    check_variables(simulate=False)
     check_prefect(settings)
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,

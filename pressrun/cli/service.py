@@ -15,6 +15,7 @@ import typer
 from filelock import FileLock
 from rich.console import Console
 
+from pressrun.connection import check_variables
 from pressrun.login import CLIENT, SERVER
 from pressrun.private import private_file, private_folder, state_folder
 from pressrun.project import importable, is_project, project_folder, write_project
@@ -32,6 +33,7 @@ EXAMPLE = "examples/harbour-bakery.yaml"
 def up(port: Port = None, sites_port: SitesPort = None) -> None:
     """Start a local Prefect server, set it up, start a worker, and serve the finished sites."""
     settings = Settings()
+    check_variables(simulate=False)
     _write_project()
     with _lock(settings):
         here = house(settings, port, sites_port)
@@ -60,6 +62,7 @@ def down() -> None:
 def setup() -> None:
     """Set up the Prefect server that PREFECT_API_URL names: work pool, limits, deployments, notifications."""
     settings = Settings()
+    check_variables(simulate=False)
     _write_project()
     importable()
     from tasks.setup import set_up

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pressrun.bundle.remote import check_folder
 from pressrun.files import load_model
 from pressrun.project import importable
 from pressrun.settings import Settings
@@ -28,6 +29,8 @@ def simulate(
     from pressrun.simulator import FaultScript, serve
 
     script = load_model(faults, FaultScript) if faults else None
+    folder = state or Settings().state_dir / "simulator"
+    check_folder(folder, "The folder of the simulator (--state, PRESSRUN_STATE_DIR)")
     Console().print(
         f"SIMULATED OpenAI at http://{host}:{port}/v1 (any key that begins with sk-). Use it with\n"
         f"  OPENAI_BASE_URL=http://{host}:{port}/v1 OPENAI_API_KEY=sk-simulated pressrun build BRIEF\n"
@@ -35,7 +38,7 @@ def simulate(
         highlight=False,
         soft_wrap=True,
     )
-    serve(state or Settings().state_dir / "simulator", host, port, batch_seconds, 0.0, faults=script)
+    serve(folder, host, port, batch_seconds, 0.0, faults=script)
 
 
 def webhooks(

@@ -20,7 +20,7 @@ from openai import DefaultHttpxClient, OpenAI
 from pydantic import Field, SecretStr
 
 from pressrun.calls import Endpoint, Frozen
-from pressrun.connection import is_loopback, set_proxies
+from pressrun.connection import check_variables, is_loopback, set_proxies
 from pressrun.errors import ProviderUnfit
 from pressrun.reasons import reason
 from pressrun.routes.limits import limit_reply
@@ -147,7 +147,11 @@ def _connections(base_url: str) -> httpx2.Client:
     if is_loopback(base_url):
         verify = _certificates() if base_url.startswith("https") else False
         return DefaultHttpxClient(verify=verify, trust_env=False, event_hooks=hooks)
-    return DefaultHttpxClient(verify=_certificates(), event_hooks=hooks)
+    try:
+        return DefaultHttpxClient(verify=_certificates(), event_hooks=hooks)
+    except (ImportError, OSError, ValueError, httpx2.InvalidURL):
+        check_variables(simulate=False)
+        raise
 
 
 @cache

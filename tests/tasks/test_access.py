@@ -83,3 +83,17 @@ def test_the_key_of_the_block_does_not_go_to_an_address_that_a_folder_names(
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://evil.example/v1\n")
     with pytest.raises(ProviderUnfit, match=r"OPENAI_BASE_URL is set in \.env"):
         client_for(Provider(base_url="https://evil.example/v1"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_simulator_that_cannot_start_is_refused_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSRUN_STATE_DIR", str(tmp_path))
+    (tmp_path / "simulator").mkdir()
+    (tmp_path / "simulator" / "state.sqlite3").write_text("no database at all, really not")
+    with (
+        pytest.raises(ProviderUnfit, match=r"simulator cannot start in .*/simulator"),
+        provider_for(simulate=True, needs=[]),
+    ):
+        pass
