@@ -366,7 +366,10 @@ def _and_the_proxy(base_url: str) -> str:
 
 def _refusal(base_url: str, told: _Told, asked: str) -> str:
     if told.status in (401, 403):
-        return f"{base_url} refused the key ({told.status_and_words}). Nothing was spent. Check OPENAI_API_KEY."
+        address = "" if base_url.endswith("/v1") else ", and OPENAI_BASE_URL, which normally ends in /v1"
+        return (
+            f"{base_url} refused the key ({told.status_and_words}). Nothing was spent. Check OPENAI_API_KEY{address}."
+        )
     if told.status < 500 and told.status not in PASSING:
         return (
             f"{base_url} refused the first check of {asked} ({told.status_and_words}). Nothing was spent. Check "

@@ -300,3 +300,10 @@ def test_a_provider_on_this_machine_is_asked_without_a_proxy(base_url: str, monk
     monkeypatch.delenv("no_proxy", raising=False)
     with connect(base_url) as client:
         assert list_models(client, base_url).simulated
+
+
+def test_a_refused_key_at_an_unusual_address_may_be_the_address() -> None:
+    with serving(lambda _asked: Reply({"exception_message": "Unauthorized"}, 401)) as server:
+        address = server.base_url.replace("/v1", "/api")
+        with connect(address) as client, pytest.raises(ProviderUnfit, match="OPENAI_BASE_URL, which normally ends in"):
+            check_provider(client, address, [])
