@@ -92,6 +92,12 @@ def test_a_forecast_needs_no_key_and_shows_route_and_reason() -> None:
     assert "100 such sites a year" in ended.stdout
 
 
+def test_a_forecast_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
+    ended = pressrun("forecast", str(EXAMPLES / "harbour-bakery.yaml"), "--csv", str(tmp_path / "gone" / "plan.csv"))
+    assert ended.returncode == 2
+    assert "plan.csv could not be written: No such file or directory" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "environment", "reason"),
     [
@@ -100,8 +106,18 @@ def test_a_forecast_needs_no_key_and_shows_route_and_reason() -> None:
         ([], {"PRESSRUN_TEXT_MODEL": "unheard-of"}, "unheard-of"),
         (["--out", "nowhere://sites"], {}, "unknown storage nowhere://"),
         ([], {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
+        (["--simulate"], {"PREFECT_API_URL": "http://127.0.0.1:1/api"}, "The Prefect server at http://127.0.0.1:1/api"),
+        ([], {"HTTPS_PROXY": "'http://proxy.example'"}, "HTTPS_PROXY is in quotes"),
     ],
-    ids=["above the cap", "retired model", "no price", "no such destination", "no provider"],
+    ids=[
+        "above the cap",
+        "retired model",
+        "no price",
+        "no such destination",
+        "no provider",
+        "no Prefect server",
+        "no proxy",
+    ],
 )
 def test_what_can_be_refused_is_refused_before_prefect_is_imported(
     tmp_path: Path, options: list[str], environment: dict[str, str], reason: str
