@@ -221,13 +221,14 @@ def check_service(client: OpenAI, base_url: str, need: Need, models: ModelList, 
     if need is Need.BATCHES:
         return _batches_fault(client, base_url)
     tried = (base_url, client.api_key, need)
-    if models.trusted or tried in _FIT:
+    # With a list of models, the address is right, and step 08 is the probe of chat: refused, it costs nothing.
+    if models.trusted or tried in _FIT or (need is Need.CHAT and models.exists):
         return None
     told = PROBES[need](client.with_options(max_retries=0), model)
     if told is None:
         _FIT.add(tried)
         return None
-    if need is Need.CHAT and told.is_missing and not models.exists:
+    if need is Need.CHAT and told.is_missing:
         return _no_api(base_url, "it has neither /models nor /chat/completions")
     if told.status in (401, 403):
         return _refusal(base_url, told, need)

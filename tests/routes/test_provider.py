@@ -168,18 +168,21 @@ def test_everything_that_a_plan_needs_is_tried_with_requests_that_cannot_be_answ
     assert server.counts == {
         "GET /v1/models": 1,
         "GET /v1/batches": 1,
-        "POST /v1/chat/completions": 1,
         "POST /v1/images/generations": 1,
         "POST /v1/files": 1,
         "DELETE /v1/files/file-1": 1,
         "POST /v1/batches": 1,
     }
-    paid = [asked.body for asked in server.asked if asked.path.startswith(("/v1/chat", "/v1/images"))]
-    assert paid == [b"{}", b"{}"]
+    assert [asked.body for asked in server.asked if asked.path == "/v1/images/generations"] == [b"{}"]
     [batch] = [
         json.loads(asked.body) for asked in server.asked if (asked.method, asked.path) == ("POST", "/v1/batches")
     ]
     assert batch["input_file_id"] == "file-pressrun-probe"
+
+
+def test_without_a_list_of_models_chat_is_tried_too() -> None:
+    server = check_all(GET_models=NOT_FOUND)
+    assert [asked.body for asked in server.asked if asked.path == "/v1/chat/completions"] == [b"{}"]
 
 
 def test_what_was_tried_is_not_tried_again_in_the_same_process() -> None:
@@ -187,7 +190,7 @@ def test_what_was_tried_is_not_tried_again_in_the_same_process() -> None:
         for _ in range(2):
             with connect(server.base_url) as client:
                 check_provider(client, server.base_url, ALL)
-    assert (server.counts["POST /v1/chat/completions"], server.counts["GET /v1/batches"]) == (1, 2)
+    assert (server.counts["POST /v1/images/generations"], server.counts["GET /v1/batches"]) == (1, 2)
 
 
 def test_our_own_simulator_is_trusted_and_one_behind_a_proxy_is_not(base_url: str) -> None:
@@ -222,7 +225,6 @@ def test_our_own_simulator_is_trusted_and_one_behind_a_proxy_is_not(base_url: st
             Reply({"error": {"message": "Missing scopes"}}, 403),
             r"refused the key \(HTTP 403: Missing scopes",
         ),
-        ("POST_chat", Reply("404 page not found", 404), "has no /v1/chat/completions"),
         ("POST_files", NOT_FOUND, "does not take files for batches.*--prefer speed"),
         ("POST_files", Reply({"error": {"message": "purpose batch?"}}, 400), 'files for batches.*"purpose batch'),
         ("POST_files", Reply({}, 401), r"refused the key \(HTTP 401\)"),
