@@ -58,7 +58,7 @@ def test_setting_up_without_the_servers_login_says_so() -> None:
     with serving(answer) as server:
         refused = pressrun("setup", PREFECT_API_URL=server.base_url)
     assert refused.returncode == 2, refused.stderr
-    assert "asks for a login. Set PREFECT_API_AUTH_STRING" in refused.stderr
+    assert "refused the login (HTTP 401). Nothing was spent. Set PREFECT_API_AUTH_STRING" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

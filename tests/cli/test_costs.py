@@ -181,7 +181,7 @@ def test_where_there_is_no_ledger_none_is_made(enter, tmp_path, command):
 def test_a_ledger_that_is_no_database_is_refused(enter, tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "ledger.sqlite").write_text("not a database at all, but long enough to be looked at")
-    assert "cannot be read as a ledger" in refused("costs")
+    assert "cannot be used as a ledger" in refused("costs")
 
 
 def test_both_sides_agree(enter):
