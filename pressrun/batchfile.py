@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 
-from pressrun.calls import Answer, Call, Frozen, Route
+from pressrun.calls import Answer, Call, Frozen, Route, Usage
 from pressrun.errors import Unreadable
 from pressrun.reasons import may_help, reason
+from pressrun.reported import read_usage
 from pressrun.wire import count
 
 __all__ = ["Account", "Harvest", "is_error", "is_reply", "read_json", "read_line", "request_line", "result_lines"]
@@ -34,14 +35,14 @@ def request_line(call: Call) -> bytes:
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 LONGEST_LINE = 128_000_000
 """Bytes of the longest result line that is read: one reply with the largest images takes a quarter of it."""
+DEEPEST = 100
+"""Levels of JSON that are read; pydantic cannot store more than 255."""
 LONGEST_WHOLE = 64_000_000
 """Bytes of the largest result file that is read as one text, because it is not in JSON Lines."""
 
 
 BETWEEN = re.compile(r"[\s,]*")
 """What stands between the values of a text."""
-NEVER_RAN = {"batch_expired", "batch_cancelled", "missing", "unknown"}
-"""Codes of lines whose request never ran."""
 
 Fields = dict[str, Any]
 """The fields of an `Answer` that a line gives."""
@@ -93,12 +94,10 @@ class Harvest:
     garbage: int = 0
     duplicates: int = 0
     unknown: int = 0
-    ran: int = 0
-    """Lines whose request ran, or may have run."""
+    unreadable: int = 0
+    """The part of `garbage` that may have been answers: lines that are not JSON objects."""
     missing: int = 0
     """Calls without a line; known once `rest` has been consumed."""
-    lines: int = 0
-    """Lines that may belong to a call; a JSON object without a custom_id, such as an error, does not."""
 
     def __post_init__(self) -> None:
         self._asked = frozenset(self.ids)
@@ -117,13 +116,9 @@ class Harvest:
         parsed = _read_record(record) if record is not None else None
         if parsed is None:
             self.garbage += 1
-            # It may have been an answer, unless it is an object of another kind.
-            self.lines += record is None
-            self.ran += record is None
+            self.unreadable += record is None
             return None
-        self.lines += 1
         call_id, fields = parsed
-        self.ran += fields.get("code") not in NEVER_RAN
         if call_id not in self._asked:
             self.unknown += 1
             return None
@@ -199,10 +194,20 @@ def _read_record(record: dict[str, Any]) -> tuple[str, Fields] | None:
     response = _object(record.get("response")) or {}
     body = response if is_reply(response) else _object(response.get("body"))
     status = count(response.get("status_code"))
+    if status is not None and not 100 <= status < 600:
+        status = None  # 0 is how Go writes an absent number.
     succeeded = 200 <= status < 300 if status is not None else is_reply(body)
     if succeeded and body is not None and not is_error(body):
         return call_id, {"body": body}
-    return call_id, _failure(_error_of(record, response, body), status)
+    return call_id, _failure(_error_of(record, response, body), status) | _used(body)
+
+
+def _used(body: dict[str, Any] | None) -> Fields:
+    """The usage of a failure that reports one: it may be billed."""
+    if not body or not body.get("usage"):
+        return {}
+    reported = read_usage(body)
+    return {"usage": Usage.of(reported), "usage_is_known": reported.is_known}
 
 
 def is_reply(body: dict[str, Any] | None) -> bool:
@@ -212,7 +217,7 @@ def is_reply(body: dict[str, Any] | None) -> bool:
 
 def is_error(body: dict[str, Any]) -> bool:
     """Whether it reports an error and nothing else, which some gateways do with status 200."""
-    return bool(body.get("error")) and not is_reply(body)
+    return not is_reply(body) and bool(body.get("error") or reason(body).message)
 
 
 def _error_of(record: dict[str, Any], response: dict[str, Any], body: dict[str, Any] | None) -> Any:
@@ -230,7 +235,27 @@ def read_json(text: str | bytes) -> dict[str, Any] | None:
         value = orjson.loads(text)
     except ValueError:
         value = _read_leniently(text)
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not _is_too_deep(text, value) else None
+
+
+def _is_too_deep(text: str | bytes, value: Any) -> bool:
+    """Whether it is nested so deeply that it could not be stored; only a text with many brackets can be."""
+    opened = (text.count("[") + text.count("{")) if isinstance(text, str) else (text.count(b"[") + text.count(b"{"))
+    return opened > DEEPEST and _depth(value) > DEEPEST
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting, without recursion."""
+    depth, level = 0, [value]
+    while level and depth <= DEEPEST:
+        depth += 1
+        level = [
+            part
+            for one in level
+            for part in (one.values() if isinstance(one, dict) else one)
+            if isinstance(part, dict | list)
+        ]
+    return depth
 
 
 def _read_leniently(text: str | bytes) -> Any:
@@ -267,8 +292,8 @@ def _failure(error: Any, status: int | None) -> Fields:
 def result_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a result file, split only at LF: JSON may contain the other line ends.
 
-    A file that is not in JSON Lines (an array, pretty-printed objects, UTF-16) is read as a whole. Raises `Unreadable`
-    when that, or one line, would take too much memory.
+    A file that is not in JSON Lines (an array, pretty-printed objects, UTF-16) is read as a whole, up to
+    `LONGEST_WHOLE`. Raises `Unreadable` when one line would take too much memory.
     """
     lines = _split(chunks)
     first = next((line for line in lines if line.strip()), b"")
@@ -280,7 +305,10 @@ def result_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines:
         whole += b"\n" + line
         if len(whole) > LONGEST_WHOLE:
-            raise Unreadable("A result file is neither in JSON Lines nor small enough to be read as a whole.")
+            # Too large for anything but JSON Lines, of which only the first is odd.
+            yield from bytes(whole).split(b"\n")
+            yield from lines
+            return
     yield from _records(bytes(whole))
 
 

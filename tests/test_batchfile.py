@@ -66,8 +66,9 @@ def test_a_body_may_be_json_text_and_response_may_be_absent() -> None:
         a_chat_reply("Hello"),
         json.dumps({"status_code": 200, "body": a_chat_reply("Hello")}),
         {"status_code": 201, "body": a_chat_reply("Hello")},
+        {"status_code": 0, "body": a_chat_reply("Hello")},
     ],
-    ids=["status as text", "no status", "the completion itself", "JSON text", "another success"],
+    ids=["status as text", "no status", "the completion itself", "JSON text", "another success", "a status of 0"],
 )
 def test_an_answer_is_an_answer_however_its_status_is_written(response: Any) -> None:
     (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response=response))
@@ -86,6 +87,8 @@ def test_an_answer_is_an_answer_however_its_status_is_written(response: Any) -> 
         ({"status_code": 500, "body": {"error": "model overloaded"}}, None, "model overloaded", "500", True),
         ({"status_code": 200, "body": {"error": {"message": "Insufficient credits", "code": 402}, "choices": None}},
          None, "Insufficient credits", "402", False),
+        ({"status_code": 200, "body": {"object": "error", "message": "Overloaded", "code": 503}}, None, "Overloaded",
+         "503", True),
         ({"status_code": 200, "body": {"error": {"message": "Busy", "code": 503}}}, None, "Busy", "503", True),
         ({"status_code": 200, "body": {"error": {"message": "No", "type": "invalid_request_error"}}}, None, "No",
          "invalid_request_error", False),
@@ -94,6 +97,18 @@ def test_an_answer_is_an_answer_however_its_status_is_written(response: Any) -> 
 def test_a_failure_has_the_providers_words(response: Any, error: Any, said: str, code: str, retryable: bool) -> None:
     (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response=response, error=error))
     assert (answer.error, answer.code, answer.retryable) == (said, code, retryable)
+
+
+def test_a_failure_that_reports_usage_keeps_it() -> None:
+    body = {"error": {"message": "No", "code": 400}, "usage": {"prompt_tokens": 900, "completion_tokens": 80}}
+    (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response={"status_code": 200, "body": body}))
+    assert (answer.error, answer.usage.input, answer.usage.output) == ("No", 900, 80)
+
+
+def test_what_is_nested_too_deeply_to_be_stored_is_no_answer() -> None:
+    deep = {"choices": [json.loads("[" * 300 + "]" * 300)]}
+    (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response={"status_code": 200, "body": deep}))
+    assert answer.body is None
 
 
 def test_garbage_strangers_and_doubles_are_counted_and_change_nothing() -> None:

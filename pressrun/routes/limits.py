@@ -7,6 +7,7 @@ as a stream, whose reader limits each line (`pressrun.batchfile.result_lines`).
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx2
 
@@ -16,8 +17,10 @@ LARGEST_REPLY = 128_000_000
 """Bytes of a decompressed reply: one image of the largest size in base64 takes a quarter of it."""
 PIECE = 1_000_000
 """Bytes that are decompressed at once."""
+MAGIC = b"\x1f\x8b"
+"""The first bytes of gzip, the one compression that Pressrun asks for (RFC 1952)."""
 GZIP = 16 + zlib.MAX_WBITS
-"""Tells zlib to expect the header of gzip, the one compression that Pressrun asks for."""
+"""Tells zlib to expect the header of gzip."""
 
 
 class ReplyTooLarge(httpx2.RequestError):
@@ -32,14 +35,13 @@ def limit_reply(reply: httpx2.Response) -> None:
     is_file = reply.request.url.path.endswith("/content")
     stream = reply.stream
     assert isinstance(stream, httpx2.SyncByteStream)
-    is_compressed = reply.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip")
-    if is_compressed:
-        del reply.headers["content-encoding"]
+    # A label is not believed: gateways leave it on bodies that they have decompressed.
+    is_labelled = bool(reply.headers.pop("content-encoding", ""))
     limit = _seconds(reply.request)
     reply.stream = Limited(
         stream,
         reply.request,
-        is_compressed=is_compressed,
+        is_labelled=is_labelled,
         most=None if is_file else LARGEST_REPLY,
         until=None if is_file or limit is None else time.monotonic() + limit,
     )
@@ -59,13 +61,13 @@ class Limited(httpx2.SyncByteStream):
         stream: httpx2.SyncByteStream,
         request: httpx2.Request,
         *,
-        is_compressed: bool,
+        is_labelled: bool,
         most: int | None,
         until: float | None,
     ) -> None:
         self._stream = stream
         self._request = request
-        self._pieces: Callable[[bytes], Iterator[bytes]] = _Decompressor(request) if is_compressed else _as_it_is
+        self._pieces: Callable[[bytes], Iterator[bytes]] = _Decompressor(request) if is_labelled else _as_it_is
         self._most = most
         self._until = until
 
@@ -90,16 +92,35 @@ def _as_it_is(raw: bytes) -> Iterator[bytes]:
 
 
 class _Decompressor:
-    """Decompresses in pieces of limited size, so that a small reply cannot become a large one at once."""
+    """Decompresses gzip in pieces of limited size, so that a small reply cannot become a large one at once.
+
+    What does not begin like gzip is passed on as it is; further members follow the first.
+    """
 
     def __init__(self, request: httpx2.Request) -> None:
         self._request = request
-        self._decoder = zlib.decompressobj(GZIP)
+        self._start = b""
+        self._decoder: Any = None
+        self._is_plain = False
 
     def __call__(self, raw: bytes) -> Iterator[bytes]:
+        if not self._is_plain and self._decoder is None:
+            raw = self._start = self._start + raw
+            if len(raw) < len(MAGIC) and MAGIC.startswith(raw):
+                return
+            self._is_plain = not raw.startswith(MAGIC)
+            self._decoder = zlib.decompressobj(GZIP)
+        if self._is_plain:
+            yield raw
+            return
         try:
-            while raw and not self._decoder.eof:
+            while raw:
                 yield self._decoder.decompress(raw, PIECE)
                 raw = self._decoder.unconsumed_tail
+                if self._decoder.eof:
+                    raw = self._decoder.unused_data
+                    if not raw.startswith(MAGIC):
+                        return
+                    self._decoder = zlib.decompressobj(GZIP)
         except zlib.error as error:
             raise httpx2.DecodingError(str(error), request=self._request) from error

@@ -21,7 +21,7 @@ from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.reasons import may_help, reason
-from pressrun.routes.failures import LONGEST_WAIT, may_pass, say_reason, told_wait
+from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait
 from pressrun.routes.limits import ReplyTooLarge
 from pressrun.wire import mapping
 
@@ -40,6 +40,10 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
 """Seconds before the second attempt and, doubling, at most before later ones, without a Retry-After."""
 LONGEST_WAITS = 1_800.0
 """Seconds that one call waits in all because the provider asked it to; such waits are no attempts that failed."""
+SHORTEST_ASKED = 1.0
+"""Seconds of a wait that counts as one: a provider that asks for milliseconds without an end is failing."""
+UNREADABLE = (ReplyTooLarge, httpx2.DecodingError)
+"""Causes of an error after which the answer was there, and billed, so that it is not asked for again at once."""
 SPREAD = 1.25
 """Retries of calls that were rejected together are spread over this factor, never earlier than requested."""
 
@@ -103,7 +107,8 @@ def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], No
             failure = _failure(error, tier)
             delay = retry_delay(error, tries, datetime.now(UTC))
             is_flex = isinstance(failure, FlexUnavailable)
-            if delay is not None and waited + delay <= LONGEST_WAITS and not is_flex and _is_asked_for(error):
+            is_asked = delay is not None and delay >= SHORTEST_ASKED and _is_asked_for(error)
+            if delay is not None and is_asked and waited + delay <= LONGEST_WAITS and not is_flex:
                 waited += delay
             else:
                 tries += 1
@@ -128,7 +133,7 @@ def retry_delay(error: openai.APIError, earlier: int, now: datetime) -> float | 
     What the provider asks for takes precedence over our own doubling. A request that timed out may have been processed
     and billed, so it is not repeated here.
     """
-    if isinstance(error, openai.APITimeoutError) or isinstance(error.__cause__, ReplyTooLarge):
+    if isinstance(error, openai.APITimeoutError) or isinstance(error.__cause__, UNREADABLE):
         return None
     if isinstance(error, openai.APIStatusError):
         if not may_pass(error):
@@ -147,7 +152,7 @@ def _is_asked_for(error: openai.APIError) -> bool:
 def _body(reply: httpx2.Response) -> dict[str, Any]:
     body = read_json(reply.content)
     if body is None:
-        raise TemporaryFailure("the provider's answer is not a JSON object", unheard=True)
+        raise TemporaryFailure("the provider's answer is not a JSON object", soon=False, unheard=True)
     if is_error(body):
         raise _failure_within(body)
     return body
@@ -164,8 +169,9 @@ def _failure_within(body: dict[str, Any]) -> CallFailed | TemporaryFailure:
 
 
 def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailure:
-    if isinstance(error.__cause__, ReplyTooLarge):
-        return TemporaryFailure(str(error.__cause__), soon=False, unheard=True)
+    if isinstance(error.__cause__, UNREADABLE):
+        why = f"the provider's answer cannot be read ({error.__cause__})"
+        return TemporaryFailure(why, soon=False, unheard=True)
     if not isinstance(error, openai.APIStatusError):
         never_sent = isinstance(error.__cause__, httpx2.ConnectError)
         return TemporaryFailure(f"no answer from the provider ({type(error).__name__})", unheard=not never_sent)
@@ -177,5 +183,6 @@ def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailur
         if told is not None and told > LONGEST_WAIT:
             wait = say_duration(timedelta(seconds=min(told, 365 * 86_400)))
             return TemporaryFailure(f"the provider asks to wait {wait} ({code})", soon=False)
-        return TemporaryFailure(f"the provider is busy or failing ({code})")
+        words = reason_of(error).message
+        return TemporaryFailure(f"the provider is busy or failing ({code}){f': {words}' if words else ''}")
     return CallFailed(f"the provider refused the request ({code}): {say_reason(error)}", code=code)

@@ -227,7 +227,7 @@ def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(
 ) -> None:
     monkeypatch.setattr("tasks.batches.collect_answers.retry_delay_seconds", [0] * 4)
     server.faults({"lines": [{"item": "article-02", "do": "missing"}]})
-    with pytest.raises(ResultsIncomplete, match="counts 4 finished requests, but its result files have 3"):
+    with pytest.raises(ResultsIncomplete, match="counts 4 answers, of which its result files have 3"):
         through_batch(server, some_calls("missing"))
     assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_of_a_completed_batch_without_counts_every_request_has_a_line() -> None:
 
 
 def test_a_file_that_stays_short_stops_the_spending() -> None:
-    with pytest.raises(ResultsIncomplete, match=r"counts 4 finished requests, but its result files have 3\."):
+    with pytest.raises(ResultsIncomplete, match=r"counts 4 answers, of which its result files have 3"):
         read([], later=as_file(*lines(*SHARD.ids[:3])))
 
 
@@ -82,6 +83,45 @@ def test_a_line_that_stays_unreadable_harms_its_own_call_only() -> None:
     harvested, downloads = read([], later=Reply(content, content_type="application/octet-stream"))
     assert [answer.code for answer in harvested.answers] == [None, None, None, "missing"]
     assert downloads == len(PAUSES) + 1
+
+
+XML = b'<?xml version="1.0"?>\n<Error>\n<Code>ServerBusy</Code>\n<Message>busy</Message>\n</Error>\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [XML, as_file(*lines("a", "b", "c", "d")).content, b"data: " + WHOLE.content.replace(b"\n", b"\ndata: ")],
+    ids=["a page of XML", "the file of another batch", "events"],
+)
+def test_a_file_of_something_else_is_never_taken_for_a_whole_one(content: bytes) -> None:
+    with pytest.raises(ResultsIncomplete):
+        read([], later=Reply(content, content_type="application/octet-stream"))
+
+
+def test_a_web_page_is_known_by_its_content_and_not_by_its_type() -> None:
+    page = Reply(b"<html><body>\nBad gateway\n</body></html>\n", content_type="text/html")
+    harvested, downloads = read([page], later=Reply(WHOLE.content, content_type="text/html"))
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert downloads == 2
+
+
+def test_failures_that_the_batch_counts_as_answers_are_read_again() -> None:
+    failures = [{"custom_id": call_id, "response": {"status_code": 503}} for call_id in SHARD.ids[:2]]
+    harvested, downloads = read([as_file(*failures, *lines(*SHARD.ids[2:]))])
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert downloads == 2
+
+
+def test_answers_in_a_file_that_is_never_named_stop_the_spending() -> None:
+    with pytest.raises(ResultsIncomplete, match="counts 4 answers, of which its result files have 0"):
+        read([], output_file_id=None)
+
+
+def test_a_file_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In the package, `harvest` is the function.
+    monkeypatch.setattr(import_module("pressrun.routes.batch.harvest"), "SPARE_LINES", 50)
+    with pytest.raises(Unreadable, match="has more lines than batch batch_1 can have results"):
+        read([], later=as_file(*lines(*SHARD.ids), *[{"custom_id": "stranger"}] * 100))
 
 
 def test_lines_that_never_ran_do_not_make_a_file_short() -> None:

@@ -38,13 +38,42 @@ def test_a_small_reply_that_expands_without_an_end_is_left_and_not_asked_for_aga
     assert most < 1.5 * LARGEST_REPLY
 
 
-def test_a_reply_that_is_damaged_is_a_lost_answer() -> None:
-    content = gzip.compress(b"{}" * 100)[:30] + b"nonsense"
+def test_a_damaged_reply_is_a_lost_answer_that_is_not_asked_for_again_at_once() -> None:
+    content = gzip.compress(json.dumps(a_chat_reply("Hello")).encode())
+    content = content[:12] + bytes(len(content) - 12)
+    with (
+        serving(lambda _asked: Reply(content, headers=GZIP)) as server,
+        connect(server.base_url, retries=4) as client,
+        pytest.raises(TemporaryFailure, match="cannot be read") as failure,
+    ):
+        ask(client, a_call(), run_id=None)
+    assert (failure.value.unheard, failure.value.soon) == (True, False)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("label", ["gzip", "deflate", "gzip, gzip", "br"])
+def test_a_label_on_a_plain_body_is_not_believed(label: str) -> None:
+    reply = Reply(a_chat_reply("Hello"), headers={"Content-Encoding": label})
+    with serving(lambda _asked: reply) as server, connect(server.base_url) as client:
+        assert ask(client, a_call(), run_id=None).body == a_chat_reply("Hello")
+
+
+def test_members_of_gzip_that_follow_each_other_are_one_body() -> None:
+    whole = json.dumps(a_chat_reply("Hello")).encode()
+    content = gzip.compress(whole[:20]) + gzip.compress(whole[20:])
     with serving(lambda _asked: Reply(content, headers=GZIP)) as server, connect(server.base_url) as client:
-        once = client.with_options(max_retries=0)
-        with pytest.raises(TemporaryFailure) as failure:
-            ask(once, a_call(), run_id=None)
-    assert failure.value.unheard
+        assert ask(client, a_call(), run_id=None).body == a_chat_reply("Hello")
+
+
+def test_gzip_within_gzip_does_not_expand_without_an_end() -> None:
+    content = gzip.compress(gzip.compress(b" " * (3 * LARGEST_REPLY)))
+    reply = Reply(content, headers={"Content-Encoding": "gzip, gzip"})
+    with (
+        serving(lambda _asked: reply) as server,
+        connect(server.base_url) as client,
+        pytest.raises(TemporaryFailure, match="not a JSON object"),
+    ):
+        ask(client, a_call(), run_id=None)
 
 
 def test_the_timeout_counts_for_the_whole_reply() -> None:

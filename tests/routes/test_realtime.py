@@ -212,7 +212,7 @@ def test_a_spent_quota_costs_one_request(waits: list[float]) -> None:
 
 def test_an_unreadable_reply_may_have_been_billed_and_is_not_asked_for_again_at_once(waits: list[float]) -> None:
     failure, server = a_story(Reply(b"<html>Welcome</html>", content_type="text/html"), HELLO)
-    assert isinstance(failure, TemporaryFailure) and failure.soon
+    assert isinstance(failure, TemporaryFailure) and not failure.soon
     assert (len(server.asked), waits) == (1, [])
 
 

@@ -22,8 +22,10 @@ from pressrun.sharding import Shard
 
 __all__ = ["Harvested", "answers_of", "delete_files", "discrepancies", "harvest"]
 
-PAUSES = (1.0, 3.0)
+PAUSES = (1.0, 3.0, 10.0)
 """Seconds before files that do not match the batch's counts are read again."""
+MOST_LINES_PER_CALL, SPARE_LINES = 3, 10_000
+"""A file with more lines has no end."""
 ACCEPTED_AFTER = timedelta(days=1)
 """How long after the end of a batch its missing lines are expected; from then on, their calls are asked anew."""
 
@@ -68,10 +70,16 @@ def harvest(
 
 
 def is_short(view: BatchView, shard: Shard, reader: Harvest) -> bool:
-    """Whether calls have no line, and the files have fewer lines than the batch counts, although it names them all."""
-    has_all_files = view.is_terminal and view.is_whole
-    counts_more = reader.ran < view.completed or reader.lines < _finished(view, shard)
-    return bool(reader.missing) and has_all_files and counts_more
+    """Whether calls are unanswered although the batch counts more answers, or more finished requests, than were read.
+
+    Lines that cannot be read count as what they may have been, as long as most lines can be read.
+    """
+    if not (view.is_terminal and reader.unanswered):
+        return False
+    heard = len(shard.ids) - reader.missing
+    odd = reader.unreadable if reader.unreadable <= heard else 0
+    lacks_answers = reader.answered + reader.failed + odd < view.completed
+    return lacks_answers or (view.is_whole and heard + odd < _finished(view, shard))
 
 
 def _finished(view: BatchView, shard: Shard) -> int:
@@ -80,10 +88,11 @@ def _finished(view: BatchView, shard: Shard) -> int:
 
 
 def _say_short(view: BatchView, shard: Shard, reader: Harvest) -> str:
+    counted = view.completed or _finished(view, shard)
     return (
-        f"Batch {view.batch_id} ({shard.title}) counts {_finished(view, shard):,} finished requests, but its "
-        f"result files have {reader.lines:,}. Nothing was asked again, because the answers are paid for. Run again "
-        "later to read them. From a day after the batch's end, a run takes what is there and asks for the rest."
+        f"Batch {view.batch_id} ({shard.title}) counts {counted:,} answers, of which its result files have "
+        f"{reader.answered:,}. Nothing was asked again, because the answers are paid for. Run again later to read "
+        "them. From a day after the batch's end, a run takes what is there and asks for the rest."
     )
 
 
@@ -91,15 +100,17 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
     """Every call's answer: first from the lines as they are read, then for calls without one; `reader` counts them.
 
     Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone,
-    `Unreadable` when the provider responds with a web page, and `openai.APIConnectionError` when a download is cut
-    short; reading again from the start is free.
+    `Unreadable` when a file has no end, and `openai.APIConnectionError` when a download is cut short; reading again
+    from the start is free.
     """
     if view.is_refused:
         named = [_call(problem, shard) for problem in view.problems]
         raise BatchRejected(_say_refused(view, shard), filter(None, named))
     try:
         for file_id in view.result_files:
-            for line in result_lines(_chunks(client, file_id)):
+            for number, line in enumerate(result_lines(_chunks(client, file_id))):
+                if number > MOST_LINES_PER_CALL * len(shard.ids) + SPARE_LINES:
+                    raise Unreadable(f"File {file_id} has more lines than batch {view.batch_id} can have results.")
                 answer = reader.take(line)
                 if answer is not None:
                     yield answer
@@ -116,10 +127,8 @@ def _chunks(client: OpenAI, file_id: str) -> Iterator[bytes]:
     """The content of a file, in pieces."""
     try:
         with client.files.with_streaming_response.content(file_id) as response:
-            if "html" in response.headers.get("content-type", ""):
-                raise Unreadable(f"The provider's response for file {file_id} is a web page.")
             yield from response.iter_bytes()
-    except httpx2.TransportError as error:
+    except (httpx2.TransportError, httpx2.DecodingError) as error:
         text = "The download of a result file was cut short."
         raise openai.APIConnectionError(message=text, request=error.request) from error
 
@@ -133,7 +142,7 @@ def delete_files(client: OpenAI, view: BatchView) -> list[str]:
     for file_id in filter(None, (view.input_file_id, *view.result_files)):
         try:
             client.files.delete(file_id)
-        except openai.APIStatusError:
+        except openai.APIError:
             continue
         deleted.append(file_id)
     return deleted
