@@ -77,7 +77,10 @@ def objection(place: str, old: Mapping[str, Any] | None, new: Identity) -> str |
 
 
 def objection_to(target: Path, new: Identity) -> str | None:
-    """Why the bundle `new` must not replace the folder `target`; None when it may, or when nothing is there."""
+    """Why the bundle `new` must not replace the folder `target`; None when it may, or when nothing is there.
+
+    Raises `OSError` when a folder in it cannot be read.
+    """
     if target.is_symlink():
         return (
             f"{target} is a symbolic link, which Pressrun neither follows nor replaces. Remove it, or choose another "
@@ -99,7 +102,7 @@ def beside(place: str) -> str:
 
 
 def account_in(folder: Path) -> dict[str, Any] | None:
-    """The manifest of the bundle in `folder`; None when there is none."""
+    """The manifest of the bundle in `folder`; None when there is none. Raises `OSError` when it cannot be read."""
     path = folder / MANIFEST
     return read_account(path.read_bytes()) if _is_file(path) else None
 
@@ -107,13 +110,12 @@ def account_in(folder: Path) -> dict[str, Any] | None:
 def differences(folder: Path) -> list[str]:
     """Names in `folder` that are not as its manifest says they were written: changed, added or removed.
 
-    In a folder without a manifest these are all; a manifest of an earlier version vouches for nothing.
+    In a folder without a manifest these are all; a manifest of an earlier version vouches for nothing. A file that
+    cannot be read is not vouched for either. Raises `OSError` when a folder or the manifest cannot be read.
     """
     account = account_in(folder) or {}
     found = _entries(folder)
-    odd = [
-        name for name, path in found.items() if not _is_file(path) or not is_written(name, path.read_bytes(), account)
-    ]
+    odd = [name for name, path in found.items() if not _is_as_written(name, path, account)]
     return sorted({*odd, *(mapping(account.get("files")).keys() - found.keys())})
 
 
@@ -125,17 +127,31 @@ def is_written(name: str, data: bytes, account: Mapping[str, Any]) -> bool:
     return bool(written == (account_hash(account) if name == MANIFEST else file_hash(data)))
 
 
+def _is_as_written(name: str, path: Path, account: Mapping[str, Any]) -> bool:
+    try:
+        return _is_file(path) and is_written(name, path.read_bytes(), account)
+    except OSError:
+        return False
+
+
 def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
 def _entries(folder: Path) -> dict[str, Path]:
-    """Files, links and empty folders, by name inside `folder`; what a system puts there by itself does not count."""
+    """Files, links and empty folders, by name inside `folder`; what a system puts there by itself does not count.
+
+    Raises `OSError` when a folder cannot be read: it is not empty for that.
+    """
     found = {}
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(folder, onerror=_fail):
         at = Path(here)
         links = [name for name in folders if (at / name).is_symlink()]
         is_empty = not folders and not files and at != folder
         paths = [at] if is_empty else [at / name for name in (*files, *links) if name not in SYSTEM_FILES]
         found.update({path.relative_to(folder).as_posix(): path for path in paths})
     return found
+
+
+def _fail(error: OSError) -> None:
+    raise error

@@ -51,11 +51,11 @@ def place_bundle(target: Path, files: Mapping[str, bytes], new: Identity, report
             said.append(f"{place} had changes ({_some(changed)}). It is kept as {kept}.")
         return Settled(place, kept)
 
-    place = write_folder(target, files, settle)
+    place = write_folder(target, files, settle, said.append)
+    if new.complete:
+        said += _remove_superseded(Path(beside(str(target))), new)
     for text in said:
         report(text)
-    if new.complete:
-        _remove_superseded(Path(beside(str(target))), new)
     return place
 
 
@@ -64,10 +64,17 @@ def _require_free(place: Path, new: Identity) -> None:
         raise Occupied(f"The bundle was not delivered. {found} Everything paid for is kept. Run again to deliver it.")
 
 
-def _remove_superseded(lesser: Path, new: Identity) -> None:
-    """Remove an incomplete bundle that a complete one follows, unless somebody changed something in it."""
-    if lesser.is_dir() and not objection_to(lesser, new) and not differences(lesser):
-        shutil.rmtree(lesser)
+def _remove_superseded(lesser: Path, new: Identity) -> list[str]:
+    """Remove an incomplete bundle that a complete one follows, unless somebody changed something in it.
+
+    Returns what is to be said when that fails: the complete one is delivered all the same.
+    """
+    try:
+        if lesser.is_dir() and not objection_to(lesser, new) and not differences(lesser):
+            shutil.rmtree(lesser)
+    except OSError as error:
+        return [f"The incomplete bundle in {lesser} is no longer needed, but cannot be removed ({error})."]
+    return []
 
 
 def _some(names: list[str]) -> str:

@@ -2,7 +2,8 @@
 
 Invariant: a folder under its name is always either the complete old one or the complete new one. Between the two
 renames of a swap it may be absent for a moment; a process killed just then leaves the old one under another name, and
-the next write restores it first. A folder that is to be kept is renamed, never deleted.
+the next write restores it first. A folder that is to be kept is renamed, never deleted. Once the new folder is in its
+place, no failure to remove the old one undoes or fails the write.
 """
 
 import contextlib
@@ -44,26 +45,36 @@ class Settled(NamedTuple):
     """The name under which that one is kept; None to delete it."""
 
 
-def write_folder(target: Path, files: Mapping[str, bytes], settle: Callable[[Path], Settled] = Settled) -> Path:
+def _say_nothing(_text: str) -> None:
+    pass
+
+
+def write_folder(
+    target: Path,
+    files: Mapping[str, bytes],
+    settle: Callable[[Path], Settled] = Settled,
+    report: Callable[[str], None] = _say_nothing,
+) -> Path:
     """Make a folder contain exactly `files` (by relative name): `target`, or the one that `settle` decides on.
 
-    `settle` is asked while no other writer can change `target`; what it raises ends the write. Returns the folder.
+    `settle` is asked while no other writer can change `target`; what it raises ends the write. `report` is told of an
+    old folder that cannot be removed. Returns the folder.
     Raises `ValueError` for an invalid name and `OSError` when writing fails; the old folder then stays unchanged.
     """
     for name in files:
         check_name(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(target.parent):
-        _clean_up(target)
+        _clean_up(target, report)
         place, kept = settle(target)
         if place != target:
-            _clean_up(place)
+            _clean_up(place, report)
         fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}.new-", dir=place.parent))
         try:
             _fill(fresh, files)
-            _swap_in(fresh, place, kept)
+            _swap_in(fresh, place, kept, report)
         finally:
-            _remove(fresh)
+            _discard(fresh)
     return place
 
 
@@ -78,16 +89,24 @@ def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
-def _clean_up(target: Path) -> None:
+def _clean_up(target: Path, report: Callable[[str], None]) -> None:
     """Clean up after a killed write: restore the old folder if it has no successor, and delete unfinished ones."""
     aside = _aside(target)
     if aside.exists() and not os.path.lexists(target):
         aside.rename(target)
-    elif os.path.lexists(aside) and (aside.is_symlink() or not aside.is_dir() or differences(aside)):
-        aside.rename(kept_name(aside))  # not a leftover of ours
-    _remove(aside)
+    elif os.path.lexists(aside) and not _is_leftover(aside):
+        aside.rename(kept_name(aside))
+    _remove_old(aside, report)
     for leftover in target.parent.glob(f".{target.name}.new-*"):
-        _remove(leftover)
+        _discard(leftover)
+
+
+def _is_leftover(aside: Path) -> bool:
+    """Whether it is an old folder of ours, which nobody needs."""
+    try:
+        return not aside.is_symlink() and aside.is_dir() and not differences(aside)
+    except OSError:
+        return False
 
 
 def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -107,7 +126,7 @@ def _write_file(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _swap_in(fresh: Path, target: Path, kept: Path | None) -> None:
+def _swap_in(fresh: Path, target: Path, kept: Path | None, report: Callable[[str], None]) -> None:
     """What is kept gets its name at once, so that a kill cannot make it look like a leftover."""
     aside = kept or _aside(target)
     was_there = os.path.lexists(target)
@@ -121,7 +140,24 @@ def _swap_in(fresh: Path, target: Path, kept: Path | None) -> None:
         raise
     _sync_folder(target.parent)
     if not kept:
+        _remove_old(aside, report)
+
+
+def _remove_old(aside: Path, report: Callable[[str], None]) -> None:
+    """Remove an old folder; one that cannot be removed, such as a read-only one, gets a name that a person sees."""
+    try:
         _remove(aside)
+    except OSError as error:
+        left = aside
+        with contextlib.suppress(OSError):
+            left = aside.rename(kept_name(aside))
+        report(f"The old folder cannot be removed ({error}). What is left of it is in {left}.")
+
+
+def _discard(path: Path) -> None:
+    """Remove an unfinished folder if possible; no later write meets its name."""
+    with contextlib.suppress(OSError):
+        _remove(path)
 
 
 def _remove(path: Path) -> None:

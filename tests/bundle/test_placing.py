@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -195,6 +197,59 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "read_bytes", forbid)
     with pytest.raises(DestinationUnfit, match=r"cannot be read \(.*Permission denied.*This attempt spent nothing"):
         check_existing(str(tmp_path), BRIEF, simulated=False)
+
+
+@pytest.mark.parametrize("locked", [SLUG, f"{SLUG}/deep"])
+def test_a_folder_that_cannot_be_listed_is_refused_and_does_not_count_as_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+) -> None:
+    scandir = os.scandir
+
+    def forbid(path: Any) -> Any:
+        if Path(path) == tmp_path / locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    place(tmp_path, a="old", deep_b="old")
+    if locked == SLUG:
+        (tmp_path / SLUG / "manifest.json").unlink()
+    monkeypatch.setattr(os, "scandir", forbid)
+    with pytest.raises(DestinationUnfit, match=r"cannot be read \(.*Permission denied.*This attempt spent nothing"):
+        check_existing(str(tmp_path), BRIEF, simulated=False)
+
+
+def test_a_site_with_a_file_that_cannot_be_read_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Path.read_bytes
+
+    def forbid(path: Path) -> bytes:
+        if path.name == "a.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    place(tmp_path, a="old")
+    monkeypatch.setattr(Path, "read_bytes", forbid)
+    [said] = place(tmp_path, a="new")
+    monkeypatch.undo()
+    [kept] = tmp_path.glob(f"{SLUG}.kept-*")
+    assert f"had changes (a.txt). It is kept as {kept}." in said
+    assert (contents(kept), contents(tmp_path / SLUG)) == ({"a.txt": b"old"}, {"a.txt": b"new"})
+
+
+def test_a_bundle_that_cannot_be_removed_is_told_of_and_the_new_one_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", "costs.html")
+
+    place(tmp_path, a="whole")
+    place(tmp_path, LACKING, a="part")
+    monkeypatch.setattr(shutil, "rmtree", forbid)
+    old, lesser = place(tmp_path, a="whole again")
+    assert contents(tmp_path / SLUG) == {"a.txt": b"whole again"}
+    [left] = tmp_path.glob(f"{SLUG}.old.kept-*")
+    assert f"What is left of it is in {left}." in old
+    assert f"{SLUG}.incomplete is no longer needed, but cannot be removed" in lesser
+    assert contents(tmp_path / f"{SLUG}.incomplete") == {"a.txt": b"part"}
 
 
 def test_a_simulated_site_does_not_replace_one_that_was_paid_for(tmp_path: Path) -> None:

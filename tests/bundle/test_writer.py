@@ -1,3 +1,4 @@
+import shutil
 import threading
 from pathlib import Path
 
@@ -99,6 +100,54 @@ def test_a_write_killed_after_the_swap_keeps_the_new_folder(tmp_path):
     write_folder(tmp_path / "site", NEW)
     assert contents(tmp_path / "site") == NEW
     assert listing(tmp_path) == ["site"]
+
+
+def forbid_removal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", "costs.html")
+
+    monkeypatch.setattr(shutil, "rmtree", forbid)
+
+
+def test_an_old_folder_that_cannot_be_removed_fails_neither_this_write_nor_the_next(tmp_path, monkeypatch):
+    said: list[str] = []
+    write_folder(tmp_path / "site", OLD)
+    forbid_removal(monkeypatch)
+    write_folder(tmp_path / "site", NEW, report=said.append)
+    assert contents(tmp_path / "site") == NEW
+    [left] = tmp_path.glob("site.old.kept-*")
+    assert contents(left) == OLD
+    assert [f"What is left of it is in {left}." in text for text in said] == [True]
+    monkeypatch.undo()
+    write_folder(tmp_path / "site", OLD, report=said.append)
+    assert contents(tmp_path / "site") == OLD
+    assert listing(tmp_path) == ["site", left.name]
+    assert len(said) == 1
+
+
+def test_leftovers_of_a_killed_write_that_cannot_be_removed_do_no_harm(tmp_path, monkeypatch):
+    said: list[str] = []
+    write_folder(tmp_path / "site", OLD)
+    for name in (".site.old", ".site.new-killed"):
+        (tmp_path / name).mkdir()
+    forbid_removal(monkeypatch)
+    write_folder(tmp_path / "site", NEW, report=said.append)
+    assert contents(tmp_path / "site") == NEW
+    assert not (tmp_path / ".site.old").exists()
+    assert len(said) == len(list(tmp_path.glob("site.old.kept-*"))) == 2
+
+
+def test_a_leftover_that_cannot_be_read_is_kept(tmp_path, monkeypatch):
+    write_folder(tmp_path / "site", OLD)
+    (tmp_path / ".site.old").mkdir()
+
+    def forbid(folder: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(writer, "differences", forbid)
+    write_folder(tmp_path / "site", NEW)
+    assert contents(tmp_path / "site") == NEW
+    assert len(list(tmp_path.glob("site.old.kept-*"))) == 1
 
 
 def test_another_sites_leftovers_are_left_alone(tmp_path):
