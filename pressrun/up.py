@@ -78,7 +78,7 @@ class House:
     port: int
     sites_port: int
     login: Login
-    """For the API and the UI."""
+    """For the API, the UI and the finished sites."""
 
     @property
     def ui(self) -> str:
@@ -115,7 +115,7 @@ def running_api(settings: Settings) -> str | None:
 def running_login(settings: Settings) -> str | None:
     """The login for that server. Raises `Refused` when the one that is set or kept is not the server's."""
     login = kept_login(state_folder(settings))
-    if (api := running_api(settings)) and _is_locked(api, login):
+    if (api := running_api(settings)) and _is_locked(f"{api}/{PROTECTED}", login):
         raise Refused(
             f"The Prefect server of `pressrun up` has another login than {CLIENT} or the file in "
             f"{state_folder(settings)}. Unset {CLIENT}, or run `pressrun down`, then `pressrun up`. Nothing was spent."
@@ -156,7 +156,7 @@ def start_server(here: House) -> Done:
     is_ready = partial(_answers, f"{here.api}/health")
     # Prefect's database holds parameters, logs and secrets. The worker keeps its umask: sites are for a web server.
     verb = _start(here, API_SERVER, command, is_ready, env=env, umask=0o077)
-    _check_login(here)
+    _check_login(f"{here.api}/{PROTECTED}", here.login, "Prefect server")
     return Done(verb=verb, what=f"Prefect server at {here.ui}")
 
 
@@ -165,8 +165,9 @@ def start_sites(here: House) -> Done:
     folder = here.root / "sites"
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "pressrun.sites_server", str(here.sites_port), str(folder)]
-    is_ready = partial(_answers, here.sites_url)
-    verb = _start(here, SITES, command, is_ready, env=os.environ)
+    is_ready = partial(_answers, here.sites_url, here.login)
+    verb = _start(here, SITES, command, is_ready, env={**os.environ, **here.client})
+    _check_login(here.sites_url, here.login, "server of the finished sites")
     return Done(verb=verb, what=f"finished sites at {here.sites_url}")
 
 
@@ -229,28 +230,28 @@ def _get(url: str, login: Login | None = None) -> httpx2.Response | None:
         return None
 
 
-def _answers(url: str) -> bool:
-    reply = _get(url)
+def _answers(url: str, login: Login | None = None) -> bool:
+    reply = _get(url, login)
     return reply is not None and reply.is_success
 
 
-def _check_login(here: House) -> None:
-    """Raise `Refused` unless the server asks for the login, and for this one."""
-    if _answers(f"{here.api}/{PROTECTED}"):
+def _check_login(url: str, login: Login, server: str) -> None:
+    """Raise `Refused` unless the server, by its name in a sentence, asks for the login, and for this one."""
+    if _answers(url):
         raise Refused(
-            "The Prefect server that runs asks for no login, because an earlier version started it: any web page that "
-            "you open can start runs on it. Run `pressrun down`, then `pressrun up`."
+            f"The {server} that runs asks for no login, because an earlier version started it. Others can use it. Run "
+            "`pressrun down`, then `pressrun up`."
         )
-    if _is_locked(here.api, here.login):
+    if _is_locked(url, login):
         raise Refused(
-            f"The Prefect server that runs was started with another login. Set {CLIENT} as it was, or unset it; or run "
+            f"The {server} that runs was started with another login. Set {CLIENT} as it was, or unset it; or run "
             "`pressrun down`, then `pressrun up`."
         )
 
 
-def _is_locked(api: str, login: Login | None) -> bool:
+def _is_locked(url: str, login: Login | None) -> bool:
     """Whether the server asks for another login than this one."""
-    reply = _get(f"{api}/{PROTECTED}", login)
+    reply = _get(url, login)
     return reply is not None and reply.status_code == httpx2.codes.UNAUTHORIZED
 
 

@@ -99,6 +99,7 @@ def _tell(done: Iterable[Done]) -> int:
 
 def _next_steps(here: House, settings: Settings) -> None:
     _say(_login_of(here))
+    _say("The finished sites ask for it too: the user is what is before the colon, the password what is after it.")
     _say(f"Open {here.ui} and choose Deployments, build-site, Run. Or from a terminal:")
     # Not exported: after `pressrun down` a variable would still lead every command to this server.
     login = f'{CLIENT}="$(cat {quote(str(_short(here.login.file)))})" ' if here.login.file else ""

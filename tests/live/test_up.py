@@ -45,7 +45,8 @@ def test_a_fresh_machine_without_a_key_is_up_and_knows_what_is_missing(house: Ho
     assert house.login not in said, "the output is a pipe here, which may lead to a log"
     assert "runs need `simulate`" in said
     assert httpx2.get(f"http://127.0.0.1:{house.port}/").is_success
-    assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/").is_success
+    assert "The finished sites ask for it too" in said
+    assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/", auth=user_of(house)).is_success
 
 
 def test_up_again_changes_nothing_and_finds_its_ports_itself(house: House) -> None:
@@ -73,7 +74,14 @@ def test_a_site_delivered_incomplete_is_told_of_at_the_webhook(house: House, web
     assert told.startswith("Pressrun: a site was delivered incomplete: SIMULATED: Delivered incomplete")
     assert f"http://127.0.0.1:{house.sites_port}/short-of-money/preview/index.html" in told
     assert f"http://127.0.0.1:{house.port}/runs/flow-run/" in told
-    assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/short-of-money/manifest.json").is_success
+    assert httpx2.get(
+        f"http://127.0.0.1:{house.sites_port}/short-of-money/manifest.json", auth=user_of(house)
+    ).is_success
+
+
+def user_of(house: House) -> tuple[str, str]:
+    user, _, password = house.login.partition(":")
+    return user, password
 
 
 def texts(webhook: RawServer) -> list[str]:
@@ -108,6 +116,8 @@ def test_another_user_of_the_machine_reads_nothing_and_starts_nothing(house: Hou
     for asked in (f"{house.api}/admin/settings", f"-d '{{}}' {house.api}/flow_runs/filter", f"-d '{{}}' {run}"):
         code = as_another(f"curl -s -o /dev/null -w '%{{http_code}}' -H 'Content-Type: application/json' {asked}")
         assert code == "401", asked
+    for path in ("", "short-of-money/", "short-of-money/manifest.json"):
+        assert as_another(f"curl -s -w '%{{http_code}}' http://127.0.0.1:{house.sites_port}/{path}") == "401", path
 
 
 def test_down_ends_everything_even_a_run_that_waits_and_leaves_the_data(house: House) -> None:
@@ -126,6 +136,7 @@ def test_up_uses_a_login_that_is_set_and_then_needs_it(house: House) -> None:
     said = house.pressrun("up", "--port", str(house.port), "--sites-port", str(house.sites_port), **login)
     assert "started         worker for pool pressrun" in said
     assert "The UI asks for the login that is set in PREFECT_SERVER_API_AUTH_STRING" in said
+    assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/", auth=("admin", "pass")).is_success
     asked = f"{house.api}/work_pools/pressrun"
     assert httpx2.get(asked, auth=("admin", "pass")).is_success
     assert httpx2.get(asked, auth=("pressrun", house.login.split(":")[1])).status_code == 401
