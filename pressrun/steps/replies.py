@@ -28,6 +28,7 @@ THOUGHTS = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 FENCE = re.compile(r"```(?:json)?[^\S\n]*\n(.*)\n[^\S\n]*```", re.DOTALL)
 """A Markdown code block around the whole answer."""
 SPACE = re.compile(r"\s+")
+LINK = re.compile(r"https?:", re.IGNORECASE)
 FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_BYTES = 64_000_000
 MOST_PIXELS = 50_000_000
@@ -75,6 +76,7 @@ def chat_text(body: dict[str, Any]) -> Text:
     if choice.get("error") or why == "error":
         raise InvalidReply([_said("the provider could not finish the reply", choice.get("error"))])
     content = "".join(_texts(message if isinstance(message, str) else mapping(message).get("content")))
+    content = content if content.strip() else _elsewhere(choice)
     if not content.strip():
         raise InvalidReply(["the reply is empty"])
     return Text(_bare(content), why in CUT_OFF)
@@ -100,9 +102,19 @@ def _texts(content: Any) -> Iterator[str]:
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str) and content is not part:
             yield part
-        if isinstance(part, dict) and part.get("type") in (None, "text", "output_text"):
+        if isinstance(part, dict) and str(part.get("type") or "text").lower() in ("text", "output_text"):
             inner = part.get("text")
             yield from _texts(mapping(inner).get("value") if isinstance(inner, dict) else text(inner) or "")
+
+
+def _elsewhere(choice: dict[str, Any]) -> str:
+    """The answer where some gateways have it: already parsed, as the arguments of a tool, or beside the message."""
+    message = mapping(choice.get("message"))
+    content = message.get("content")
+    if isinstance(content, dict) and "type" not in content:
+        return json.dumps(content)
+    asked = [mapping(call.get("function")).get("arguments") for call in rows(message.get("tool_calls"))]
+    return next(filter(None, (text(said) for said in (*asked, choice.get("text")))), "")
 
 
 def _part(content: Any, name: str) -> str | None:
@@ -166,22 +178,26 @@ def image_file(body: dict[str, Any]) -> Picture:
 
 def _encoded(body: dict[str, Any]) -> str:
     """The base64 text of the first image."""
-    data = body.get("data")
-    images = rows([data] if isinstance(data, dict) else data)
+    data = body.get("data", body.get("images"))
+    listed = [data] if isinstance(data, dict) else data
+    entries = listed if isinstance(listed, list) else []
+    images = rows([{"b64_json": one} if isinstance(one, str) and one else one for one in entries])
     if not images:
         # Asking again would be refused again: that is how servers report that their moderation held an image back.
         why = _said("the provider returned no image, as its moderation may have held it back", body.get("error"))
         raise InvalidReply([why], refused=isinstance(data, list))
-    link = text(images[0].get("url")) or ""
-    encoded = text(images[0].get("b64_json")) or (link if link.startswith("data:") else None)
-    if not encoded and link:
+    places = [text(image.get(name)) for image in images for name in ("b64_json", "url")]
+    encoded = next((said for said in places if said and not LINK.match(said)), None)
+    if not encoded and any(places):
         raise InvalidReply(
             ["the server sent a link instead of an image, which Pressrun does not follow; use a server or model that "
              "sends b64_json"],
             refused=True,
         )  # fmt: skip
     if not encoded:
-        raise InvalidReply([_said("the reply has no image (b64_json)", images[0].get("error") or body.get("error"))])
+        held = any("filter" in name or "moderation" in name for name in images[0])
+        why = _said("the reply has no image (b64_json)", images[0].get("error") or body.get("error"))
+        raise InvalidReply([f"{why}, as its moderation held it back" if held else why], refused=held)
     return encoded
 
 
@@ -190,7 +206,7 @@ def _decoded(encoded: str) -> bytes:
     if len(encoded) > MOST_BYTES * 4 // 3:
         raise InvalidReply([f"the image is larger than {MOST_BYTES // 1_000_000} MB"])
     head, comma, rest = encoded.partition(",")
-    plain = SPACE.sub("", rest if comma and head.lstrip().startswith("data:") else encoded)
+    plain = SPACE.sub("", rest if comma and head.lstrip().lower().startswith("data:") else encoded)
     plain = plain.translate(URL_ALPHABET).rstrip("=")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)

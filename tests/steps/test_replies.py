@@ -32,13 +32,17 @@ THINKING = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, 
         a_reply({"content": ['{"a": 1}']}),
         a_reply({"content": {"type": "text", "text": '{"a": 1}'}}),
         a_reply({"content": [{"type": "text", "text": {"value": '{"a": 1}', "annotations": []}}]}),
+        a_reply({"content": {"a": 1}}),
+        a_reply({"content": [{"type": "TEXT", "text": '{"a": 1}'}]}),
+        a_reply({"content": None, "tool_calls": [{"function": {"name": "json_tool_call", "arguments": '{"a": 1}'}}]}),
+        a_reply(None, text='{"a": 1}'),
         a_reply('{"a": 1}'),
         a_reply({"content": '```json\n{"a": 1}\n```'}),
         a_reply({"content": '<think>Let me see {"a": 2}</think>\n{"a": 1}'}),
         {"choices": [None, {"message": {"content": '{"a": 1}'}}]},
     ],
-    ids=["text", "a thought before it", "parts", "a list of text", "one part", "a value in a part", "a message as text",
-         "in a code block", "after thoughts", "beside a null"],
+    ids=["text", "a thought before it", "parts", "a list of text", "one part", "a value in a part", "parsed",
+         "a type in capitals", "the arguments of a tool", "text beside the message", "a message as text", "in a code block", "after thoughts", "beside a null"],
 )  # fmt: skip
 def test_the_text_of_a_reply_is_read_in_every_shape(body: dict[str, Any]) -> None:
     assert json_content(chat_text(body).text) == {"a": 1}
@@ -93,6 +97,7 @@ CLOTHES = {
     "wrapped": {"b64_json": "\r\n".join(PLAIN[at : at + 76] for at in range(0, len(PLAIN), 76))},
     "a line end": {"b64_json": f"{PLAIN}\n"},
     "the alphabet of URLs": {"b64_json": base64.urlsafe_b64encode(PICTURE).decode()},
+    "a data URI in capitals": {"b64_json": f"DATA:image/png;base64,{PLAIN}"},
     "no padding": {"b64_json": PLAIN.rstrip("=")},
 }
 
@@ -105,12 +110,22 @@ def test_an_image_is_read_in_every_form(clothes: str, wrapped: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [{"data": [PLAIN]}, {"images": [{"b64_json": PLAIN}]}, {"data": [{"revised_prompt": "x"}, {"b64_json": PLAIN}]}],
+    ids=["as text", "under another name", "in the second entry"],
+)
+def test_an_image_is_found_where_it_is(body: dict[str, Any]) -> None:
+    assert image_file(body).data == PICTURE
+
+
+@pytest.mark.parametrize(
     ("body", "fault", "refused"),
     [
         ({"data": []}, "the provider returned no image", True),
         ({}, "the provider returned no image", False),
         ({"data": [{"url": "https://images.example/1.png"}]}, "a link instead of an image", True),
         ({"data": [{"b64_json": None}]}, "the reply has no image (b64_json)", False),
+        ({"data": [{"b64_json": None, "respect_moderation": False}]}, "its moderation held it back", True),
         ({"data": [{"b64_json": "not base64!"}]}, "is not base64", False),
         ({"data": [{"b64_json": PLAIN[:200]}]}, "cannot be read", False),
         ({"data": [{"b64_json": base64.b64encode(b"<svg/>").decode()}]}, "cannot be read", False),
