@@ -41,7 +41,10 @@ def hand_over(preview: Path, target: Path, decision: Decision, report: Callable[
     files = {path.relative_to(preview).as_posix(): path.read_bytes() for path in preview.rglob("*") if path.is_file()}
     approved = json.dumps(with_decision(account, decision), ensure_ascii=False, indent=2).encode()
     place = place_bundle(target, {**files, MANIFEST: approved}, Identity.read(account), report)
-    shutil.rmtree(preview)
+    try:
+        shutil.rmtree(preview)
+    except OSError as error:
+        report(f"The site is delivered. Its preview in {preview} is no longer needed, but cannot be removed ({error}).")
     with contextlib.suppress(OSError):  # it may have folders that are kept
         preview.parent.rmdir()
     return place

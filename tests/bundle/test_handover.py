@@ -1,4 +1,5 @@
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def test_the_preview_is_gone_then_and_those_of_other_runs_are_not(tmp_path: Path
     hand_over(preview, tmp_path / "bakery", DECISION)
     assert not preview.parent.exists()
     assert other.exists()
+
+
+def test_a_preview_that_cannot_be_removed_does_not_fail_the_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    said: list[str] = []
+    preview = a_preview(tmp_path)
+    monkeypatch.setattr(shutil, "rmtree", forbid)
+    assert hand_over(preview, tmp_path / "bakery", DECISION, said.append) == tmp_path / "bakery"
+    assert (tmp_path / "bakery" / "preview" / "index.html").read_bytes() == b"\xefHello"
+    assert f"Its preview in {preview} is no longer needed, but cannot be removed" in said[0]
 
 
 def test_a_site_that_was_there_is_replaced(tmp_path: Path) -> None:
