@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pressrun.errors import Refused
+from pressrun.login import Login
 from pressrun.processes import end, start
+from pressrun.up import House, start_sites
 from tests.patience import HANG
 from tests.ports import new_port
 from tests.routes.raw_server import Asked, Reply, serving
@@ -83,6 +88,23 @@ def test_a_server_of_an_earlier_version_without_a_login_is_not_taken_over(tmp_pa
 
 def test_a_server_with_another_login_is_named(tmp_path: Path) -> None:
     assert "was started with another login" in refused_up(tmp_path, Reply({}, status=401))
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "asks for no login"), (401, "was started with another login")])
+def test_a_server_of_the_sites_that_has_not_this_login_is_named(tmp_path: Path, status: int, said: str) -> None:
+    folder = tmp_path / "up"
+    with serving(lambda _asked: Reply({}, status=status)) as server:
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        login = Login(text="pressrun:secret", file=None)
+        here = House(root=tmp_path, folder=folder, port=new_port(), sites_port=port, login=login)
+        start(folder, "sites", ["sleep", str(HANG)], cwd=tmp_path, env=os.environ, port=port)
+        try:
+            with pytest.raises(Refused, match=f"server of the finished sites that runs {said}") as refused:
+                start_sites(here)
+        finally:
+            end(folder, "sites")
+    assert "un `pressrun down`, then `pressrun up`" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_logins_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
