@@ -118,7 +118,8 @@ def test_a_site_is_ordered_approved_watched_and_paid_for_in_the_browser(
     page.wait_for_text("Saved, compared with real time")
     page.wait_for("all('main img, img').every(one => one.complete)")
     preview = f"{sites_url}/{SLUG}/preview/index.html"
-    assert page.evaluate("named('a', 'Preview').href") == preview
+    # The page draws its links anew while it loads.
+    page.wait_for(f"named('a', 'Preview')?.href === {json.dumps(preview)}")
 
     page.open(preview)
     page.wait_for_text("Bread that waits for nobody")

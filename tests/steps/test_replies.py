@@ -42,7 +42,8 @@ THINKING = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, 
         {"choices": [None, {"message": {"content": '{"a": 1}'}}]},
     ],
     ids=["text", "a thought before it", "parts", "a list of text", "one part", "a value in a part", "parsed",
-         "a type in capitals", "the arguments of a tool", "text beside the message", "a message as text", "in a code block", "after thoughts", "beside a null"],
+         "a type in capitals", "the arguments of a tool", "text beside the message", "a message as text",
+         "in a code block", "after thoughts", "beside a null"],
 )  # fmt: skip
 def test_the_text_of_a_reply_is_read_in_every_shape(body: dict[str, Any]) -> None:
     assert json_content(chat_text(body).text) == {"a": 1}
