@@ -5,18 +5,23 @@ clients of openai and Prefect read these variables when they are created, and fa
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pressrun.errors import Refused
 
-__all__ = ["check_variables", "is_loopback", "set_proxies", "spare_loopback", "variable_faults"]
+__all__ = ["check_headers", "check_variables", "is_loopback", "set_proxies", "spare_loopback", "variable_faults"]
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 """Variables that the openai client sends as headers."""
+CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"
+"""Further headers of that client, a line each; it ignores a line without a colon."""
+HEADER = re.compile(r"[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:[\t\x20-\x7e]*\r?")
+"""A name, and a value of visible ASCII (RFC 9110, sections 5.1 and 5.5)."""
 
 
 def spare_loopback() -> None:
@@ -64,10 +69,28 @@ def variable_faults() -> Iterator[tuple[str, str]]:
         if fault := _proxy_fault(value):
             yield name, f"{name} {fault}"
     yield from _certificate_faults()
+    yield from _header_faults()
+
+
+def check_headers() -> None:
+    """Raise `Refused` for variables that the openai client could not send as headers."""
+    if faults := dict(_header_faults()):
+        raise Refused(f"{' '.join(faults.values())} Nothing was spent.")
+
+
+def _header_faults() -> Iterator[tuple[str, str]]:
     for name in HEADERS:
         value = os.environ.get(name, "")
         if not value.isascii() or not value.isprintable() or value != value.strip():
             yield name, f"{name} has a character that no header can hold. Set it again without blanks and line ends."
+    for number, line in enumerate(os.environ.get(CUSTOM_HEADERS, "").split("\n"), start=1):
+        if ":" in line and not HEADER.fullmatch(line):
+            yield (
+                CUSTOM_HEADERS,
+                f"{CUSTOM_HEADERS} has a character that no header can hold (line {number}). Write one header a line, "
+                "such as X-Team: web, in plain ASCII.",
+            )
+            return
 
 
 def _set(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -1,19 +1,26 @@
-"""Which Prefect server is configured, and whether it answers, without importing Prefect.
+"""Which Prefect server is configured, and whether it answers, without importing Prefect; and its first import.
 
 Invariant: a server is refused only for a conclusive answer. Prefect itself ends in a traceback when it cannot reach its
 server, and names neither the variable nor the profile that it has the address from.
 """
 
+import io
 import os
+import re
+import sys
 import tomllib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 from dotenv import dotenv_values
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from pressrun.bundle.remote import check_folder
 from pressrun.connection import is_loopback
@@ -22,7 +29,7 @@ from pressrun.settings import ENCODING, ENV_FILE, Settings
 from pressrun.untrusted import redacted
 from pressrun.up import running_api
 
-__all__ = ["PrefectServer", "ask_server", "check_prefect", "configured_server", "login_of"]
+__all__ = ["PrefectServer", "ask_server", "check_prefect", "configured_server", "load_prefect", "login_of"]
 
 ENVIRONMENT = "the environment"
 SECONDS = 30
@@ -54,7 +61,10 @@ class PrefectServer(NamedTuple):
 
 
 def configured_server() -> PrefectServer | None:
-    """The server of PREFECT_API_URL, from wherever Prefect reads it; None when there is none."""
+    """The server of PREFECT_API_URL, from wherever Prefect reads it; None when there is none.
+
+    Raises `Refused` for a file of Prefect's settings that cannot be read.
+    """
     merged: dict[str, str] = {}
     place = None
     for source, values in _sources():
@@ -74,8 +84,11 @@ def _sources() -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "pyproject.toml", _flat(_table(_table(_toml(Path("pyproject.toml")), "tool"), "prefect"))
     file = Path(os.environ.get("PREFECT_PROFILES_PATH") or _home() / "profiles.toml")
     profiles = _toml(file)
+    known = profiles.get("profiles", {})
+    if not isinstance(known, dict) or not all(isinstance(table, dict) for table in known.values()):
+        raise _unreadable(file, "profiles are tables, such as [profiles.local]")
     name = os.environ.get("PREFECT_PROFILE") or str(profiles.get("active"))
-    yield f"the Prefect profile {name!r} ({file})", _table(_table(profiles, "profiles"), name)
+    yield f"the Prefect profile {name!r} ({file})", _table(known, name)
 
 
 def _home() -> Path:
@@ -83,11 +96,21 @@ def _home() -> Path:
 
 
 def _toml(file: Path) -> dict[str, Any]:
-    """A TOML file; one that cannot be read says nothing here."""
+    """A TOML file; empty when there is none. Raises `Refused` for one that cannot be read, as Prefect fails on it."""
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
+        return tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    except OSError as error:
+        raise _unreadable(file, str(error.strerror)) from None
+    except UnicodeDecodeError:
+        raise _unreadable(file, "it is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _unreadable(file, redacted(str(error))) from None
+
+
+def _unreadable(file: Path, why: str) -> Refused:
+    return Refused(
+        f"{file.absolute()}, which has settings of Prefect, cannot be read: {why}. Nothing was spent. Correct the file."
+    )
 
 
 def _table(parent: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -116,11 +139,8 @@ def check_prefect(settings: Settings) -> None:
 
 def ask_server(server: PrefectServer) -> str | None:
     """What is wrong with a server, or None."""
-    if not server.url.startswith(("http://", "https://")):
-        return (
-            f"PREFECT_API_URL is {server.shown}, which is no address: one begins with http:// and ends in /api. "
-            f"Nothing was spent. Correct it, or {server.without}."
-        )
+    if fault := _address_fault(server):
+        return fault
     if any(name in server.settings for name in OWN_WAYS):
         return None
     try:
@@ -131,6 +151,20 @@ def ask_server(server: PrefectServer) -> str | None:
             f"Nothing was spent. Start it, or {server.without}."
         )
     return _fault_of(reply, server)
+
+
+def _address_fault(server: PrefectServer) -> str | None:
+    try:
+        parts = urlsplit(server.url)
+        is_address = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+    except ValueError:
+        is_address = False
+    if is_address:
+        return None
+    return (
+        f"PREFECT_API_URL is {server.shown}, which is no address: one begins with http:// and ends in /api. "
+        f"Nothing was spent. Correct it, or {server.without}."
+    )
 
 
 def _ask(server: PrefectServer) -> httpx2.Response:
@@ -176,3 +210,61 @@ def _fault_of(reply: httpx2.Response, server: PrefectServer) -> str | None:
 
 def _is_cloud(server: PrefectServer) -> bool:
     return str(urlsplit(server.url).hostname).endswith("prefect.cloud")
+
+
+def load_prefect() -> None:
+    """Import Prefect, which reads its settings then. Raises `Refused` for one that it cannot use, without its value."""
+    server = configured_server()
+    if server and (fault := _address_fault(server)):
+        raise Refused(fault)
+    said = io.StringIO()
+    try:
+        # It prints the faulty value, which may be secret.
+        with redirect_stderr(said):
+            from prefect.settings import get_current_settings
+
+            get_current_settings()
+    except ValidationError as error:
+        # A setting that is computed from a faulty one has a fault of its own kind.
+        faults = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        raise _unusable([_told(error.title, one) for one in faults]) from None
+    except SettingsError as error:
+        raise _unusable([_in_json(str(error))]) from None
+    sys.stderr.write(said.getvalue())
+
+
+def _unusable(faults: list[str]) -> Refused:
+    listed = "".join(f"\n  {redacted(fault)}" for fault in faults)
+    return Refused(f"Prefect cannot use its settings; nothing was spent. Correct or remove:{listed}")
+
+
+def _told(title: str, fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return fault["msg"]
+    # The words of Prefect's own validators may repeat the value.
+    is_own = fault["type"] in {"value_error", "assertion_error"}
+    return f"{_variable(title, str(fault['loc'][0]))}: {'not a value that Prefect takes' if is_own else fault['msg']}"
+
+
+def _in_json(told: str) -> str:
+    """A field that is not JSON as its variable; pydantic-settings names the field only."""
+    found = re.search(r'field "(\w+)"', told)
+    given = {name.upper() for _, values in _sources() for name in values}
+    variables = [name for name in _variables(found[1]) if name in given] if found else []
+    return f"{' or '.join(variables)}: JSON is expected" if variables else told
+
+
+def _variable(title: str, field: str) -> str:
+    """The variable of a field of one of Prefect's groups of settings; a field with an alias is told by that."""
+    if field.upper().startswith("PREFECT_"):
+        return field.upper()
+    return next(iter(_variables(field, title)), field)
+
+
+def _variables(field: str, title: str = "") -> list[str]:
+    from prefect.settings.base import PrefectBaseSettings
+
+    groups = [group for group in PrefectBaseSettings.__subclasses__() if title in ("", group.__name__)]
+    return [
+        f"{group.model_config.get('env_prefix', '')}{field}".upper() for group in groups if field in group.model_fields
+    ]

@@ -17,10 +17,21 @@ from pressrun.errors import Refused
 from pressrun.plan import make_plan, past_lessons
 from pressrun.prefect_api import check_prefect
 from pressrun.routes.provider import Need, Provider, check_provider, open_client
-from pressrun.settings import Settings
+from pressrun.settings import Settings, current_settings, spare_simulator
 from pressrun.strategy import BatchStrategy
 
-__all__ = ["all_at_once", "check_order", "check_state", "places"]
+__all__ = ["all_at_once", "check_order", "check_state", "checked_settings", "places"]
+
+
+def checked_settings(*, simulate: bool) -> Settings:
+    """The settings of a command. Raises `Refused` for these and for variables that no client could use.
+
+    A simulated run does without a key, an address, and such variables, if nobody could use them.
+    """
+    if simulate:
+        spare_simulator()
+    all_at_once(current_settings, partial(check_variables, simulate=simulate))
+    return current_settings()
 
 
 def check_order(
@@ -37,15 +48,18 @@ def check_order(
 
     With several sites, each is planned in its own run, so that a refused site does not hold up the others.
     """
-    check_variables(simulate=simulate)
     all_at_once(*places(settings, out), partial(check_prefect, settings))
     needs = frozenset({Need.CHAT})
     if len(briefs) == 1:
         lessons = past_lessons(settings, now, simulate=simulate)
-        plan = make_plan(briefs[0], strategy, settings, now, lessons, simulate=simulate)
-        plan.stay_within(cap)
-        check_existing(out, briefs[0], simulated=simulate)
-        needs = plan.needs
+
+        def planned() -> None:
+            nonlocal needs
+            plan = make_plan(briefs[0], strategy, settings, now, lessons, simulate=simulate)
+            plan.stay_within(cap)
+            needs = plan.needs
+
+        all_at_once(planned, partial(check_existing, out, briefs[0], simulated=simulate))
     # Without a key in the environment, there may be one in a Prefect block, which only the flow can read.
     if not simulate and settings.openai_api_key and settings.openai_api_key.get_secret_value():
         provider = Provider(base_url=settings.openai_base_url)
@@ -65,7 +79,7 @@ def check_state(settings: Settings) -> None:
         LedgerFile(settings.ledger_file)
 
 
-def all_at_once(*checks: Callable[[], None]) -> None:
+def all_at_once(*checks: Callable[[], object]) -> None:
     """Make every check; raise `Refused` with all that is wrong."""
     faults: list[Refused] = []
     for check in checks:

@@ -5,6 +5,7 @@ result. A key goes to an address that a folder's `.env` names only when it is in
 folder must not learn the key of the person who works in it.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     AnyHttpUrl,
+    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -31,14 +33,14 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
 from pressrun.errors import ProviderUnfit, Refused
 
-__all__ = ["Settings", "checked_key", "current_settings"]
+__all__ = ["Settings", "checked_key", "current_settings", "spare_simulator"]
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 ENV_FILE, ENCODING = ".env", "utf-8-sig"
@@ -82,6 +84,17 @@ def _fault_of(address: str) -> str | None:
     return None
 
 
+def _parsed(value: object) -> object:
+    """The JSON of a variable; decoded here, so that a fault in it does not hide those of other variables."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        fault = 'is not JSON. Write it like {"gpt-6-luna": 2000000}'
+        raise PydanticCustomError(OURS, "{fault}", {"fault": fault}) from None
+
+
 class Settings(BaseSettings):
     """Read from `PRESSRUN_*` variables; the provider's key and URL from OpenAI's own variables.
 
@@ -114,7 +127,7 @@ class Settings(BaseSettings):
     list_lag: NonNegativeFloat = 20
     """Seconds by which the provider's list of batches may lag: how long to look for a batch whose creation response was
     lost."""
-    enqueued_tokens: dict[str, PositiveInt] = Field(default_factory=dict)
+    enqueued_tokens: Annotated[dict[str, PositiveInt], NoDecode, BeforeValidator(_parsed)] = Field(default_factory=dict)
     """Prompt tokens that may be enqueued in batches at a time, by model, as on the organisation's limits page; more has
     to wait for earlier batches to end. A model that is not listed has no limit here."""
     images_per_minute: PositiveInt | None = None
@@ -155,8 +168,6 @@ class Settings(BaseSettings):
             # Without the values, because one of them is the key.
             faults = [_told(_variable(fault["loc"][0]), fault["type"], fault["msg"]) for fault in error.errors()]
             raise Refused(_say(faults)) from None
-        except SettingsError as error:
-            raise Refused(_say([f"{error} (JSON is expected)"])) from None
         if file.is_file():
             # As written, because `${NAME}` would stand for a value of the environment.
             written = _filled(dotenv_values(file, encoding=ENCODING, interpolate=False))
@@ -199,13 +210,46 @@ def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _require_text(file: Path) -> None:
-    """Raise `Refused` for a file in another encoding than UTF-8, which Prefect would fail on as well."""
+    """Raise `Refused` for a file that cannot be read, or not as UTF-8, which Prefect would fail on as well."""
+    if file.is_fifo():
+        raise Refused(
+            f"{file.absolute()} is a named pipe, which can be read only once. Nothing was spent. Replace it by a file, "
+            "or set the variables in the environment."
+        )
     try:
         is_text = not file.is_file() or "\0" not in file.read_text(ENCODING)
-    except (OSError, UnicodeDecodeError):
+    except OSError as error:
+        raise Refused(
+            f"{file.absolute()} cannot be read ({error.strerror}). Nothing was spent. Make it readable, or remove it."
+        ) from None
+    except UnicodeDecodeError:
         is_text = False
     if not is_text:
         raise Refused(f"{file.absolute()} cannot be read as UTF-8. Nothing was spent. Save it in this encoding.")
+
+
+def spare_simulator() -> None:
+    """Have this process do without a key and an address that nobody could use: the built-in simulator needs neither.
+
+    Raises `Refused` for a `.env` that cannot be read.
+    """
+    file = Path(ENV_FILE)
+    _require_text(file)
+    folder = _filled(dotenv_values(file, encoding=ENCODING)) if file.is_file() else {}
+    given = folder | _filled(os.environ)
+    try:
+        checked_key(SecretStr(given.get("openai_api_key", "")))
+    except PydanticCustomError:
+        _set("OPENAI_API_KEY", "sk-simulated")
+    if _fault_of(given.get("openai_base_url", OPENAI_BASE_URL)):
+        _set("OPENAI_BASE_URL", OPENAI_BASE_URL)
+
+
+def _set(variable: str, value: str) -> None:
+    """Set a variable, which may be there in another spelling, and so override `.env`."""
+    for name in [name for name in os.environ if name.upper() == variable]:
+        del os.environ[name]
+    os.environ[variable] = value
 
 
 def current_settings() -> Settings:

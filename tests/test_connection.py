@@ -7,12 +7,21 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pressrun.connection import PROXIES, check_variables, is_loopback, spare_loopback, variable_faults
+from pressrun.connection import (
+    CUSTOM_HEADERS,
+    HEADERS,
+    PROXIES,
+    check_variables,
+    is_loopback,
+    spare_loopback,
+    variable_faults,
+)
 from pressrun.errors import Refused
-from pressrun.routes.provider import Provider, open_client
+from pressrun.routes.provider import Provider, list_models, open_client
 from pressrun.settings import Settings
+from tests.routes.raw_server import Reply, serving
 
-NAMES = ("NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", *PROXIES)
+NAMES = ("NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", *HEADERS, CUSTOM_HEADERS, *PROXIES)
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +124,35 @@ def test_a_client_that_cannot_be_opened_names_the_variable() -> None:
     os.environ["HTTPS_PROXY"] = '"http://proxy.example:3128"'
     with pytest.raises(Refused, match="HTTPS_PROXY is in quotes"):
         open_client(Provider(base_url="https://api.example.com/v1"), SecretStr("sk-test"), Settings(_env_file=None))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "X-A: \u201chush\u201d",
+        "X-A: a\nX-B: h\u00fcsh",
+        "X-\u00c4: hush",
+        "X A: hush",
+        ": hush",
+        "X-A: hush\x01",
+        "X-A: hush\udce9",
+    ],
+)
+@pytest.mark.parametrize("address", ["https://api.example.com/v1", "http://127.0.0.1:1/v1"])
+def test_a_custom_header_that_cannot_be_sent_is_refused_and_not_told(value: str, address: str) -> None:
+    os.environ[CUSTOM_HEADERS] = value
+    assert list(dict(variable_faults())) == [CUSTOM_HEADERS]
+    with pytest.raises(Refused, match=rf"{CUSTOM_HEADERS} has a character.*\(line \d\)") as refused:
+        open_client(Provider(base_url=address), SecretStr("sk-test"), Settings(_env_file=None))
+    assert "sh" not in str(refused.value).replace("such", "")
+
+
+@pytest.mark.parametrize("value", ["X-Team: web", 'X-A: 1\r\n X-B :a:b; c="d"\n\n', "n\u00f6 header", "X-A:"])
+def test_custom_headers_that_the_client_sends_are_no_fault(value: str) -> None:
+    os.environ[CUSTOM_HEADERS] = value
+    assert list(variable_faults()) == []
+    with serving(lambda _asked: Reply({"data": []})) as server:
+        provider = Provider(base_url=server.base_url)
+        with open_client(provider, SecretStr("sk-test"), Settings(_env_file=None)) as client:
+            list_models(client, server.base_url)
+    assert server.counts == {"GET /v1/models": 1}

@@ -62,10 +62,29 @@ def test_the_sources_come_in_prefects_own_order(home: Path, monkeypatch: pytest.
     assert found() == ("http://variable/api", "the environment")
 
 
-@pytest.mark.parametrize("content", ["active = ", "active = 3\nprofiles = 4\n", '[profiles]\nagency = "x"\n', "\udce9"])
-def test_a_file_of_profiles_that_cannot_be_read_names_no_server(home: Path, content: str) -> None:
+BROKEN = ["active = ", "[api", "\udce9", 'hush = "a\nb"']
+
+
+@pytest.mark.parametrize("content", [*BROKEN, "active = 3\nprofiles = 4\n", '[profiles]\nagency = "x"\n'])
+def test_a_file_of_profiles_that_prefect_fails_on_is_refused_by_its_name(home: Path, content: str) -> None:
     (home / "profiles.toml").write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert configured_server() is None
+    with pytest.raises(Refused, match=r"/profiles\.toml, which has settings of Prefect, cannot be read"):
+        configured_server()
+
+
+@pytest.mark.parametrize("name", ["prefect.toml", "pyproject.toml"])
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_file_of_settings_that_prefect_fails_on_is_refused_by_its_name(home: Path, name: str, content: str) -> None:
+    (home / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Refused, match=rf"/{name}, which has settings of Prefect, cannot be read") as refused:
+        check_prefect(Settings(_env_file=None))
+    assert "hush" not in str(refused.value)
+
+
+def test_a_folder_in_place_of_profiles_is_refused(home: Path) -> None:
+    (home / "profiles.toml").mkdir()
+    with pytest.raises(Refused, match=r"profiles\.toml.*cannot be read: Is a directory"):
+        configured_server()
 
 
 def test_a_dead_server_is_refused_with_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +132,19 @@ def test_a_busy_server_is_left_to_prefect(status: int) -> None:
     assert ask(Reply({}, status))[0] is None
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:4200/api", "localhost", "ftp://127.0.0.1/api", "prefect"])
-def test_an_address_without_http_is_said(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:4200/api",
+        "localhost",
+        "ftp://127.0.0.1/api",
+        "prefect",
+        "http://[::1",
+        "http://127.0.0.1:abc/api",
+        "http:///api",
+    ],
+)
+def test_what_is_no_address_is_said(url: str) -> None:
     assert "no address" in str(ask_server(PrefectServer(url, "the environment", {})))
 
 

@@ -1,13 +1,14 @@
 """The checks before an order: all that is wrong is told at once, and nobody is asked for anything that costs."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pressrun.errors import DestinationUnfit, Refused
-from pressrun.preflight import all_at_once, check_order
+from pressrun.preflight import all_at_once, check_order, checked_settings
 from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference
 from tests.builders import a_brief
@@ -16,11 +17,13 @@ from tests.routes.raw_server import Asked, Reply, serving
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def check(tmp_path: Path, *, out: str | None = None, simulate: bool = True, **settings: Any) -> None:
+def check(
+    tmp_path: Path, *, out: str | None = None, simulate: bool = True, cap: Decimal | None = None, **settings: Any
+) -> None:
     given = Settings(**{"state_dir": tmp_path / "state", **settings}, _env_file=None)
     strategy = BatchStrategy(preference=Preference.COST)
     out = str(tmp_path) if out is None else out
-    check_order([a_brief()], strategy, given, NOW, simulate=simulate, out=out, cap=None)
+    check_order([a_brief()], strategy, given, NOW, simulate=simulate, out=out, cap=cap)
 
 
 def test_an_order_that_is_fit_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -40,6 +43,32 @@ def test_a_ledger_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_text("no database at all, really not")
     with pytest.raises(Refused, match=r"ledger\.sqlite cannot be used as a ledger"):
         check(tmp_path, state_dir=tmp_path)
+
+
+def test_the_cap_and_what_is_in_the_way_are_told_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / a_brief().slug
+    folder.mkdir()
+    (folder / "letter.txt").write_text("Dear Ann")
+    with pytest.raises(Refused) as refused:
+        check(tmp_path, cap=Decimal("0.0001"))
+    assert all(word in str(refused.value) for word in ("above the cap", str(folder)))
+
+
+def test_faults_of_settings_and_of_other_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSRUN_REALTIME_TIMEOUT", "soon")
+    monkeypatch.setenv("HTTPS_PROXY", "'http://proxy.example'")
+    with pytest.raises(Refused) as refused:
+        checked_settings(simulate=False)
+    assert all(name in str(refused.value) for name in ("PRESSRUN_REALTIME_TIMEOUT", "HTTPS_PROXY"))
+
+
+def test_a_simulated_order_does_without_what_only_a_provider_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, "X-A: \u201cb\u201d")
+    checked_settings(simulate=True)
+    with pytest.raises(Refused, match="PRESSRUN_REALTIME_TIMEOUT"):
+        monkeypatch.setenv("PRESSRUN_REALTIME_TIMEOUT", "soon")
+        checked_settings(simulate=True)
 
 
 def test_what_the_plan_needs_is_tried_at_the_provider(tmp_path: Path) -> None:

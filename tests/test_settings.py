@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pressrun.cli.main import main
 from pressrun.errors import ProviderUnfit, Refused
-from pressrun.settings import Settings, current_settings
+from pressrun.settings import Settings, current_settings, spare_simulator
 
 
 def test_every_faulty_variable_is_named_and_no_value_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,16 @@ def test_every_faulty_variable_is_named_and_no_value_is_told(monkeypatch: pytest
 
 def test_what_must_be_json_and_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", "two million")
-    with pytest.raises(Refused, match="enqueued_tokens"):
+    with pytest.raises(Refused, match=r'PRESSRUN_ENQUEUED_TOKENS is not JSON\. Write it like \{"gpt') as refused:
+        Settings()
+    assert "million" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["{", "[" * 100_000, "[]", "3", '{"gpt-6-luna": -1}'])
+def test_a_setting_of_faulty_json_does_not_hide_other_faults(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", value)
+    monkeypatch.setenv("PRESSRUN_REALTIME_TIMEOUT", "soon")
+    with pytest.raises(Refused, match=r"PRESSRUN_REALTIME_TIMEOUT[\s\S]*PRESSRUN_ENQUEUED_TOKENS"):
         Settings()
 
 
@@ -166,6 +175,58 @@ def test_a_file_in_another_encoding_is_refused_by_its_name(
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(Refused, match=r"/\.env cannot be read as UTF-8"):
         Settings()
+
+
+def test_a_file_that_may_not_be_read_is_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch()
+    # No mode keeps root from reading a file.
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(Refused, match=r"/\.env cannot be read \(Permission denied\)"):
+        Settings()
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / ".env")
+    for read in (Settings, current_settings, spare_simulator):
+        with pytest.raises(Refused, match=r"/\.env is a named pipe"):
+            read()
+
+
+def test_a_folder_in_place_of_the_file_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").mkdir()
+    assert Settings().sites_per_year == 100
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_simulated_run_does_without_a_key_and_an_address_that_nobody_could_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    faulty = {"OPENAI_API_KEY": "sk-\u201chush", "OPENAI_BASE_URL": "api.example.com"}
+    for name, value in faulty.items():
+        # Set first, so that it is as before after the test.
+        monkeypatch.setenv(name, value if place == "environment" else "")
+    if place == "file":
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in faulty.items()))
+    with pytest.raises(Refused):
+        Settings()
+    spare_simulator()
+    assert Settings().openai_base_url == "https://api.openai.com/v1"
+
+
+def test_a_simulated_run_leaves_a_key_and_an_address_that_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example.com/v1")
+    spare_simulator()
+    assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]) == ("sk-mine", "https://api.example.com/v1")
 
 
 def released(settings: Settings) -> str:

@@ -29,12 +29,11 @@ from pressrun.cli.prefect_server import prefect_server
 from pressrun.cli.screen import Screen, summary
 from pressrun.costs.ledger import Origin, ledger_row
 from pressrun.durations import parse_duration
-from pressrun.preflight import check_order
+from pressrun.preflight import check_order, checked_settings
 from pressrun.prices import Tariff, tariff
 from pressrun.progress import listening
 from pressrun.project import importable
 from pressrun.result import BuildResult
-from pressrun.settings import Settings
 from pressrun.strategy import BatchStrategy, Preference, load_strategy
 
 __all__ = ["build"]
@@ -119,7 +118,7 @@ def _build(sites: list[SiteBrief], options: dict[str, Any], fresh: bool, server:
 
     `server` holds the Prefect server that all runs of a command share.
     """
-    console, settings = Console(), Settings()
+    console, settings = Console(), checked_settings(simulate=options["simulate"])
     title = f"build-site / {sites[0].slug}" if len(sites) == 1 else f"build-fleet / {len(sites)} sites"
     screen = Screen(
         title=title, console=console, cost=partial(_cost, tariff=tariff(settings, simulate=options["simulate"]))

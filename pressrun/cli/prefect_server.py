@@ -19,7 +19,7 @@ import httpx2
 from pressrun.connection import check_variables
 from pressrun.errors import Refused
 from pressrun.login import CLIENT, SERVER, new_login
-from pressrun.prefect_api import check_prefect
+from pressrun.prefect_api import check_prefect, load_prefect
 from pressrun.private import private_file, state_folder
 from pressrun.settings import Settings
 from pressrun.up import running_api, running_login
@@ -36,10 +36,12 @@ ATTEMPTS = 3
 def prefect_server(settings: Settings) -> Iterator[bool]:
     """Make Prefect use a running server; yields whether it is a temporary one, which no other process uses.
 
-    Raises `Refused` when the configured server does not answer, or a temporary one does not start.
+    Raises `Refused` when the configured server does not answer, a setting of Prefect cannot be used, or a temporary
+    server does not start.
     """
     check_variables(simulate=False)
     check_prefect(settings)
+    load_prefect()
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,
         PREFECT_API_URL,

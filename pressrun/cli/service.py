@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pressrun.connection import check_variables
 from pressrun.login import CLIENT, SERVER
+from pressrun.prefect_api import load_prefect
 from pressrun.private import private_file, private_folder, state_folder
 from pressrun.project import importable, is_project, project_folder, write_project
 from pressrun.settings import Settings
@@ -40,6 +41,7 @@ def up(port: Port = None, sites_port: SitesPort = None) -> None:
         # Prefect reads them on import, so they must be set before tasks.setup is imported.
         os.environ.update(here.client)
         changes = _tell([start_server(here)])
+        load_prefect()
         importable()
         from tasks.setup import set_up
 
@@ -64,6 +66,7 @@ def setup() -> None:
     settings = Settings()
     check_variables(simulate=False)
     _write_project()
+    load_prefect()
     importable()
     from tasks.setup import set_up
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pressrun.bundle.remote import check_folder
 from pressrun.files import load_model
+from pressrun.prefect_api import load_prefect
 from pressrun.project import importable
 from pressrun.settings import Settings
 
@@ -46,6 +47,8 @@ def webhooks(
     host: Annotated[str, typer.Option(help="127.0.0.1 accepts only connections from your HTTPS proxy.")] = "127.0.0.1",
 ) -> None:
     """Receive OpenAI's webhooks, so that waiting runs check their batch as soon as it ends."""
+    settings = Settings()
+    load_prefect()
     from prefect.settings import PREFECT_API_URL
 
     from pressrun.webhooks import receive
@@ -53,4 +56,4 @@ def webhooks(
     importable()
     from tasks.collector import collect_soon
 
-    receive(Settings(), host, port, Console(), collect_soon if PREFECT_API_URL.value() else None)
+    receive(settings, host, port, Console(), collect_soon if PREFECT_API_URL.value() else None)

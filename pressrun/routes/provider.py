@@ -20,7 +20,7 @@ from openai import DefaultHttpxClient, OpenAI
 from pydantic import Field, SecretStr
 
 from pressrun.calls import Endpoint, Frozen
-from pressrun.connection import check_variables, is_loopback, set_proxies
+from pressrun.connection import check_headers, check_variables, is_loopback, set_proxies
 from pressrun.errors import ProviderUnfit
 from pressrun.reasons import reason
 from pressrun.routes.limits import limit_reply
@@ -120,8 +120,10 @@ def open_client(provider: Provider, key: SecretStr, settings: Settings) -> OpenA
     """A client for real-time calls and queries, with the SDK's retries and the configured timeout.
 
     Creating a batch must turn the retries off (`with_options(max_retries=0)`): a blindly retried POST may be paid for
-    twice, because the provider has no idempotency keys. Raises `ProviderUnfit` for a key that may not go there.
+    twice, because the provider has no idempotency keys. Raises `ProviderUnfit` for a key that may not go there, and
+    `Refused` for headers of the environment that cannot be sent.
     """
+    check_headers()
     released = key if provider.built_in else settings.release(key)
     hide(released.get_secret_value())
     return _Client(
@@ -167,6 +169,9 @@ def check_provider(client: OpenAI, base_url: str, needs: Collection[Need], model
     server without `GET /models` is accepted.
     """
     models = list_models(client, base_url)
+    # Without a list, chat tells whether the address is right. At a wrong one, what else is missing says nothing.
+    if not models.exists and (fault := check_service(client, base_url, Need.CHAT, models)):
+        raise ProviderUnfit(fault)
     faults = [check_service(client, base_url, need, models, model) for need in sorted(needs)]
     if found := list(dict.fromkeys(filter(None, faults))):
         raise ProviderUnfit("\n".join(found))

@@ -108,6 +108,8 @@ def test_a_forecast_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -
         ([], {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
         (["--simulate"], {"PREFECT_API_URL": "http://127.0.0.1:1/api"}, "The Prefect server at http://127.0.0.1:1/api"),
         ([], {"HTTPS_PROXY": "'http://proxy.example'"}, "HTTPS_PROXY is in quotes"),
+        (["--simulate"], {"PREFECT_API_URL": "http://[::1"}, "PREFECT_API_URL is http://[::1, which is no address"),
+        ([], {"OPENAI_CUSTOM_HEADERS": "X-A: \u201cb\u201d"}, "OPENAI_CUSTOM_HEADERS has a character"),
     ],
     ids=[
         "above the cap",
@@ -117,6 +119,8 @@ def test_a_forecast_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -
         "no provider",
         "no Prefect server",
         "no proxy",
+        "no address of Prefect",
+        "no header",
     ],
 )
 def test_what_can_be_refused_is_refused_before_prefect_is_imported(
@@ -130,6 +134,24 @@ def test_what_can_be_refused_is_refused_before_prefect_is_imported(
     assert "Traceback" not in ended.stderr
     assert "openai" in imported
     assert "prefect" not in imported
+
+
+@pytest.mark.parametrize(
+    ("command", "variable", "fault"),
+    [
+        (["build", str(EXAMPLES / "harbour-bakery.yaml"), "--simulate"], "PREFECT_CLIENT_CUSTOM_HEADERS", "JSON is"),
+        (["webhooks"], "PREFECT_LOGGING_LEVEL", "Input should be 'DEBUG'"),
+    ],
+    ids=["no JSON", "no level"],
+)
+def test_a_setting_that_prefect_cannot_use_is_refused_without_its_value(
+    tmp_path: Path, command: list[str], variable: str, fault: str
+) -> None:
+    ended = pressrun(*command, PRESSRUN_STATE_DIR=str(tmp_path), **{variable: "LOUD"})
+    assert ended.returncode == 2
+    assert f"{variable}: {fault}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "LOUD" not in ended.stderr + ended.stdout
 
 
 def test_two_briefs_with_one_slug_are_refused(tmp_path: Path) -> None:

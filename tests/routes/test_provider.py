@@ -287,6 +287,15 @@ def test_an_address_that_has_neither_models_nor_chat_is_a_wrong_one() -> None:
         check_all(GET_models=NOT_FOUND, POST_chat=NOT_FOUND)
 
 
+@pytest.mark.parametrize("path", ["", "/v1/chat/completions"])
+def test_of_a_wrong_address_only_that_is_said(base_url: str, path: str) -> None:
+    address = base_url.removesuffix("/v1") + path
+    with connect(address) as client, pytest.raises(ProviderUnfit, match="is not an OpenAI-compatible API") as unfit:
+        check_provider(client, address, ALL, "gpt-6-luna")
+    assert len(str(unfit.value).splitlines()) == 1
+    assert "--prefer" not in str(unfit.value)
+
+
 def test_all_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(ProviderUnfit) as unfit:
         check_all(POST_images=NOT_FOUND, POST_files=NOT_FOUND)
