@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-__all__ = ["MOST", "amount", "count", "first", "mapping", "moment", "rows", "text"]
+__all__ = ["MOST", "amount", "count", "first", "ident", "mapping", "moment", "rows", "text"]
 
 MOST = 10**12
 """The largest count that is believed: a thousand times what the largest batch can hold, and well below 2^63."""
 MILLISECONDS = 10**11
-"""From here on a Unix time is in milliseconds: in seconds, it would be in the year 5138."""
+"""From here on a Unix time is in milliseconds: in seconds, it would be in the year 5138. From a thousand times this on,
+it is in microseconds, and so on."""
 LONGEST_NUMBER = 40
 """Characters of the longest text that is read as a number."""
 
@@ -59,15 +60,25 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def ident(value: Any) -> str | None:
+    """An id as text: also a positive number, an object that has it as its `id`, or a list of one of these."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict):
+        value = value.get("id")
+    return str(value) if type(value) is int and 0 < value < 2**64 else text(value)
+
+
 def moment(value: Any) -> datetime | None:
-    """A time as aware UTC: Unix seconds or ms, also as text, ISO 8601 (UTC when it names no zone), or an HTTP date.
+    """A time as aware UTC: Unix seconds, ms, µs or ns, also as text, ISO 8601 (UTC if it has no zone), or an HTTP date.
 
     0 and times that no calendar has become None.
     """
     seconds = _number(value)
     try:
         if seconds is not None:
-            seconds = seconds / 1000 if seconds >= MILLISECONDS else seconds
+            for _ in ("ms", "µs", "ns"):
+                seconds = seconds / 1000 if seconds >= MILLISECONDS else seconds
             return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
         read = _date(value)
         return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)

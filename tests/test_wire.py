@@ -24,6 +24,16 @@ def test_a_value_is_read_by_what_it_means(value: Any, count: int | None, text: s
     assert wire.text(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("batch_1", "batch_1"), (100, "100"), ({"id": 100}, "100"), ([{"id": "file-1"}], "file-1"), (["file-1"], "file-1"),
+     ("", None), (0, None), (-1, None), (True, None), (1.5, None), (None, None), ({}, None), ([], None),
+     (["file-1", "file-2"], None), ({"id": {"id": "x"}}, None), (10**50, None)],
+)  # fmt: skip
+def test_an_id_is_text_however_it_is_written(value: Any, said: str | None) -> None:
+    assert wire.ident(value) == said
+
+
 @pytest.mark.parametrize("seconds", [0, -5, None, "now", True, 1e300, float("nan")])
 def test_what_no_calendar_has_is_no_time(seconds: Any) -> None:
     assert wire.moment(seconds) is None
@@ -31,7 +41,8 @@ def test_what_no_calendar_has_is_no_time(seconds: Any) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    [1_790_000_000, "1790000000", 1_790_000_000.0, 1_790_000_000_000, "2026-09-21T14:13:20Z", "2026-09-21T14:13:20",
+    [1_790_000_000, "1790000000", 1_790_000_000.0, 1_790_000_000_000, 1_790_000_000_000_000,
+     1_790_000_000_000_000_000, "2026-09-21T14:13:20Z", "2026-09-21T14:13:20",
      "2026-09-21T16:13:20+02:00", "Mon, 21 Sep 2026 14:13:20 GMT", "Mon, 21 Sep 2026 14:13:20 -0000"],
 )  # fmt: skip
 def test_a_time_is_aware_utc_however_it_is_written(written: Any) -> None:
@@ -56,6 +67,7 @@ def test_the_rows_of_a_list_are_its_objects(value: Any, rows: Any) -> None:
 def test_nothing_that_a_server_sends_makes_reading_fail(value: Any) -> None:
     assert isinstance(wire.mapping(value), dict)
     wire.moment(value)
+    assert wire.ident(value) != ""
     counted = wire.count(value)
     assert counted is None or 0 <= counted <= wire.MOST
     wire.text(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pressrun.calls import Frozen
 from pressrun.routes.replies import by_our_clock
-from pressrun.wire import count, text
+from pressrun.wire import count, ident, text
 
 __all__ = ["FileListing", "FileRecord"]
 
@@ -34,7 +34,7 @@ class FileRecord(Frozen):
     def read(cls, record: dict[str, Any], ahead: timedelta = timedelta(0)) -> "FileRecord":
         """Read a file object. `ahead` is how far the provider's clock is ahead of ours."""
         return cls(
-            id=text(record.get("id")) or "",
+            id=ident(record.get("id")) or "",
             name=text(record.get("filename")) or "",
             purpose=text(record.get("purpose")),
             size=count(record.get("bytes")),

@@ -19,7 +19,7 @@ from pressrun.routes.failures import reason_of
 from pressrun.routes.filelist import FileListing, FileRecord
 from pressrun.routes.records import BatchListing, BatchRecord
 from pressrun.routes.replies import Page, Reply, pages, read_reply
-from pressrun.wire import text
+from pressrun.wire import ident
 
 __all__ = [
     "LOOK_BACK",
@@ -124,7 +124,7 @@ def _read(client: OpenAI, path: str, most: int, page_size: int) -> tuple[list[Pa
 
 def _get(client: OpenAI, path: str) -> Reply:
     reply = read_reply(client.get(path, cast_to=httpx2.Response))
-    if not text(reply.body.get("id")):
+    if not ident(reply.body.get("id")):
         raise Unreadable(f"The provider's response to GET {path} has no id.")
     return reply
 

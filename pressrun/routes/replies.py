@@ -15,21 +15,19 @@ from openai import OpenAI
 from pressrun.batchfile import read_json
 from pressrun.errors import Unreadable
 from pressrun.reasons import reason
-from pressrun.wire import moment, rows, text
+from pressrun.wire import ident, moment, rows
 
-__all__ = ["Page", "Reply", "by_our_clock", "pages", "provider_date", "read_reply"]
+__all__ = ["Page", "Reply", "by_our_clock", "listed", "pages", "provider_date", "read_reply"]
 
 TOLERANCE = timedelta(seconds=10)
 """Differences between the provider's clock and ours that are ignored: a `Date` has whole seconds, a reply travels."""
-USUAL_PAGE = 20
-"""Records of a page whose size was not asked for (developers.openai.com/api/reference, "List batches"). A server that
-ignores the `limit` has full pages of this size."""
 
 
 class Reply(NamedTuple):
     """A JSON object that a provider sent."""
 
     body: dict[str, Any]
+    """A bare list is its `data`."""
     ahead: timedelta
     """How far the provider's clock is ahead of ours, by the reply's `Date` header; 0 without one."""
 
@@ -38,7 +36,7 @@ class Page(NamedTuple):
     """One page of a list."""
 
     records: list[dict[str, Any]]
-    """Those with an id that is on no earlier page."""
+    """Those with an id that is on no earlier page; the id is text."""
     ahead: timedelta
     is_last: bool
     """Whether the server has no more records. A list may stop without: when a page brings nothing new."""
@@ -46,7 +44,8 @@ class Page(NamedTuple):
 
 def read_reply(response: httpx2.Response) -> Reply:
     """The JSON object of a reply. Raises `Unreadable`, also for an error that came with a status of success."""
-    body = read_json(response.content)
+    content = response.content.strip()
+    body = read_json(b'{"data":' + content + b"}" if content.startswith(b"[") else content)
     if body is None:
         raise Unreadable("The provider's response is not a JSON object.")
     if body.get("error") and not body.keys() & {"id", "data"}:
@@ -75,6 +74,8 @@ def by_our_clock(told: Any, ahead: timedelta) -> datetime | None:
 def pages(client: OpenAI, path: str, size: int) -> Iterator[Page]:
     """The pages of a list, until the server has no more or a page brings nothing new.
 
+    Where the server does not say whether it has more, only the latter ends the list: it may ignore the `limit`.
+
     Raises `Unreadable`, and the openai SDK's errors.
     """
     known: set[str] = set()
@@ -82,28 +83,26 @@ def pages(client: OpenAI, path: str, size: int) -> Iterator[Page]:
     while True:
         separator = "&" if "?" in path else "?"
         reply = read_reply(client.get(f"{path}{separator}limit={size}{after}", cast_to=httpx2.Response))
-        listed = _listed(reply.body, path)
-        new = {record["id"]: record for record in rows(listed) if text(record.get("id")) and record["id"] not in known}
-        is_last = not _has_more(reply.body.get("has_more"), len(listed), size)
+        records = [{**record, "id": ident(record.get("id"))} for record in rows(listed(reply, path))]
+        new = {record["id"]: record for record in records if record["id"] and record["id"] not in known}
+        told = reply.body.get("has_more")
+        is_last = not new if told is None else not _is_true(told)
         yield Page(list(new.values()), reply.ahead, is_last)
         if is_last or not new:
             return
         known |= new.keys()
-        after = f"&after={quote(text(reply.body.get('last_id')) or list(new)[-1], safe='')}"
+        after = f"&after={quote(ident(reply.body.get('last_id')) or list(new)[-1], safe='')}"
 
 
-def _listed(body: dict[str, Any], path: str) -> list[Any]:
-    """The `data` of a list; null is an empty list where the reply says that it is one."""
-    data = body.get("data")
-    if data is None and (body.get("object") == "list" or "has_more" in body):
+def listed(reply: Reply, path: str) -> list[Any]:
+    """The `data` of a list; null is an empty list where the reply says that it is one. Raises `Unreadable`."""
+    data = reply.body.get("data")
+    if data is None and (reply.body.get("object") == "list" or "has_more" in reply.body):
         return []
     if not isinstance(data, list):
         raise Unreadable(f"The provider's response to GET {path.partition('?')[0]} is not a list.")
     return data
 
 
-def _has_more(told: Any, length: int, size: int) -> bool:
-    """Where the server does not say, more may come after a full page."""
-    if told is None:
-        return length >= min(size, USUAL_PAGE)
+def _is_true(told: Any) -> bool:
     return told is True or str(told).lower() in ("true", "1")

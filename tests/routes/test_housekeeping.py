@@ -229,7 +229,7 @@ def test_an_id_that_is_no_batch_is_refused_by_name(batch_id: str, simulated: Ope
         (Reply({}, 404), PressrunError, "HTTP 404"),
         (Reply({}, 500), PressrunError, "HTTP 500"),
         (Reply(b"<html>", content_type="text/html"), PressrunError, "not a JSON object"),
-        (Reply([]), PressrunError, "not a JSON object"),
+        (Reply("none"), PressrunError, "not a JSON object"),
         (Reply({"data": "none"}), PressrunError, "not a list"),
         (Reply({"error": {"message": "No connected db."}}), PressrunError, "No connected db"),
         (Reply({"error": {"message": "No connected db."}}, 400), PressrunError, "No connected db"),

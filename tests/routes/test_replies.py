@@ -45,14 +45,30 @@ def a_server(count: int, *, size: int | None = None, **fields: Any) -> Callable[
     return answer
 
 
-@pytest.mark.parametrize(("count", "requests"), [(0, 1), (19, 1), (100, 2), (250, 4)])
-def test_a_list_without_has_more_goes_on_after_a_full_page(count: int, requests: int) -> None:
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (19, 2), (100, 2), (250, 4)])
+def test_a_list_without_has_more_goes_on_until_a_page_brings_nothing_new(count: int, requests: int) -> None:
     ids, asked = read(a_server(count))
     assert (len(ids), asked) == (count, requests)
 
 
 def test_a_server_that_ignores_the_limit_is_read_to_the_end() -> None:
-    assert read(a_server(50, size=20))[0] == [f"batch_{number}" for number in range(50)]
+    for size in (5, 20):
+        assert read(a_server(50, size=size))[0] == [f"batch_{number}" for number in range(50)]
+
+
+def test_a_list_without_has_more_is_known_to_be_read_to_its_end() -> None:
+    with serving(a_server(3)) as server, connect(server.base_url) as client:
+        assert [page.is_last for page in pages(client, "/batches", 100)] == [False, True]
+
+
+def test_a_bare_list_is_a_list() -> None:
+    assert read(lambda _asked: Reply([{"id": "batch_1"}, {"id": "batch_2"}])) == (["batch_1", "batch_2"], 2)
+    assert read(lambda _asked: Reply(b"\n[]")) == ([], 1)
+
+
+def test_ids_that_are_numbers_are_read_as_text() -> None:
+    data = [{"id": 7}, {"id": "batch_1"}, {"id": 7}]
+    assert read(lambda _asked: Reply({"data": data, "has_more": False})) == (["7", "batch_1"], 1)
 
 
 def test_a_server_that_ignores_the_cursor_is_asked_once_more() -> None:
@@ -79,7 +95,7 @@ def test_a_list_of_null_is_empty(body: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"data": None}, {"data": "none"}, {}, b"[]", b"<html>", b"", {"error": {"message": "No."}}, {"data": {"a": 1}}],
+    [{"data": None}, {"data": "none"}, {}, b"[", b"<html>", b"", {"error": {"message": "No."}}, {"data": {"a": 1}}],
 )
 def test_what_is_no_list_is_not_taken_for_an_empty_one(body: Any) -> None:
     with pytest.raises(Unreadable):
