@@ -29,6 +29,10 @@ JSON = st.recursive(
     [
         *((word, "completed") for word in ("completed", "COMPLETED", "Succeeded", "done", "ended", "FINISHED")),
         *((word, "completed") for word in ("JOB_STATE_SUCCEEDED", "SUCCESS", "PartiallyCompleted")),
+        *((word, "completed") for word in ("BatchStatus.COMPLETED", "STATUS_COMPLETED", "completed_successfully")),
+        *((word, "failed") for word in ("rejected", "validation_failed", "JobStatus.REJECTED")),
+        *((word, "cancelled") for word in ("cancelled_by_user", "CANCELED_BY_USER")),
+        ("status", "status"),
         *((word, "cancelled") for word in ("cancelled", "canceled", "CANCELED", "Stopped")),
         *((word, "cancelling") for word in ("cancelling", "canceling", "CANCELLATION_REQUESTED")),
         *((word, "failed") for word in ("failed", "error", "errored", "FAILURE")),
@@ -99,6 +103,8 @@ def test_errors_that_are_text_keep_their_words() -> None:
         ({"code": "fileNotFound"}, True),
         ({"message": "Cannot find the image file.", "line": 3}, False),
         ({"message": "The model does not exist."}, False),
+        ({"message": "The model gpt-4.1 in the input file does not exist."}, False),
+        ({"message": "Input file not found. Received Model Group=gpt-5"}, True),
         ({"message": "The file is not valid JSON.", "param": "input_file_id"}, False),
     ],
 )
@@ -110,6 +116,26 @@ def test_a_refusal_that_names_the_file_is_told_apart(problem: dict[str, Any], is
 def test_a_batch_that_failed_after_some_lines_were_done_was_not_refused() -> None:
     view = BatchView.read({"status": "failed", "request_counts": {"completed": "3", "failed": 1, "total": 4}})
     assert (view.is_refused, view.is_whole) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [{"in_progress_at": 1_795_435_200}, {"usage": {"output_tokens": 3}}, {"request_counts": {"failed": 1, "total": 4}}],
+)
+def test_a_batch_that_failed_in_its_middle_was_not_refused_and_its_files_are_awaited(shown: dict[str, Any]) -> None:
+    view = BatchView.read({"status": "failed", **shown})
+    assert (view.is_refused, view.is_whole) == (False, False)
+    assert BatchView.read({"status": "failed", "request_counts": {"total": 4}}).is_refused
+
+
+def test_ids_and_metadata_are_read_in_every_form() -> None:
+    view = BatchView.read(
+        {"id": 100, "input_file_id": {"id": "file-in"}, "output_file_id": ["file-out"], "error_file_id": 7}
+        | {"metadata": '{"pressrun_key": "k"}'}
+    )
+    assert (view.batch_id, view.input_file_id, view.result_files) == ("100", "file-in", ["file-out", "7"])
+    assert view.metadata == {"pressrun_key": "k"}
+    assert BatchView.read({"metadata": "mine"}).metadata == {}
 
 
 def test_a_full_queue_is_known_by_its_words_too() -> None:
@@ -139,7 +165,7 @@ def test_any_json_is_read_and_decided_on(record: dict[str, Any], ahead: timedelt
 @pytest.mark.parametrize(
     "body",
     [
-        a_batch(2),
+        {**a_batch(2), "object": "file"},
         {"id": "batch_1"},
         a_batch(1, status=None),
         {"error": {"message": "upstream timed out"}},
@@ -156,6 +182,26 @@ def test_a_reply_that_is_not_about_the_batch_is_a_failed_look(body: Any) -> None
         views, decisions = look_watched(client, {"batch_1": watch})
     assert views == {}
     assert (decisions["batch_1"].move, watch.failed_polls) == (Move.WAIT, 1)
+
+
+def test_a_gateways_other_id_for_a_batch_is_taken_for_the_one_that_was_asked_for() -> None:
+    raw = a_batch(1, id="batch_raw", status="completed")
+    with serving(lambda _asked: Reply(raw)) as server, connect(server.base_url) as client:
+        view = look(client, "batch_encoded")
+    assert (view.batch_id, view.status) == ("batch_encoded", "completed")
+
+
+def test_batches_with_numbers_as_ids_are_looked_at() -> None:
+    numbered = Reply(a_batch(1, id=100))
+    with serving(lambda _asked: numbered) as server, connect(server.base_url) as client:
+        assert look(client, "100").batch_id == "100"
+
+
+@pytest.mark.parametrize("failing", [Reply({"error": {"message": "list timed out"}}), Reply({}, status=500)])
+def test_when_the_list_fails_batches_are_asked_for_by_id(failing: Reply) -> None:
+    provider = RawBatches([a_batch(2), a_batch(1)], list_reply=failing)
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert sorted(look_all(client, ["batch_1", "batch_2"])) == ["batch_1", "batch_2"]
 
 
 def test_an_odd_reply_about_one_batch_harms_no_other() -> None:

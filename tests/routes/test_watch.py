@@ -96,6 +96,7 @@ def test_a_cancellation_by_a_person_before_the_deadline_is_waited_for() -> None:
         a_view("expired", completed=1, total=3),
         a_view("cancelled", completed=1, total=3, error_file_id="file-err"),
         a_view("failed", completed=3, failed=1, total=4),
+        a_view("failed", started_at=CREATED),
     ],
 )
 def test_files_that_lag_behind_the_end_are_awaited_but_not_for_ever(view: BatchView) -> None:
@@ -147,8 +148,12 @@ def test_a_failed_look_is_reported_with_the_providers_words() -> None:
 
 
 def test_looks_that_fail_until_long_after_the_deadline_end_the_wait() -> None:
-    assert a_watch().on_error(PASSING[0], DEADLINE + CANCEL_GRACE).move is Move.WAIT
-    assert a_watch().on_error(PASSING[0], DEADLINE + CANCEL_GRACE + SECOND).move is Move.STOP
+    watch = a_watch()
+    assert watch.on_error(PASSING[0], DEADLINE - SECOND).move is Move.WAIT
+    first = watch.on_error(PASSING[0], DEADLINE)
+    assert (first.move, "maximum wait; cancelling it" in str(first.text)) == (Move.CANCEL, True)
+    assert watch.on_error(PASSING[0], DEADLINE + CANCEL_GRACE).move is Move.WAIT
+    assert watch.on_error(PASSING[0], DEADLINE + CANCEL_GRACE + SECOND).move is Move.STOP
 
 
 @pytest.mark.parametrize("status", [401, 403])

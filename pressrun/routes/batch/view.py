@@ -17,11 +17,12 @@ import openai
 from openai import OpenAI
 from pydantic import Field
 
+from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import Unreadable
 from pressrun.reasons import Reason, reason
 from pressrun.routes.replies import by_our_clock, pages, read_reply
-from pressrun.wire import count, first, mapping, text
+from pressrun.wire import count, first, ident, mapping, text
 
 __all__ = [
     "TERMINAL",
@@ -47,17 +48,20 @@ SPELLINGS = {
     "finalizing": ("finalizing", "finalising"),
     "completed": (
         *("completed", "complete", "partiallycompleted", "completedwitherrors", "succeeded", "partiallysucceeded"),
-        *("success", "successful", "done", "ended", "finished"),
+        *("success", "successful", "done", "ended", "finished", "completedsuccessfully"),
     ),
-    "failed": ("failed", "failure", "error", "errored"),
+    "failed": ("failed", "failure", "error", "errored", "rejected", "validationfailed"),
     "expired": ("expired", "timeout", "timedout", "timeoutexceeded"),
     "cancelling": ("cancelling", "canceling", "stopping", "cancellationrequested", "cancelrequested"),
-    "cancelled": ("cancelled", "canceled", "aborted", "stopped", "terminated"),
+    "cancelled": (
+        *("cancelled", "canceled", "aborted", "stopped", "terminated"),
+        *("cancelledbyuser", "canceledbyuser", "usercancelled", "usercanceled"),
+    ),
 }
 """OpenAI's statuses, and the letters of what Mistral, Anthropic, Google, Amazon and other servers write instead."""
 STATUSES = {spelling: status for status, spellings in SPELLINGS.items() for spelling in spellings}
-PREFIXES = ("jobstate", "batchstate")
-"""`JOB_STATE_SUCCEEDED`, as Google writes it."""
+PREFIXES = re.compile(r"^(?:job|batch)?(?:state|status)(?=.)")
+"""`JOB_STATE_SUCCEEDED`, as Google writes it, and `BatchStatus.COMPLETED`, as Python shows an enum's member."""
 LOOK_BACK = 1_000
 """Maximum number of batches to read from the provider's list, newest first; the list itself is unbounded."""
 PAGE = 100
@@ -65,6 +69,8 @@ QUEUE_FULL = "token_limit_exceeded"
 FILE_PARAMETERS = {"file_id", "input_file_id"}
 ABSENT_FILE = re.compile(r"not ?_?found|(?:cannot|can't|could not|couldn't) find|no such|not exist|not have access")
 """Words about a file that is not there, in lower case."""
+ABSENT_MODEL = re.compile(rf"no such model|\bmodel(?:\b|_).*(?:{ABSENT_FILE.pattern})")
+"""Words about a model that is not there, be it "the model in the input file"."""
 
 
 class Problem(Frozen):
@@ -119,7 +125,12 @@ class BatchView(Frozen):
     @property
     def is_refused(self) -> bool:
         """Whether validation refused it, so that none of it ran."""
-        return self.status == "failed" and not self.result_files and not self.completed
+        return self.status == "failed" and not self.result_files and not self.has_run
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it shows that lines of it were asked: by its time, its counts or its tokens."""
+        return bool(self.started_at or self.done or self.input_tokens or self.output_tokens)
 
     @property
     def is_without_file(self) -> bool:
@@ -141,7 +152,8 @@ class BatchView(Frozen):
         """Whether an ended batch names all the files that its counts imply; they may lag behind the status."""
         output_lags = self.completed > 0 and not self.output_file_id
         errors_lag = self.failed > 0 and not self.error_file_id
-        nothing_yet = self.status == "completed" and not self.result_files
+        has_results = self.status == "completed" or (self.status == "failed" and self.has_run)
+        nothing_yet = has_results and not self.result_files
         return not (output_lags or errors_lag or nothing_yet)
 
     @classmethod
@@ -151,14 +163,16 @@ class BatchView(Frozen):
         def at(name: str) -> datetime | None:
             return by_our_clock(record.get(name), ahead)
 
+        metadata = record.get("metadata")
+        metadata = read_json(metadata) if isinstance(metadata, str) else metadata
         counts, usage = mapping(record.get("request_counts")), mapping(record.get("usage"))
         word, status = text(record.get("status")) or "unknown", read_status(record.get("status"))
         completed, failed, total = (count(counts.get(name)) or 0 for name in ("completed", "failed", "total"))
-        files = {name: text(record.get(f"{name}_file_id")) for name in ("input", "output", "error")}
+        files = {name: ident(record.get(f"{name}_file_id")) for name in ("input", "output", "error")}
         if status not in SPELLINGS and 0 < total <= completed + failed and (files["output"] or files["error"]):
             status = "completed"
         return cls(
-            batch_id=text(record.get("id")) or "",
+            batch_id=ident(record.get("id")) or "",
             status=status,
             created_at=at("created_at"),
             started_at=at("in_progress_at"),
@@ -174,7 +188,7 @@ class BatchView(Frozen):
             error_file_id=files["error"],
             input_file_id=files["input"],
             problems=_problems(record.get("errors") or record.get("error")),
-            metadata={str(name): str(value) for name, value in mapping(record.get("metadata")).items()},
+            metadata={str(name): str(value) for name, value in mapping(metadata).items()},
             input_tokens=count(usage.get("input_tokens")) or 0,
             output_tokens=count(usage.get("output_tokens")) or 0,
         )
@@ -184,9 +198,7 @@ def read_status(told: Any) -> str:
     """OpenAI's word for a status in any spelling; an unknown one as it is."""
     word = text(told) or "unknown"
     letters = re.sub(r"[^a-z]", "", word.lower())
-    for prefix in PREFIXES:
-        letters = letters.removeprefix(prefix)
-    return STATUSES.get(letters, word)
+    return STATUSES.get(PREFIXES.sub("", letters), word)
 
 
 def _problems(told: Any) -> tuple[Problem, ...]:
@@ -210,15 +222,21 @@ def _problem(told: Any) -> Problem:
 def misses_file(said: Reason, param: str | None) -> bool:
     """Whether an error says that an upload is not there."""
     words = f"{said.code} {said.message}".lower()
-    return (param in FILE_PARAMETERS or "file" in words) and ABSENT_FILE.search(words) is not None
+    is_about_file = param in FILE_PARAMETERS or ("file" in words and not ABSENT_MODEL.search(words))
+    return is_about_file and ABSENT_FILE.search(words) is not None
 
 
 def look(client: OpenAI, batch_id: str) -> BatchView:
-    """One poll of one batch. Raises `Unreadable` when the reply is not about this batch."""
+    """One poll of one batch. Raises `Unreadable` when the reply is not a batch.
+
+    Gateways may answer with another id of the same batch (LiteLLM: the one behind its own), so the id asked for counts.
+    """
     reply = read_reply(client.get(f"/batches/{quote(batch_id, safe='')}", cast_to=httpx2.Response))
-    if reply.body.get("id") != batch_id or not text(reply.body.get("status")):
+    view = BatchView.read(reply.body, reply.ahead)
+    is_batch = text(reply.body.get("object")) in ("batch", None)
+    if not view.batch_id or not text(reply.body.get("status")) or not (view.batch_id == batch_id or is_batch):
         raise Unreadable(f"The provider's response is not about batch {batch_id}.")
-    return BatchView.read(reply.body, reply.ahead)
+    return view.model_copy(update={"batch_id": batch_id})
 
 
 def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
@@ -244,17 +262,14 @@ def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
 def look_each(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView | Unreadable]:
     """One poll of several batches, with one call for each hundred that the provider lists.
 
-    Batches missing from the list (it may lag, and only part of it is read) are requested by id; a batch that cannot be
-    found by id either (404) is not in the result.
+    Batches missing from the list (it may lag or fail, and only part of it is read) are requested by id; a batch that
+    cannot be found by id either (404) is not in the result.
     """
     wanted = set(batch_ids)
     found: dict[str, BatchView | Unreadable] = {}
     if len(wanted) > 1:
-        for view in list_batches(client):
-            if view.batch_id in wanted and view.status != "unknown":
-                found[view.batch_id] = view
-                if len(found) == len(wanted):
-                    break
+        with suppress(Unreadable, openai.InternalServerError):
+            found |= _in_list(client, wanted)
     for batch_id in sorted(wanted - found.keys()):
         try:
             found[batch_id] = look(client, batch_id)
@@ -262,6 +277,16 @@ def look_each(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView |
             continue
         except Unreadable as error:
             found[batch_id] = error
+    return found
+
+
+def _in_list(client: OpenAI, wanted: set[str]) -> dict[str, BatchView]:
+    found: dict[str, BatchView] = {}
+    for view in list_batches(client):
+        if view.batch_id in wanted and view.status != "unknown":
+            found[view.batch_id] = view
+            if len(found) == len(wanted):
+                break
     return found
 
 

@@ -89,8 +89,12 @@ class BatchWatch:
         said = say_failure(error) if isinstance(error, openai.OpenAIError) else str(error).rstrip(".")
         why = f"{said}; {self.all_failed_polls} in total"
         text = f"failed poll {self.failed_polls} in a row ({why}); the batch keeps running"
+        move = Move.WAIT
+        if now >= self.deadline and self.cancelled_since is None:
+            self.cancelled_since = now
+            move, text = Move.CANCEL, f"{text}, and has reached the maximum wait; cancelling it"
         told = told_wait(error, now) if isinstance(error, openai.APIStatusError) else None
-        return self._wait(now, text=text, least=timedelta(seconds=min(told or 0.0, LONGEST_WAIT)))
+        return self._wait(now, move=move, text=text, least=timedelta(seconds=min(told or 0.0, LONGEST_WAIT)))
 
     def on_absence(self, now: datetime) -> Decision:
         """Decide after a poll that found no such batch (404)."""
