@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.routes.batch import may_help
-from pressrun.routes.failures import may_pass, needs_payment, say_failure, say_reason, told_wait
+from pressrun.routes.failures import may_pass, needs_payment, say_failure, say_reason, told_wait, words_wait
 
 NOW = datetime(2026, 11, 25, 7, tzinfo=UTC)
 REQUEST = httpx2.Request("POST", "https://api.openai.com/v1/batches")
@@ -43,7 +43,19 @@ def saying(message: str) -> dict[str, Any]:
         ({"retry_after": "Wed, 25 Nov 2026 05:00:30 GMT", "date": "Wed, 25 Nov 2026 05:00:00 GMT"}, 30),
         ({"retry_after": "Wed, 25 Nov 2026 05:00:30 GMT"}, None),
         ({"retry_after": "-7"}, None),
+        ({"retry_after": '"42"'}, 42),
+        ({"retry_after": "42, 42"}, 42),
         ({"retry_after_ms": "350"}, 0.35),
+        ({"anthropic_ratelimit_requests_reset": "2026-11-25T07:00:30Z"}, 30),
+        (
+            {
+                "anthropic_ratelimit_requests_reset": "2026-11-25T07:00:30Z",
+                "anthropic_ratelimit_requests_remaining": "0",
+                "anthropic_ratelimit_tokens_reset": "2026-11-25T08:00:00Z",
+                "anthropic_ratelimit_tokens_remaining": "9",
+            },
+            30,
+        ),
         ({"x_ratelimit_reset_requests": "42s"}, 42),
         ({"x_ratelimit_reset_requests": "42s", "x_ratelimit_remaining_requests": "0"}, 42),
         ({"x_ratelimit_reset_requests": "42s", "x_ratelimit_remaining_requests": "3"}, None),
@@ -66,6 +78,10 @@ def test_a_wait_is_read_from_the_headers_in_all_their_forms(headers: dict[str, s
         ("Please try again in 350ms.", 0.35),
         ("Please retry after 26 seconds.", 26),
         ("Please retry in 27.4s.", 27.4),
+        ("You exceeded your current quota. Please retry in 36.123456789s.", 36.123456789),
+        ("Try again in about 42 seconds.", 42),
+        ("The limit resets in 42s.", 42),
+        ("Quota. " * 200 + "Please retry in 36s.", 36),
         ("Try again in 1 hour 2 minutes", 3_720),
         ("Please try again later.", None),
         ("Try again in a moment, not in 42s", None),
@@ -74,6 +90,34 @@ def test_a_wait_is_read_from_the_headers_in_all_their_forms(headers: dict[str, s
 def test_a_wait_is_read_from_the_words(words: str, seconds: float | None) -> None:
     assert told_wait(an_error(saying(words)), NOW) == seconds
     assert told_wait(an_error({"detail": words}), NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"error": {"code": 429, "details": [{"@type": "x"}, {"@type": "RetryInfo", "retryDelay": "36s"}]}}, 36),
+        ([{"error": {"code": 429, "details": [{"retryDelay": "36.5s"}]}}], 36.5),
+        ({"error": {"message": "Slow down.", "retry_after": 42}}, 42),
+        ({"error": {"metadata": {"headers": {"X-RateLimit-Reset": str(int(NOW.timestamp() * 1000) + 42_000)}}}}, 42),
+        ({"error": {"metadata": {"headers": {"X-RateLimit-Limit": "20"}}}}, None),
+        ({"error": {"retry_after": None}}, None),
+        ("Try again in 42s", 42),
+        (None, None),
+        (42, None),
+    ],
+)
+def test_a_wait_is_read_from_the_members_of_an_error(body: Any, seconds: float | None) -> None:
+    assert words_wait(body, NOW) == seconds
+    if isinstance(body, dict | list):
+        assert told_wait(an_error(body), NOW) == told_wait(an_error(body, status=503), NOW) == seconds
+        assert told_wait(an_error(body, status=400), NOW) is None
+
+
+def test_a_limit_that_may_not_be_used_up_does_not_outdo_the_words() -> None:
+    words = saying("Please try again in 2s.")
+    assert told_wait(an_error(words, x_ratelimit_reset_requests="24h"), NOW) == 2
+    used_up = {"x_ratelimit_reset_requests": "24h", "x_ratelimit_remaining_requests": "0"}
+    assert told_wait(an_error(words, **used_up), NOW) == 86_400
 
 
 def test_a_failure_is_said_with_the_providers_words() -> None:
@@ -116,3 +160,4 @@ def test_any_error_has_a_meaning(body: Any, status: int, header: str) -> None:
     may_pass(error)
     told = told_wait(error, NOW)
     assert told is None or told > 0
+    words_wait(body)
