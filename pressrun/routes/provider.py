@@ -21,12 +21,13 @@ from pydantic import Field, SecretStr
 
 from pressrun.calls import Endpoint, Frozen
 from pressrun.connection import check_headers, check_variables, is_loopback, set_proxies
-from pressrun.errors import ProviderUnfit
+from pressrun.errors import ProviderUnfit, Unreadable
 from pressrun.reasons import reason
 from pressrun.routes.limits import limit_reply
+from pressrun.routes.replies import listed, read_reply
 from pressrun.settings import Settings
 from pressrun.untrusted import clean_name, hide, redacted, redacted_json, short
-from pressrun.wire import mapping, rows, text
+from pressrun.wire import ident, mapping, rows
 
 __all__ = [
     "SIMULATOR_OWNER",
@@ -303,7 +304,7 @@ def _probe_uploads(client: OpenAI, model: str) -> _Told | None:
         return uploaded[-1]
 
     told = _refused(upload)
-    if uploaded and (file_id := text(mapping(_read(uploaded[-1])).get("id"))):
+    if uploaded and (file_id := ident(mapping(_read(uploaded[-1])).get("id"))):
         # Where a file cannot be deleted, `pressrun batches clean` and the provider's own limits are left.
         _refused(lambda: client.delete(f"/files/{quote(file_id, safe='')}", cast_to=httpx2.Response))
     return told if told and told.status < 502 and told.status not in (*PASSING, 500) else None
@@ -341,7 +342,18 @@ def _batches_fault(client: OpenAI, base_url: str) -> str | None:
         return _say(error, base_url, Need.BATCHES)
     if _read(reply) is None:
         return _no_api(base_url, "its response to /batches is not JSON")
+    try:
+        listed(read_reply(reply), Need.BATCHES)
+    except Unreadable:
+        return _unlisted(base_url, _told(reply))
     return None
+
+
+def _unlisted(base_url: str, told: _Told) -> str:
+    """What is wrong with a server whose list of batches is none, although its status says success."""
+    if not told.words:
+        return _no_api(base_url, "its response to /batches is not a list of batches")
+    return _lacks(base_url, Need.BATCHES, told) if told.is_missing else _refusal(base_url, told, Need.BATCHES)
 
 
 def _lacks(base_url: str, need: Need, told: _Told) -> str:

@@ -135,6 +135,30 @@ def test_a_web_page_in_place_of_batches_is_no_api_either() -> None:
         check(models=NOT_FOUND, batches=Reply(b"<html>", content_type="text/html"))
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            {"error": {"message": "No connected db."}},
+            r"refused the first check of /batches \(HTTP 200: No connected db\)",
+        ),
+        ("Welcome.", r"/batches \(HTTP 200: Welcome\)"),
+        ({"error": "Unexpected endpoint or method. (GET /v1/batches)"}, "has no /v1/batches"),
+        ({}, "its response to /batches is not a list of batches"),
+        (3, "its response to /batches is not a list of batches"),
+    ],
+)
+def test_a_list_of_batches_that_no_run_can_use_is_refused_in_the_providers_words(body: Any, said: str) -> None:
+    with pytest.raises(ProviderUnfit, match=said) as unfit:
+        check(batches=Reply(body))
+    assert "Nothing was spent" in str(unfit.value)
+
+
+@pytest.mark.parametrize("body", [[], [{"id": 1}], {"object": "list", "data": None}])
+def test_a_list_of_batches_in_any_form_will_do(body: Any) -> None:
+    check(batches=Reply(body))
+
+
 def test_a_server_in_trouble_is_said_before_the_start() -> None:
     with pytest.raises(ProviderUnfit, match=r"first check of /models with HTTP 503: Overloaded\. Nothing"):
         check(models=Reply({"error": {"message": "Overloaded"}}, status=503))
