@@ -9,7 +9,7 @@ PressrunError
 │   └── DestinationUnfit bundles or results cannot be written to their destination
 ├── CallFailed         one request will never be answered, however often it is sent (400-class)
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
-├── BatchLost          a submitted batch can no longer be monitored
+├── BatchLost          a submitted batch can no longer be monitored, or cannot be told from others
 ├── ResultsIncomplete  a batch counts more answers than its result files have
 ├── LedgerFailed       the ledger cannot be written to
 ├── Unreadable         the provider's response is not a JSON object; its effect is unknown
@@ -110,7 +110,7 @@ class BatchRejected(PressrunError):
 
 
 class BatchLost(PressrunError):
-    """A batch can no longer be monitored (key refused, gone, no answer); it may still run and be billed."""
+    """A batch can no longer be monitored (key refused, gone, no answer, no readable id); it may still run and be billed."""
 
 
 class ResultsIncomplete(PressrunError):

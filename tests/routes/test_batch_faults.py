@@ -16,8 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pressrun.errors import BatchRejected, PressrunError, Unreadable
-from pressrun.routes.batch import BatchTicket, BatchView, Harvested, adopt, cancel, find_batch, harvest, look, look_all
+from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
+from pressrun.routes.batch import (
+    BatchTicket,
+    BatchView,
+    Harvested,
+    adopt,
+    cancel,
+    find_batch,
+    harvest,
+    look,
+    look_all,
+    may_help,
+)
 from pressrun.sharding import Shard
 from tests.calls_builder import a_call, a_chat_reply
 from tests.routes.driving import a_shard, connect, submit
@@ -134,7 +145,7 @@ def test_an_old_upload_of_the_same_work_is_used_and_not_sent_again() -> None:
     assert provider.asked_for == ["file-left"]
 
 
-def test_an_upload_of_another_size_is_not_taken_for_the_same_work() -> None:
+def test_an_upload_that_is_not_whole_is_not_used() -> None:
     shard = a_shard()
     left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size - 1, "created_at": 0}
     provider = RawBatches(files=[left])
@@ -143,7 +154,7 @@ def test_an_upload_of_another_size_is_not_taken_for_the_same_work() -> None:
     assert provider.asked_for == ["file-in"]
 
 
-@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b"[]", {"data": None}])
+@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b"[", {"data": None}])
 def test_when_the_list_cannot_be_read_nothing_is_submitted(body: Any) -> None:
     provider = RawBatches(list_reply=Reply(body))
     with provider.serving() as server, connect(server.base_url) as client:
@@ -162,6 +173,47 @@ def test_an_unreadable_answer_to_a_creation_is_followed_by_a_look(body: Any) -> 
         ticket = submit(client, shard, run_id="run-1")
         assert server.counts["POST /v1/batches"] == 1
     assert [batch["id"] for batch in provider.batches] == [ticket.batch_id]
+
+
+@pytest.mark.parametrize("body", [b"<html>OK</html>", b"", {"object": "batch"}, {"id": "x"}, "created", []])
+def test_after_a_creation_that_was_accepted_no_other_is_made_even_if_no_batch_is_found(
+    body: Any, pauses: list[float]
+) -> None:
+    provider = RawBatches(creation_replies=[Reply(body)], hidden_looks=1_000)
+    with provider.serving() as server, connect(server.base_url) as client:
+        with pytest.raises(BatchLost, match="may run and be billed") as lost:
+            submit(client, a_shard(), run_id="run-1", list_lag=timedelta(minutes=6))
+        assert server.counts["POST /v1/batches"] == 1
+    assert not may_help(lost.value)
+    assert pauses == [60] * 6
+
+
+def test_a_batch_whose_id_is_a_number_is_created_once_and_found_again() -> None:
+    shard = a_shard()
+    provider = RawBatches(creation_replies=[Reply(a_batch(1, id=100))])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-1").batch_id == "100"
+        assert server.counts["POST /v1/batches"] == 1
+    numbered = RawBatches([a_batch(1, id=100, metadata=ours(shard))])
+    with numbered.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-2").batch_id == "100"
+
+
+@pytest.mark.parametrize("written", [json.dumps, dict])
+def test_a_batch_is_found_by_its_metadata_as_json_text_too(written: Any) -> None:
+    shard = a_shard()
+    provider = RawBatches([a_batch(1, metadata=written(ours(shard)))])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-2").batch_id == "batch_1"
+
+
+@pytest.mark.parametrize(("size", "named"), [(0, "file-left"), (1, "file-left"), (0, {"id": "file-left"})])
+def test_a_batch_is_found_by_its_upload_whatever_size_the_list_shows(size: int, named: Any) -> None:
+    shard = a_shard()
+    provider = RawBatches([a_batch(1, input_file_id=named)], files=[an_upload(shard, bytes=size)])
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-2").batch_id == "batch_1"
+        assert server.counts["POST /v1/batches"] == 0
 
 
 def test_a_creation_that_fails_on_the_server_is_tried_again_only_after_a_look() -> None:
@@ -233,6 +285,16 @@ def test_a_batch_whose_result_files_have_expired_is_told_apart_from_one_that_nev
     assert (ticket.adopted, ticket.replaces) == (False, "batch_1")
 
 
+@pytest.mark.parametrize("words", ["File file-1 has expired", "No such file.", "The file was deleted"])
+def test_a_result_file_that_is_refused_as_expired_is_gone(words: str) -> None:
+    shard = a_shard()
+    gone = Reply({"error": {"message": words}}, status=400)
+    batch = a_batch(1, metadata=ours(shard), status="completed", output_file_id="file-gone")
+    provider = RawBatches([batch], contents={"file-gone": gone})
+    with provider.serving() as server, connect(server.base_url) as client:
+        assert submit(client, shard, run_id="run-2").replaces == "batch_1"
+
+
 def test_what_a_batch_left_over_is_not_taken_for_that_batch() -> None:
     shard = a_shard()
     again = shard.model_copy(update={"after": "batch_1"})
@@ -278,6 +340,18 @@ def test_an_upload_that_is_still_processed_is_waited_for(body: Any, status: int,
     assert provider.deleted == []
 
 
+def test_a_model_that_is_not_there_is_no_file_to_wait_for(pauses: list[float]) -> None:
+    words = "The model gpt-4.1 in the input file does not exist."
+    provider = RawBatches(refusals=[Reply({"error": {"message": words}}, status=400)])
+    with (
+        provider.serving() as server,
+        connect(server.base_url) as client,
+        pytest.raises(BatchRejected, match="Fix the request"),
+    ):
+        submit(client, a_shard(), run_id="run-1")
+    assert pauses == []
+
+
 def test_an_upload_that_is_never_processed_is_given_up_after_a_minute_with_the_reason_and_kept(
     pauses: list[float],
 ) -> None:
@@ -319,7 +393,7 @@ def test_an_upload_that_validation_did_not_find_is_not_named_again() -> None:
 
 
 def test_a_creation_that_is_told_when_to_come_back_comes_back_then(pauses: list[float]) -> None:
-    told = {"error": {"message": "Rate limit reached. Please try again in 42s."}}
+    told = {"error": {"message": "You have too many pending batch files. Please try again in 42s."}}
     provider = RawBatches(refusals=[Reply(told, status=429)] * 3)
     with provider.serving() as server, connect(server.base_url) as client:
         assert not submit(client, a_shard(), run_id="run-1").adopted

@@ -4,7 +4,8 @@ Invariant: work that has a live or finished batch at the provider is never submi
 batches is the record: a batch has the key of its work in its metadata, or, where a gateway drops metadata, names an
 upload whose file name has it. The list is searched before a batch is created. When the response to a creation is lost,
 or an earlier process left its upload behind, a batch may exist that the list does not show yet; then the search lasts
-as long as the list may lag. If the search fails, nothing is created.
+as long as the list may lag. If the search fails, nothing is created. A successful reply to a creation means that a
+batch exists, even if the reply cannot be read: then no other one is created.
 """
 
 import contextlib
@@ -20,14 +21,15 @@ import httpx2
 import openai
 from openai import OpenAI
 
+from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
-from pressrun.errors import BatchRejected, PressrunError, Unreadable
+from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
 from pressrun.routes.batch.view import BatchView, list_batches, misses_file
 from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, say_reason, told_wait
 from pressrun.routes.filelist import FileRecord
 from pressrun.routes.replies import pages, read_reply
 from pressrun.sharding import Shard
-from pressrun.wire import text
+from pressrun.wire import ident, text
 
 __all__ = ["BatchTicket", "Retention", "adopt", "find_batch", "submit", "ticket_of"]
 
@@ -48,8 +50,10 @@ FILES, FILE_PAGE = 5_000, 1_000
 """How many of the provider's files are searched for uploads, newest first, and in pages of which size."""
 PASSING = (401, 403, 408, 409, 425, 429)
 """Statuses that say nothing about the batch."""
-LOST = (openai.APIConnectionError, openai.InternalServerError, Unreadable)
-"""The batch may or may not have been created."""
+LOST = (openai.APIConnectionError, openai.InternalServerError, Unreadable, BatchLost)
+"""The batch may or may not have been created; with `BatchLost`, it was."""
+GONE = re.compile(r"expired|deleted|no longer (?:available|exists?)")
+"""Words about a file that existed, in lower case."""
 
 
 class BatchTicket(Frozen):
@@ -127,8 +131,8 @@ def submit(
 
     A `fresh` run needs new answers, so it adopts only what it created itself. `lock` is held from the last search to
     the creation, so that two runs of the same work create one batch. After any exception a batch may or may not exist;
-    calling again is safe, because the search comes first. Raises `BatchRejected`, `Unreadable`, and the openai SDK's
-    errors.
+    calling again is safe, because the search comes first; not after `BatchLost`, when a batch exists that the search
+    does not find. Raises `BatchLost`, `BatchRejected`, `Unreadable`, and the openai SDK's errors.
     """
     only_run = run_id if fresh else None
     found = find_batch(client, shard, only_run=only_run)
@@ -140,7 +144,7 @@ def submit(
         if found and _is_readable(client, found):
             return ticket_of(found, shard, run_id)
     gone = found.batch_id if found else None
-    usable = _usable(client, left or [])
+    usable = _usable(client, shard, left or [])
     file_id = usable[-1].id if usable else _upload(client, shard, only_run)
     rivals = left if usable else _older_than(file_id, _find_uploads(client, shard, only_run))
     ours = {file_id} | _ids(left or []) | _ids(rivals or [])
@@ -194,12 +198,12 @@ def _create(
     while True:
         try:
             return _created(_post(client, request), shard, request["metadata"][RUN])
-        except LOST:
+        except LOST as doubt:
             found = look_again()
             if found:
                 return ticket_of(found, shard, request["metadata"][RUN])
             lost += 1
-            if lost == TRIES:
+            if lost == TRIES or isinstance(doubt, BatchLost):
                 raise
         except openai.APIStatusError as error:
             if upload_anew and misses_file(reason_of(error), error.param):
@@ -226,7 +230,9 @@ def _is_about_file(error: openai.APIStatusError) -> bool:
     """Whether the provider does not find the upload, or not yet: the same creation is accepted a little later."""
     said = reason_of(error)
     words = f"{said.code} {said.message}".lower()
-    return misses_file(said, error.param) or ("file" in words and UNREADY_FILE.search(words) is not None)
+    is_unready = "file" in words and UNREADY_FILE.search(words) is not None
+    # A limit may be one of "pending batch files".
+    return error.status_code != 429 and (misses_file(said, error.param) or is_unready)
 
 
 def _refusal(client: OpenAI, error: openai.APIStatusError, shard: Shard, file_id: str | None) -> Exception:
@@ -247,12 +253,22 @@ def _refusal(client: OpenAI, error: openai.APIStatusError, shard: Shard, file_id
 
 
 def _post(client: OpenAI, request: dict[str, Any]) -> BatchView:
+    """Ask for a batch. Raises `BatchLost` when it was created and the reply does not say which one it is."""
     once = client.with_options(max_retries=0, timeout=CREATE_TIMEOUT)
-    reply = read_reply(once.post("/batches", body=request, cast_to=httpx2.Response))
-    view = BatchView.read(reply.body, reply.ahead)
-    if not view.batch_id or not text(reply.body.get("status")):
-        raise Unreadable("The provider's response to the creation of a batch is not a batch.")
-    return view
+    response = once.post("/batches", body=request, cast_to=httpx2.Response)
+    if (read_json(response.content) or {}).get("error"):
+        read_reply(response)
+    with contextlib.suppress(Unreadable):
+        reply = read_reply(response)
+        view = BatchView.read(reply.body, reply.ahead)
+        if view.batch_id and text(reply.body.get("status")):
+            return view
+    raise BatchLost(
+        f"The provider accepted a batch (HTTP {response.status_code}), but its response is not a batch, and its list "
+        "of batches does not show a new one. The batch may run and be billed. Every answer already paid for is kept, "
+        "and no other batch was created. Look at the provider's own list of batches: `pressrun batches adopt` takes "
+        "the batch up. Running again pays for the work again unless the list shows the batch by then."
+    )
 
 
 def _request(shard: Shard, file_id: str, run_id: str, retention: Retention) -> dict[str, Any]:
@@ -276,10 +292,15 @@ def _is_readable(client: OpenAI, view: BatchView) -> bool:
             with client.files.with_streaming_response.content(file_id):
                 pass
     except openai.APIStatusError as error:
-        if error.status_code in (404, 410):
+        if error.status_code in (404, 410) or (error.status_code == 400 and _is_about_gone_file(error)):
             return False
         raise
     return True
+
+
+def _is_about_gone_file(error: openai.APIStatusError) -> bool:
+    said = reason_of(error)
+    return misses_file(said, error.param) or GONE.search((said.message or "").lower()) is not None
 
 
 def _find_uploads(client: OpenAI, shard: Shard, only_run: str | None) -> list[FileRecord] | None:
@@ -298,11 +319,7 @@ def _find_uploads(client: OpenAI, shard: Shard, only_run: str | None) -> list[Fi
             raise
         return []
     name = shard.filename_for(only_run)
-    same = [
-        file
-        for file in listed
-        if (file.name == name if only_run else shard.is_named_by(file.name)) and file.size in (None, shard.size)
-    ]
+    same = [file for file in listed if (file.name == name if only_run else shard.is_named_by(file.name))]
     return sorted(same, key=lambda file: (file.created_at or datetime.min.replace(tzinfo=UTC), file.id))
 
 
@@ -319,8 +336,12 @@ def _ids(uploads: Iterable[FileRecord]) -> set[str]:
     return {upload.id for upload in uploads}
 
 
-def _usable(client: OpenAI, uploads: list[FileRecord]) -> list[FileRecord]:
-    """Without those that validation did not find, although the list of files has them."""
+def _usable(client: OpenAI, shard: Shard, uploads: list[FileRecord]) -> list[FileRecord]:
+    """Without those that are not whole, or that validation did not find, although the list of files has them.
+
+    Some servers list every file with 0 bytes.
+    """
+    uploads = [upload for upload in uploads if upload.size in (None, 0, shard.size)]
     if not uploads:
         return []
     lost = {view.input_file_id for view in list_batches(client) if view.is_without_file}
@@ -363,8 +384,8 @@ def _upload(client: OpenAI, shard: Shard, only_run: str | None) -> str:
     except openai.APIStatusError as error:
         raise _refusal(client, error, shard, None) from None
     # The SDK returns a response that is not JSON as text.
-    file_id = getattr(reply, "id", None)
-    if not isinstance(file_id, str):
+    file_id = ident(getattr(reply, "id", None))
+    if not file_id:
         raise Unreadable("The provider's response to an upload has no id.")
     return file_id
 
