@@ -110,7 +110,7 @@ class BatchRejected(PressrunError):
 
 
 class BatchLost(PressrunError):
-    """A batch can no longer be monitored (key refused, gone, no answer, no readable id); it may still run and be billed."""
+    """A batch can no longer be monitored (key refused, gone, no answer, no id); it may still run and be billed."""
 
 
 class ResultsIncomplete(PressrunError):

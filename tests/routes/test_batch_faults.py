@@ -202,7 +202,7 @@ def test_a_batch_whose_id_is_a_number_is_created_once_and_found_again() -> None:
 @pytest.mark.parametrize("written", [json.dumps, dict])
 def test_a_batch_is_found_by_its_metadata_as_json_text_too(written: Any) -> None:
     shard = a_shard()
-    provider = RawBatches([a_batch(1, metadata=written(ours(shard)))])
+    provider = RawBatches([a_batch(1, metadata=written(ours(shard)), input_file_id="file-other")])
     with provider.serving() as server, connect(server.base_url) as client:
         assert submit(client, shard, run_id="run-2").batch_id == "batch_1"
 
