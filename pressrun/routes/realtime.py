@@ -21,7 +21,7 @@ from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.reasons import may_help, reason
-from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait
+from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait, words_wait
 from pressrun.routes.limits import ReplyTooLarge
 from pressrun.wire import mapping
 
@@ -85,10 +85,26 @@ def ask(
     still accept the call, `TemporaryFailure` when a later retry may help.
     """
     asked_at = datetime.now(UTC)
-    body = _body(_send(client, call, tier, before_repeat))
+    body = _reply(client, call, tier, before_repeat)
     route = Route.FLEX if body.get("service_tier") == Tier.FLEX else Route.REALTIME
     now = datetime.now(UTC)
     return Answer(call_id=call.id, route=route, body=body, run_id=run_id, asked_at=asked_at, answered_at=now)
+
+
+def _reply(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], None]) -> dict[str, Any]:
+    """The body of a reply, after the waits that a gateway asks for in errors with status 200."""
+    waited = 0.0
+    while True:
+        body = _body(_send(client, call, tier, before_repeat))
+        if not is_error(body):
+            return body
+        failure = _failure_within(body)
+        wait = max(words_wait(body) or LONGEST_WAITS, SHORTEST_ASKED)
+        waited += wait
+        if not isinstance(failure, TemporaryFailure) or failure.unheard or waited > LONGEST_WAITS:
+            raise failure
+        log.info("%s: %s; retrying in %.1f s", call.id, failure, wait)
+        sleep(wait * uniform(1, SPREAD))
 
 
 def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], None]) -> httpx2.Response:
@@ -153,8 +169,6 @@ def _body(reply: httpx2.Response) -> dict[str, Any]:
     body = read_json(reply.content)
     if body is None:
         raise TemporaryFailure("the provider's answer is not a JSON object", soon=False, unheard=True)
-    if is_error(body):
-        raise _failure_within(body)
     return body
 
 

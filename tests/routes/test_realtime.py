@@ -198,6 +198,22 @@ def test_failures_that_pass_are_bridged_as_often_as_the_settings_say(waits: list
     assert [told <= waited <= 1.25 * told for told, waited in zip([0.5, 1, 2], waits, strict=True)] == [True] * 3
 
 
+def test_a_wait_that_an_error_with_a_status_of_success_asks_for_is_waited_out(waits: list[float]) -> None:
+    busy = Reply({"error": {"message": "Rate limit reached. Please try again in 40s.", "code": 429}})
+    answer, server = a_story(busy, busy, HELLO)
+    assert isinstance(answer, Answer)
+    assert len(server.asked) == 3
+    assert all(40 <= wait <= 50 for wait in waits) and len(waits) == 2
+
+
+def test_a_wait_without_an_end_is_left(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pressrun.routes.realtime.LONGEST_WAITS", 10.0)
+    busy = Reply({"error": {"message": "Rate limit reached. Please try again in 20ms.", "code": 429}})
+    failure, server = a_story(*[busy] * 30)
+    assert isinstance(failure, TemporaryFailure)
+    assert len(server.asked) == 11
+
+
 def test_after_the_settings_retries_it_is_a_temporary_failure(waits: list[float]) -> None:
     failure, server = a_story(a_refusal(500), a_refusal(503), HELLO, retries=1)
     assert isinstance(failure, TemporaryFailure) and failure.soon
