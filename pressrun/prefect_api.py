@@ -1,26 +1,19 @@
-"""Which Prefect server is configured, and whether it answers, without importing Prefect; and its first import.
+"""Which Prefect server is configured, and whether it answers, without importing Prefect.
 
 Invariant: a server is refused only for a conclusive answer. Prefect itself ends in a traceback when it cannot reach its
 server, and names neither the variable nor the profile that it has the address from.
 """
 
-import io
 import os
-import re
-import sys
 import tomllib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 from dotenv import dotenv_values
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
 
 from pressrun.bundle.remote import check_folder
 from pressrun.connection import is_loopback
@@ -29,7 +22,7 @@ from pressrun.settings import ENCODING, ENV_FILE, Settings
 from pressrun.untrusted import redacted
 from pressrun.up import running_api
 
-__all__ = ["PrefectServer", "ask_server", "check_prefect", "configured_server", "load_prefect", "login_of"]
+__all__ = ["PrefectServer", "address_fault", "ask_server", "check_prefect", "configured_server", "login_of", "sources"]
 
 ENVIRONMENT = "the environment"
 SECONDS = 30
@@ -67,7 +60,7 @@ def configured_server() -> PrefectServer | None:
     """
     merged: dict[str, str] = {}
     place = None
-    for source, values in _sources():
+    for source, values in sources():
         given = {name.upper(): str(value) for name, value in values.items() if value not in (None, "")}
         if place is None and "PREFECT_API_URL" in given:
             place = source
@@ -75,7 +68,7 @@ def configured_server() -> PrefectServer | None:
     return PrefectServer(merged["PREFECT_API_URL"].strip().rstrip("/"), place, merged) if place else None
 
 
-def _sources() -> Iterator[tuple[str, Mapping[str, Any]]]:
+def sources() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where Prefect reads its settings, the most important first (`prefect.settings.base`)."""
     yield ENVIRONMENT, os.environ
     if Path(ENV_FILE).is_file():
@@ -139,7 +132,7 @@ def check_prefect(settings: Settings) -> None:
 
 def ask_server(server: PrefectServer) -> str | None:
     """What is wrong with a server, or None."""
-    if fault := _address_fault(server):
+    if fault := address_fault(server):
         return fault
     if any(name in server.settings for name in OWN_WAYS):
         return None
@@ -153,7 +146,8 @@ def ask_server(server: PrefectServer) -> str | None:
     return _fault_of(reply, server)
 
 
-def _address_fault(server: PrefectServer) -> str | None:
+def address_fault(server: PrefectServer) -> str | None:
+    """Why the address of a server is none, or None."""
     try:
         parts = urlsplit(server.url)
         is_address = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
@@ -210,61 +204,3 @@ def _fault_of(reply: httpx2.Response, server: PrefectServer) -> str | None:
 
 def _is_cloud(server: PrefectServer) -> bool:
     return str(urlsplit(server.url).hostname).endswith("prefect.cloud")
-
-
-def load_prefect() -> None:
-    """Import Prefect, which reads its settings then. Raises `Refused` for one that it cannot use, without its value."""
-    server = configured_server()
-    if server and (fault := _address_fault(server)):
-        raise Refused(fault)
-    said = io.StringIO()
-    try:
-        # It prints the faulty value, which may be secret.
-        with redirect_stderr(said):
-            from prefect.settings import get_current_settings
-
-            get_current_settings()
-    except ValidationError as error:
-        # A setting that is computed from a faulty one has a fault of its own kind.
-        faults = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
-        raise _unusable([_told(error.title, one) for one in faults]) from None
-    except SettingsError as error:
-        raise _unusable([_in_json(str(error))]) from None
-    sys.stderr.write(said.getvalue())
-
-
-def _unusable(faults: list[str]) -> Refused:
-    listed = "".join(f"\n  {redacted(fault)}" for fault in faults)
-    return Refused(f"Prefect cannot use its settings; nothing was spent. Correct or remove:{listed}")
-
-
-def _told(title: str, fault: ErrorDetails) -> str:
-    if not fault["loc"]:
-        return fault["msg"]
-    # The words of Prefect's own validators may repeat the value.
-    is_own = fault["type"] in {"value_error", "assertion_error"}
-    return f"{_variable(title, str(fault['loc'][0]))}: {'not a value that Prefect takes' if is_own else fault['msg']}"
-
-
-def _in_json(told: str) -> str:
-    """A field that is not JSON as its variable; pydantic-settings names the field only."""
-    found = re.search(r'field "(\w+)"', told)
-    given = {name.upper() for _, values in _sources() for name in values}
-    variables = [name for name in _variables(found[1]) if name in given] if found else []
-    return f"{' or '.join(variables)}: JSON is expected" if variables else told
-
-
-def _variable(title: str, field: str) -> str:
-    """The variable of a field of one of Prefect's groups of settings; a field with an alias is told by that."""
-    if field.upper().startswith("PREFECT_"):
-        return field.upper()
-    return next(iter(_variables(field, title)), field)
-
-
-def _variables(field: str, title: str = "") -> list[str]:
-    from prefect.settings.base import PrefectBaseSettings
-
-    groups = [group for group in PrefectBaseSettings.__subclasses__() if title in ("", group.__name__)]
-    return [
-        f"{group.model_config.get('env_prefix', '')}{field}".upper() for group in groups if field in group.model_fields
-    ]

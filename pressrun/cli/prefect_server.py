@@ -16,10 +16,11 @@ from pathlib import Path
 
 import httpx2
 
+from pressrun.cli.load_prefect import load_prefect
 from pressrun.connection import check_variables
 from pressrun.errors import Refused
 from pressrun.login import CLIENT, SERVER, new_login
-from pressrun.prefect_api import check_prefect, load_prefect
+from pressrun.prefect_api import check_prefect
 from pressrun.private import private_file, state_folder
 from pressrun.settings import Settings
 from pressrun.up import running_api, running_login

@@ -15,9 +15,9 @@ import typer
 from filelock import FileLock
 from rich.console import Console
 
+from pressrun.cli.load_prefect import load_prefect
 from pressrun.connection import check_variables
 from pressrun.login import CLIENT, SERVER
-from pressrun.prefect_api import load_prefect
 from pressrun.private import private_file, private_folder, state_folder
 from pressrun.project import importable, is_project, project_folder, write_project
 from pressrun.settings import Settings

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from pressrun.bundle.remote import check_folder
+from pressrun.cli.load_prefect import load_prefect
 from pressrun.files import load_model
-from pressrun.prefect_api import load_prefect
 from pressrun.project import importable
 from pressrun.settings import Settings
 
