@@ -166,6 +166,7 @@ def test_any_json_is_read_and_decided_on(record: dict[str, Any], ahead: timedelt
     "body",
     [
         {**a_batch(2), "object": "file"},
+        {"id": "req_1", "status": "error", "message": "upstream timed out"},
         {"id": "batch_1"},
         a_batch(1, status=None),
         {"error": {"message": "upstream timed out"}},
@@ -185,10 +186,11 @@ def test_a_reply_that_is_not_about_the_batch_is_a_failed_look(body: Any) -> None
 
 
 def test_a_gateways_other_id_for_a_batch_is_taken_for_the_one_that_was_asked_for() -> None:
-    raw = a_batch(1, id="batch_raw", status="completed")
-    with serving(lambda _asked: Reply(raw)) as server, connect(server.base_url) as client:
-        view = look(client, "batch_encoded")
-    assert (view.batch_id, view.status) == ("batch_encoded", "completed")
+    for kind in ("batch", None):
+        raw = Reply(a_batch(1, id="batch_raw", status="completed", object=kind))
+        with serving(lambda _asked, raw=raw: raw) as server, connect(server.base_url) as client:
+            view = look(client, "batch_encoded")
+        assert (view.batch_id, view.status) == ("batch_encoded", "completed")
 
 
 def test_batches_with_numbers_as_ids_are_looked_at() -> None:

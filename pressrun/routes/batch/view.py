@@ -233,7 +233,8 @@ def look(client: OpenAI, batch_id: str) -> BatchView:
     """
     reply = read_reply(client.get(f"/batches/{quote(batch_id, safe='')}", cast_to=httpx2.Response))
     view = BatchView.read(reply.body, reply.ahead)
-    is_batch = text(reply.body.get("object")) in ("batch", None)
+    kind = text(reply.body.get("object"))
+    is_batch = kind == "batch" or (kind is None and view.created_at is not None)
     if not view.batch_id or not text(reply.body.get("status")) or not (view.batch_id == batch_id or is_batch):
         raise Unreadable(f"The provider's response is not about batch {batch_id}.")
     return view.model_copy(update={"batch_id": batch_id})
