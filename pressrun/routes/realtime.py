@@ -98,10 +98,12 @@ def _reply(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], N
         body = _body(_send(client, call, tier, before_repeat))
         if not is_error(body):
             return body
-        failure = _failure_within(body)
-        wait = max(words_wait(body) or LONGEST_WAITS, SHORTEST_ASKED)
+        failure, asked = _failure_within(body), words_wait(body)
+        if asked is None or not isinstance(failure, TemporaryFailure) or failure.unheard:
+            raise failure
+        wait = max(asked, SHORTEST_ASKED)
         waited += wait
-        if not isinstance(failure, TemporaryFailure) or failure.unheard or waited > LONGEST_WAITS:
+        if waited > LONGEST_WAITS:
             raise failure
         log.info("%s: %s; retrying in %.1f s", call.id, failure, wait)
         sleep(wait * uniform(1, SPREAD))
