@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
+from tempfile import mkstemp
 
 __all__ = ["private_file", "private_folder", "private_opener", "state_folder"]
 
@@ -39,12 +40,25 @@ def private_folder(folder: Path) -> Path:
 def private_file(path: Path) -> Path:
     """Make a file private, with what SQLite keeps beside it, before anything is written to it; a new one is empty.
 
-    Where that is impossible, the one who opens the file says why.
+    A file that exists is never opened: closing it again would end every lock that this process has on it, and with
+    that SQLite's protection against other processes (sqlite.org/howtocorrupt.html, section 2.2). Where it is
+    impossible to make a file private, the one who opens it says why.
     """
-    with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    if not path.exists():
+        with suppress(OSError):
+            _create(path)
     _close([path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))])
     return path
+
+
+def _create(path: Path) -> None:
+    """Create an empty file of mode 0600, complete before it has its name, unless another process is faster."""
+    descriptor, new = mkstemp(prefix=path.name, dir=path.parent)
+    os.close(descriptor)
+    try:
+        os.link(new, path)
+    finally:
+        Path(new).unlink()
 
 
 def private_opener(path: str, flags: int) -> int:

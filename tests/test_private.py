@@ -1,7 +1,11 @@
 """Who may read what Pressrun keeps for itself."""
 
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,3 +91,15 @@ def test_a_ledger_is_private_with_all_that_sqlite_keeps_beside_it(tmp_path: Path
     ShardFile(state / "ledger.sqlite")
     assert mode(state) == 0o700
     assert {mode(path) for path in state.iterdir()} == {0o600, 0o700}
+
+
+def test_the_locks_that_this_process_has_on_a_file_outlast_making_it_private(tmp_path: Path) -> None:
+    """Another process must not write to a ledger during our transaction (sqlite.org/howtocorrupt.html, 2.2)."""
+    path = private_file(tmp_path / "ledger.sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("CREATE TABLE t (a)")
+        database.execute("BEGIN EXCLUSIVE")
+        private_file(path)
+        write = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('INSERT INTO t VALUES (1)')"
+        other = subprocess.run([sys.executable, "-c", write, str(path)], capture_output=True, text=True, check=False)
+    assert "database is locked" in other.stderr

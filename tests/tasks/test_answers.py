@@ -139,9 +139,12 @@ def test_a_spent_quota_costs_one_request_in_all() -> None:
         assert len(server.asked) == 1
 
 
-def test_an_unreadable_reply_is_asked_for_anew_by_the_task() -> None:
+def test_a_reply_that_broke_off_is_asked_for_anew_and_one_that_cannot_be_read_is_left_to_the_next_run() -> None:
     left = [Reply(b"<html>Welcome</html>", content_type="text/html"), Reply(a_chat_reply("x"), missing=9)]
     with a_provider(lambda _asked: left.pop() if left else served("default")) as (server, provider):
+        [failure], _ = ask_all(provider)
+        assert isinstance(failure, TemporaryFailure)
+        assert len(server.asked) == 2
         [answer], _ = ask_all(provider)
     assert isinstance(answer, Answer)
     assert len(server.asked) == 3
