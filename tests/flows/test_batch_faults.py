@@ -5,6 +5,7 @@ In all of them: one batch for each distinct payload, and one answer for each cal
 
 import re
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -226,6 +227,8 @@ def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.batches.collect_answers.retry_delay_seconds", [0] * 4)
+    # In the package, `harvest` is the function.
+    monkeypatch.setattr(import_module("pressrun.routes.batch.harvest"), "PAUSES", ())
     server.faults({"lines": [{"item": "article-02", "do": "missing"}]})
     with pytest.raises(ResultsIncomplete, match="counts 4 answers, of which its result files have 3"):
         through_batch(server, some_calls("missing"))
