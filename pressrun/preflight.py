@@ -12,6 +12,7 @@ from pressrun.brief import SiteBrief
 from pressrun.bundle.placing import check_existing
 from pressrun.bundle.remote import check_destination, check_folder
 from pressrun.connection import check_variables
+from pressrun.costs.database import require_writable
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.errors import Refused
 from pressrun.plan import make_plan, past_lessons
@@ -75,8 +76,12 @@ def places(settings: Settings, out: str) -> list[Callable[[], None]]:
 def check_state(settings: Settings) -> None:
     """Raise `Refused` when the state or the ledger could not be written."""
     check_folder(settings.state_dir, "PRESSRUN_STATE_DIR")
+    named = settings.state_dir / settings.ledger_file.name
+    if named.is_symlink() and not named.exists():
+        raise Refused(f"{named} is a link to nothing. Nothing was spent. Remove it, or restore what it points to.")
     if settings.ledger_file.exists():
         LedgerFile(settings.ledger_file)
+        require_writable(settings.ledger_file)
 
 
 def all_at_once(*checks: Callable[[], object]) -> None:

@@ -45,6 +45,13 @@ def test_a_ledger_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
         check(tmp_path, state_dir=tmp_path)
 
 
+def test_a_ledger_that_is_a_link_to_nothing_is_refused_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").symlink_to(tmp_path / "elsewhere" / "ledger.sqlite")
+    with pytest.raises(Refused, match=r"ledger\.sqlite is a link to nothing"):
+        check(tmp_path, state_dir=tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_the_cap_and_what_is_in_the_way_are_told_at_once(tmp_path: Path) -> None:
     folder = tmp_path / a_brief().slug
     folder.mkdir()

@@ -13,8 +13,10 @@ from pathlib import Path
 from pressrun.errors import LedgerFailed, Refused
 from pressrun.private import private_file, state_folder
 
-__all__ = ["append_only", "opened", "prepare", "transaction"]
+__all__ = ["append_only", "opened", "prepare", "require_writable", "transaction"]
 
+OURS = frozenset({"entries", "shards"})
+"""Tables by which a database is known as ours: payments and shards are in one file, whichever comes first."""
 PATIENCE = 60.0
 """Seconds to wait for another process's transaction."""
 
@@ -54,7 +56,7 @@ def transaction(path: Path) -> Iterator[sqlite3.Connection]:
 def prepare(path: Path, schema: str) -> None:
     """Make the file fit for use: create what `schema` declares and the file lacks.
 
-    Raises `Refused` when it is no database, cannot be written to, or has tables of another version of Pressrun.
+    Raises `Refused` when it is no database, cannot be written to, or is not a ledger of this version of Pressrun.
     """
     try:
         state_folder(path.parent)
@@ -63,17 +65,36 @@ def prepare(path: Path, schema: str) -> None:
             database.execute("PRAGMA journal_mode=WAL")
             database.executescript(schema)
     except (sqlite3.Error, OSError) as error:
-        raise Refused(
-            f"{path} cannot be used as a ledger ({error}). It was not changed, and nothing was spent. Move it away, or "
-            "set PRESSRUN_STATE_DIR to another folder."
-        ) from None
+        raise _unusable(path, error) from None
+
+
+def require_writable(path: Path) -> None:
+    """Raise `Refused` when a ledger that exists cannot be written to; `prepare` writes only what a ledger lacks."""
+    try:
+        with opened(path) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("PRAGMA user_version=1")
+            database.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: Exception) -> Refused:
+    return Refused(
+        f"{path} cannot be used as a ledger ({error}). It was not changed, and nothing was spent. Make it readable and "
+        "writable for this user, move it away if it is no ledger, or set PRESSRUN_STATE_DIR to another folder."
+    )
 
 
 def _require_same(path: Path, found: dict[str, list[str]], schema: str) -> None:
-    if other := [name for name, columns in _declared(schema).items() if found.get(name, columns) != columns]:
+    """Raise `Refused` for a database of something else, or with tables that are not those of `schema`."""
+    declared = _declared(schema)
+    if (found and not found.keys() & OURS) or any(
+        found.get(name, columns) != columns for name, columns in declared.items()
+    ):
         raise Refused(
-            f"{path} was written by another version of Pressrun (its tables differ: {', '.join(other)}). It was not "
-            "changed, and nothing was spent. Use that version, or set PRESSRUN_STATE_DIR to another folder."
+            f"{path} is not a ledger of this version of Pressrun (it has {', '.join(found)}). It was not changed, and "
+            "nothing was spent. Use the version that wrote it, or set PRESSRUN_STATE_DIR to another folder."
         )
 
 
@@ -85,10 +106,13 @@ def _declared(schema: str) -> dict[str, list[str]]:
 
 
 def _columns(database: sqlite3.Connection) -> dict[str, list[str]]:
-    """The columns of each table."""
-    query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-    names = [name for (name,) in database.execute(query).fetchall()]
-    return {name: [column[1] for column in database.execute(f'PRAGMA table_info("{name}")')] for name in names}
+    """The kind and columns of each table and view."""
+    query = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+    found = database.execute(query).fetchall()
+    return {
+        name: [kind, *(column[1] for column in database.execute(f'PRAGMA table_info("{name}")'))]
+        for name, kind in found
+    }
 
 
 def append_only(*tables: str) -> str:
