@@ -1,12 +1,9 @@
 """The JSONL files of the Batch API: written from calls, read back into answers, line by line.
 
 Invariant: reading never fails and never invents. Whatever bytes come back, every call ends as exactly one answer, every
-line that matches no call is counted, and no line takes more memory than `LONGEST_LINE`.
+line that matches no call is counted.
 """
 
-import codecs
-import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +12,11 @@ from typing import Any
 import orjson
 
 from pressrun.calls import Answer, Call, Frozen, Route, Usage
-from pressrun.errors import Unreadable
-from pressrun.reasons import may_help, reason
+from pressrun.reasons import is_error, is_reply, may_help, reason
 from pressrun.reported import read_usage
-from pressrun.wire import count
+from pressrun.wire import count, read_json
 
-__all__ = ["Account", "Harvest", "is_error", "is_reply", "read_json", "read_line", "request_line", "result_lines"]
+__all__ = ["Account", "Harvest", "read_line", "request_line"]
 
 
 def request_line(call: Call) -> bytes:
@@ -31,18 +27,6 @@ def request_line(call: Call) -> bytes:
     line = {"custom_id": call.id, "method": "POST", "url": call.endpoint, "body": call.batch_body}
     return orjson.dumps(line) + b"\n"
 
-
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-LONGEST_LINE = 128_000_000
-"""Bytes of the longest result line that is read: one reply with the largest images takes a quarter of it."""
-DEEPEST = 100
-"""Levels of JSON that are read; pydantic cannot store more than 255."""
-LONGEST_WHOLE = 64_000_000
-"""Bytes of the largest result file that is read as one text, because it is not in JSON Lines."""
-
-
-BETWEEN = re.compile(r"[\s,]*")
-"""What stands between the values of a text."""
 
 Fields = dict[str, Any]
 """The fields of an `Answer` that a line gives."""
@@ -210,65 +194,10 @@ def _used(body: dict[str, Any] | None) -> Fields:
     return {"usage": Usage.of(reported), "usage_is_known": reported.is_known}
 
 
-def is_reply(body: dict[str, Any] | None) -> bool:
-    """Whether it has content, whatever its status says."""
-    return body is not None and any(isinstance(body.get(name), list) and body[name] for name in ("choices", "data"))
-
-
-def is_error(body: dict[str, Any]) -> bool:
-    """Whether it reports an error and nothing else, which some gateways do with status 200."""
-    return not is_reply(body) and bool(body.get("error") or reason(body).message)
-
-
 def _error_of(record: dict[str, Any], response: dict[str, Any], body: dict[str, Any] | None) -> Any:
     """The first of the places that has words or a code."""
     places = (record.get("error"), body, response.get("body"), response.get("error"), record.get("message"))
     return next((place for place in places if any(reason(place))), None)
-
-
-def read_json(text: str | bytes) -> dict[str, Any] | None:
-    """A provider's JSON object, or None when the text is not one.
-
-    Half a surrogate pair (a truncated emoji) becomes U+FFFD, because it could not be encoded as UTF-8.
-    """
-    try:
-        value = orjson.loads(text)
-    except ValueError:
-        value = _read_leniently(text)
-    return value if isinstance(value, dict) and not _is_too_deep(text, value) else None
-
-
-def _is_too_deep(text: str | bytes, value: Any) -> bool:
-    """Whether it is nested so deeply that it could not be stored; only a text with many brackets can be."""
-    opened = (text.count("[") + text.count("{")) if isinstance(text, str) else (text.count(b"[") + text.count(b"{"))
-    return opened > DEEPEST and _depth(value) > DEEPEST
-
-
-def _depth(value: Any) -> int:
-    """Levels of nesting, without recursion."""
-    depth, level = 0, [value]
-    while level and depth <= DEEPEST:
-        depth += 1
-        level = [
-            part
-            for one in level
-            for part in (one.values() if isinstance(one, dict) else one)
-            if isinstance(part, dict | list)
-        ]
-    return depth
-
-
-def _read_leniently(text: str | bytes) -> Any:
-    """Read what strict JSON does not allow but servers send: a byte order mark, half a surrogate pair, NaN."""
-    try:
-        text = text if isinstance(text, str) else text.decode("utf-8-sig")
-        value = json.loads(text)
-        if SURROGATE.search(text):
-            whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            value = json.loads(whole)
-    except (ValueError, RecursionError):
-        return None
-    return value
 
 
 def _object(value: Any) -> dict[str, Any] | None:
@@ -287,70 +216,3 @@ def _failure(error: Any, status: int | None) -> Fields:
         "code": code,
         "retryable": may_help(code, status),
     }
-
-
-def result_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a result file, split only at LF: JSON may contain the other line ends.
-
-    A file that is not in JSON Lines (an array, pretty-printed objects, UTF-16) is read as a whole, up to
-    `LONGEST_WHOLE`. Raises `Unreadable` when one line would take too much memory.
-    """
-    lines = _split(chunks)
-    first = next((line for line in lines if line.strip()), b"")
-    if _is_line(first):
-        yield first
-        yield from lines
-        return
-    whole = bytearray(first)
-    for line in lines:
-        whole += b"\n" + line
-        if len(whole) > LONGEST_WHOLE:
-            # Too large for anything but JSON Lines, of which only the first is odd.
-            yield from bytes(whole).split(b"\n")
-            yield from lines
-            return
-    yield from _records(bytes(whole))
-
-
-def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    rest: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        *ended, last = chunk.split(b"\n")
-        for part in ended:
-            yield b"".join((*rest, part))
-            rest, size = [], 0
-        rest.append(last)
-        size += len(last)
-        if size > LONGEST_LINE:
-            raise Unreadable(f"A line of a result file is longer than {LONGEST_LINE // 1_000_000} MB.")
-    yield b"".join(rest)
-
-
-def _is_line(first: bytes) -> bool:
-    """Whether a file that begins with this line is in JSON Lines, or beyond help."""
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in first:
-        return False
-    return not first.lstrip().startswith((b"[", b"{")) or read_json(first) is not None
-
-
-def _records(whole: bytes) -> Iterator[bytes]:
-    """The objects of a text, each as a line; the text's own lines when it is not a sequence of JSON values."""
-    text = whole.decode(json.detect_encoding(whole), "replace").lstrip("\ufeff")
-    decoder = json.JSONDecoder()
-    records: list[Any] = []
-    at = _after_space(text, 0)
-    try:
-        while at < len(text):
-            value, at = decoder.raw_decode(text, at)
-            records += value if isinstance(value, list) else [value]
-            at = _after_space(text, at)
-    except (ValueError, RecursionError):
-        yield from whole.split(b"\n")
-        return
-    yield from (json.dumps(record).encode("utf-8") for record in records)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = BETWEEN.match(text, at)
-    return found.end() if found else at

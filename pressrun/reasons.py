@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pressrun.untrusted import clean_name, redacted, short
 from pressrun.wire import count
 
-__all__ = ["PAYMENT", "Reason", "may_help", "reason"]
+__all__ = ["PAYMENT", "Reason", "is_error", "is_reply", "may_help", "reason"]
 
 WORDS = (
     "error",
@@ -70,6 +70,16 @@ def reason(told: Any) -> Reason:
     """Read an error from the JSON of a reply, a part of it, or plain text. Never fails."""
     words, code = _words(told, DEEPEST), _code(told, DEEPEST)
     return Reason(message=_said(words), code=_said(code))
+
+
+def is_reply(body: dict[str, Any] | None) -> bool:
+    """Whether it has content, whatever its status says."""
+    return body is not None and any(isinstance(body.get(name), list) and body[name] for name in ("choices", "data"))
+
+
+def is_error(body: dict[str, Any]) -> bool:
+    """Whether it reports an error and nothing else, which some gateways do with status 200."""
+    return not is_reply(body) and bool(body.get("error") or reason(body).message)
 
 
 def may_help(code: str, status: int | None) -> bool:

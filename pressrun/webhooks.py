@@ -30,10 +30,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pressrun.batchfile import read_json
 from pressrun.errors import Refused
 from pressrun.private import private_folder
 from pressrun.settings import Settings
+from pressrun.wire import read_json
 
 __all__ = ["EVENTS", "PATH", "Wakeups", "create_app", "receive"]
 

@@ -1,16 +1,20 @@
-"""Reading parts of a provider's JSON, whatever a server sends.
+"""Reading a provider's JSON and its parts, whatever a server sends.
 
 Invariant: these functions never fail, and no number leaves them that a database could not hold. A value is read by what
 it means: a number written as text is a number. What has no such meaning counts as absent.
 """
 
+import json
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-__all__ = ["MOST", "amount", "count", "first", "ident", "mapping", "moment", "rows", "text"]
+import orjson
+
+__all__ = ["MOST", "amount", "count", "first", "ident", "mapping", "moment", "read_json", "rows", "text"]
 
 MOST = 10**12
 """The largest count that is believed: a thousand times what the largest batch can hold, and well below 2^63."""
@@ -19,6 +23,55 @@ MILLISECONDS = 10**11
 it is in microseconds, and so on."""
 LONGEST_NUMBER = 40
 """Characters of the longest text that is read as a number."""
+
+DEEPEST = 100
+"""Levels of JSON that are read; pydantic cannot store more than 255."""
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_json(text: str | bytes) -> dict[str, Any] | None:
+    """A provider's JSON object, or None when the text is not one.
+
+    Half a surrogate pair (a truncated emoji) becomes U+FFFD, because it could not be encoded as UTF-8.
+    """
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        value = _read_leniently(text)
+    return value if isinstance(value, dict) and not _is_too_deep(text, value) else None
+
+
+def _is_too_deep(text: str | bytes, value: Any) -> bool:
+    """Whether it is nested so deeply that it could not be stored; only a text with many brackets can be."""
+    opened = (text.count("[") + text.count("{")) if isinstance(text, str) else (text.count(b"[") + text.count(b"{"))
+    return opened > DEEPEST and _depth(value) > DEEPEST
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting, without recursion."""
+    depth, level = 0, [value]
+    while level and depth <= DEEPEST:
+        depth += 1
+        level = [
+            part
+            for one in level
+            for part in (one.values() if isinstance(one, dict) else one)
+            if isinstance(part, dict | list)
+        ]
+    return depth
+
+
+def _read_leniently(text: str | bytes) -> Any:
+    """Read what strict JSON does not allow but servers send: a byte order mark, half a surrogate pair, NaN."""
+    try:
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
+        value = json.loads(text)
+        if SURROGATE.search(text):
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            value = json.loads(whole)
+    except (ValueError, RecursionError):
+        return None
+    return value
 
 
 def mapping(value: Any) -> dict[str, Any]:

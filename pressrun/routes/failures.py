@@ -12,11 +12,10 @@ from typing import Any
 import httpx2
 import openai
 
-from pressrun.batchfile import read_json
 from pressrun.durations import read_seconds
 from pressrun.reasons import PAYMENT, Reason, reason
 from pressrun.routes.replies import provider_date
-from pressrun.wire import amount, moment
+from pressrun.wire import amount, moment, read_json
 
 __all__ = [
     "LONGEST_WAIT",

@@ -15,15 +15,14 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from pressrun.batchfile import is_error, read_json
 from pressrun.calls import Answer, Call, Route
 from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
-from pressrun.reasons import may_help, reason
+from pressrun.reasons import is_error, may_help, reason
 from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait, words_wait
 from pressrun.routes.limits import ReplyTooLarge
-from pressrun.wire import mapping
+from pressrun.wire import mapping, read_json
 
 __all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
 

@@ -12,10 +12,9 @@ from urllib.parse import quote
 import httpx2
 from openai import OpenAI
 
-from pressrun.batchfile import read_json
 from pressrun.errors import Unreadable
 from pressrun.reasons import reason
-from pressrun.wire import ident, moment, rows
+from pressrun.wire import ident, moment, read_json, rows
 
 __all__ = ["Page", "Reply", "by_our_clock", "listed", "pages", "provider_date", "read_reply"]
 

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pressrun.batchfile import Harvest, result_lines
+from pressrun.batchfile import Harvest
 from pressrun.calls import Answer, Call, StepName
 from pressrun.costs.books import Books
 from pressrun.costs.ledger import CallEstimate, Origin
 from pressrun.errors import Unreadable
 from pressrun.reported import BELIEVABLE, read_usage
+from pressrun.result_file import result_lines
 from pressrun.routes.batch import BatchView
 from pressrun.simulator.writer import write_reply
 from pressrun.steps import CONFIG, STEPS, InvalidReply, Order, read_answer, repair_call

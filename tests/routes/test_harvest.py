@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pressrun.batchfile import LONGEST_LINE, result_lines
 from pressrun.errors import ResultsIncomplete, Unreadable
+from pressrun.result_file import LONGEST_LINE, result_lines
 from pressrun.routes.batch import Harvested, harvest, look
 from pressrun.routes.batch.harvest import ACCEPTED_AFTER, PAUSES
 from tests.calls_builder import a_call, a_chat_reply

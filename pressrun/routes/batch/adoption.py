@@ -11,12 +11,12 @@ from typing import Any
 import openai
 from openai import OpenAI
 
-from pressrun.batchfile import read_json
 from pressrun.calls import KEY_DIGITS, Endpoint, request_key
 from pressrun.errors import Refused
 from pressrun.routes.batch.submit import AFTER, KEY
 from pressrun.routes.batch.view import BatchView
 from pressrun.sharding import Shard, work_key
+from pressrun.wire import read_json
 
 __all__ = ["shard_of"]
 

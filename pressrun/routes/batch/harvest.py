@@ -14,9 +14,10 @@ import openai
 from openai import OpenAI
 from pydantic import Field
 
-from pressrun.batchfile import Account, Harvest, result_lines
+from pressrun.batchfile import Account, Harvest
 from pressrun.calls import Answer, Frozen
 from pressrun.errors import BatchRejected, PressrunError, ResultsIncomplete, Unreadable
+from pressrun.result_file import result_lines
 from pressrun.routes.batch.view import BatchView, Problem
 from pressrun.sharding import Shard
 

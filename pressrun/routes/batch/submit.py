@@ -21,7 +21,6 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
 from pressrun.routes.batch.view import BatchView, list_batches, misses_file
@@ -29,7 +28,7 @@ from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, say
 from pressrun.routes.filelist import FileRecord
 from pressrun.routes.replies import pages, read_reply
 from pressrun.sharding import Shard
-from pressrun.wire import ident, text
+from pressrun.wire import ident, read_json, text
 
 __all__ = ["BatchTicket", "Retention", "adopt", "find_batch", "submit", "ticket_of"]
 

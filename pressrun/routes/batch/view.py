@@ -17,12 +17,11 @@ import openai
 from openai import OpenAI
 from pydantic import Field
 
-from pressrun.batchfile import read_json
 from pressrun.calls import Frozen
 from pressrun.errors import Unreadable
 from pressrun.reasons import Reason, reason
 from pressrun.routes.replies import by_our_clock, pages, read_reply
-from pressrun.wire import count, first, ident, mapping, text
+from pressrun.wire import count, first, ident, mapping, read_json, text
 
 __all__ = [
     "TERMINAL",
