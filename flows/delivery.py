@@ -16,7 +16,6 @@ from flows.desk import Desk, Options, Work
 from pressrun.approval import show_delivery
 from pressrun.bundle.handover import preview_out
 from pressrun.bundle.remote import local_folder
-from pressrun.calls import Frozen
 from pressrun.costs.export import to_csv, to_json
 from pressrun.costs.ledger import LedgerRow
 from pressrun.costs.ledgerfile import LedgerFile
@@ -25,6 +24,7 @@ from pressrun.costs.render import to_markdown, to_table
 from pressrun.costs.report import CostReport, cost_report
 from pressrun.errors import Refused
 from pressrun.fleet import made_from
+from pressrun.frozen import Frozen
 from pressrun.links import Links, links_to, show_links
 from pressrun.manifest import manifest
 from pressrun.result import BuildResult, build_result

@@ -11,9 +11,10 @@ from typing import Any
 
 import orjson
 
-from pressrun.calls import Answer, Call, Frozen, Route, Usage
+from pressrun.calls import Answer, Call, Route
+from pressrun.frozen import Frozen
 from pressrun.reasons import is_error, is_reply, may_help, reason
-from pressrun.reported import read_usage
+from pressrun.usage import read_usage
 from pressrun.wire import count, read_json
 
 __all__ = ["Account", "Harvest", "read_line", "request_line"]
@@ -191,7 +192,7 @@ def _used(body: dict[str, Any] | None) -> Fields:
     if not body or not body.get("usage"):
         return {}
     reported = read_usage(body)
-    return {"usage": Usage.of(reported), "usage_is_known": reported.is_known}
+    return {"usage": reported.usage, "usage_is_known": reported.is_known}
 
 
 def _error_of(record: dict[str, Any], response: dict[str, Any], body: dict[str, Any] | None) -> Any:

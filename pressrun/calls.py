@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from slugify import slugify
 
-from pressrun.reported import Reported, read_usage
+from pressrun.frozen import Frozen
 from pressrun.untrusted import safe
+from pressrun.usage import Usage, read_usage
 
 __all__ = [
     "KEY_DIGITS",
@@ -42,12 +43,6 @@ SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 Foreign = Annotated[str, AfterValidator(safe)]
 """A field for text from outside, without control characters and secrets."""
-
-
-class Frozen(BaseModel):
-    """Base of all value objects: immutable, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Route(StrEnum):
@@ -75,37 +70,6 @@ class Endpoint(StrEnum):
 
     CHAT = "/v1/chat/completions"
     IMAGES = "/v1/images/generations"
-
-
-class Usage(Frozen):
-    """The token usage that the provider reports for one reply.
-
-    `input` and `output` are totals; the others are parts of them, as in OpenAI's usage object: `cached`,
-    `cache_written` and `input_image` are part of `input`; `reasoning` and `output_image` are part of `output`.
-    """
-
-    input: NonNegativeInt = 0
-    cached: NonNegativeInt = 0
-    cache_written: NonNegativeInt = 0
-    input_image: NonNegativeInt = 0
-    output: NonNegativeInt = 0
-    reasoning: NonNegativeInt = 0
-    output_image: NonNegativeInt = 0
-
-    @classmethod
-    def from_body(cls, body: dict[str, Any]) -> Self:
-        """Read `usage` from a Chat Completions or Images reply; zero for a reply without it."""
-        return cls.of(read_usage(body))
-
-    @classmethod
-    def of(cls, reported: Reported) -> Self:
-        """The figures of what a provider reports."""
-        return cls(**{name: getattr(reported, name) for name in cls.model_fields})
-
-    def at_least(self, other: Self) -> Self:
-        """The larger of each figure, without a discount for cached input."""
-        larger = {name: max(getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
-        return type(self)(**larger | {"cached": 0})
 
 
 class Call(Frozen):
@@ -187,7 +151,7 @@ class Answer(Frozen):
     def _read_usage(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("body") and "usage" not in data:
             reported = read_usage(data["body"])
-            return {**data, "usage": Usage.of(reported), "usage_is_known": reported.is_known}
+            return {**data, "usage": reported.usage, "usage_is_known": reported.is_known}
         return data
 
     @model_validator(mode="after")

@@ -10,9 +10,9 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import Literal
 
-from pressrun.calls import Frozen
 from pressrun.connection import variable_faults
 from pressrun.errors import BadBrief, Refused, UnknownPrice
+from pressrun.frozen import Frozen
 from pressrun.models import check_models, model_info, model_table, shutdown
 from pressrun.prefect_api import ask_server, configured_server
 from pressrun.preflight import check_state

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import fsspec
 
-from pressrun.calls import Frozen, StepName
+from pressrun.calls import StepName
 from pressrun.costs.ledger import LedgerRow
 from pressrun.costs.money import percent, share, usd
 from pressrun.costs.sections import SIMULATED
 from pressrun.costs.sums import Sums, together
+from pressrun.frozen import Frozen
 from pressrun.plaintext import as_markdown
 from pressrun.plan import Plan
 from pressrun.strategy import BatchStrategy

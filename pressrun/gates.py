@@ -6,7 +6,7 @@ Invariant: all of this is in the key under which the run is suspended, so answer
 import re
 from enum import StrEnum
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 
 __all__ = ["Gate", "OnTimeout", "Question", "question_key", "read_question_key"]
 

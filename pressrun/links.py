@@ -6,7 +6,7 @@ Invariant: a URL consists of the operator's setting and the folder's name, never
 import re
 from urllib.parse import quote
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 from pressrun.plaintext import as_markdown
 
 __all__ = ["Links", "links_to", "show_links"]

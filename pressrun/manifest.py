@@ -13,8 +13,9 @@ from pydantic import Field
 
 from pressrun import __version__
 from pressrun.batchfile import Account
-from pressrun.calls import Endpoint, Foreign, Frozen, MissingItem, canonical_json
+from pressrun.calls import Endpoint, Foreign, MissingItem, canonical_json
 from pressrun.costs.ledger import LedgerRow
+from pressrun.frozen import Frozen
 from pressrun.gates import Gate
 from pressrun.site import Site
 

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal, NamedTuple, get_args
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 
 __all__ = [
     "Effort",

@@ -11,7 +11,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from pressrun.brief import SiteBrief
-from pressrun.calls import Call, Endpoint, Frozen, Route, StepName, Usage
+from pressrun.calls import Call, Endpoint, Route, StepName, Usage
 from pressrun.costs.forecast import ROUTE_TIERS, Forecast, ForecastLine, forecast_costs
 from pressrun.costs.ledger import CallEstimate
 from pressrun.costs.ledgerfile import LedgerFile
@@ -19,6 +19,7 @@ from pressrun.costs.lessons import NO_LESSONS, Lessons, learn
 from pressrun.costs.money import usd
 from pressrun.errors import OverBudget, ProviderUnfit
 from pressrun.estimates import estimated_usage
+from pressrun.frozen import Frozen
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
 from pressrun.prices import Tariff, Tier, known_tiers, require_prices, tariff

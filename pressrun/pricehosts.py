@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from genai_prices.data_snapshot import get_snapshot
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 
 __all__ = ["AZURE", "OPENAI", "PriceList", "price_list"]
 

@@ -19,8 +19,9 @@ import genai_prices
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import TieredPrices
 
-from pressrun.calls import Frozen, Usage
+from pressrun.calls import Usage
 from pressrun.errors import UnknownPrice
+from pressrun.frozen import Frozen
 from pressrun.models import costs_more_by_region
 from pressrun.pricehosts import AZURE, OPENAI, PriceList, price_list
 from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Rates, Tier, TierRates, load_price_table

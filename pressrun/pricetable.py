@@ -12,8 +12,9 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, field_validator
 
-from pressrun.calls import Frozen, Usage
+from pressrun.calls import Usage
 from pressrun.files import load_model
+from pressrun.frozen import Frozen
 from pressrun.models import undated
 from pressrun.pricehosts import price_list
 

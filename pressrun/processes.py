@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 from pressrun.private import private_file, private_folder
 
 __all__ = ["Started", "end", "log_of", "running", "start"]

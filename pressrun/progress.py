@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from pressrun.calls import Answer, Call, Foreign, Frozen, StepName
+from pressrun.calls import Answer, Call, Foreign, StepName
+from pressrun.frozen import Frozen
 from pressrun.strategy import StepRoute
 
 __all__ = ["BatchSeen", "CallDone", "Event", "Note", "RoutesChosen", "StepStarted", "listening", "tell"]

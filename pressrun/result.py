@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pressrun.calls import Frozen, MissingItem
+from pressrun.calls import MissingItem
+from pressrun.frozen import Frozen
 from pressrun.links import Links
 from pressrun.site import Site
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pressrun.batchfile import request_line
-from pressrun.calls import Call, Endpoint, Frozen, request_key
+from pressrun.calls import Call, Endpoint, request_key
 from pressrun.errors import Refused
+from pressrun.frozen import Frozen
 from pressrun.tokens import estimate_tokens
 
 __all__ = ["Limits", "Shard", "shards", "work_key"]

@@ -6,7 +6,8 @@ Invariant: every ordered item is either here or in `missing`.
 from pydantic import Field
 
 from pressrun.brief import SiteBrief
-from pressrun.calls import Frozen, MissingItem
+from pressrun.calls import MissingItem
+from pressrun.frozen import Frozen
 from pressrun.steps.articles import Article
 from pressrun.steps.config import SiteConfig
 from pressrun.steps.descriptions import ImageDescription

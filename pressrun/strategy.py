@@ -11,11 +11,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-from pressrun.calls import Endpoint, Frozen, Route, StepName
+from pressrun.calls import Endpoint, Route, StepName
 from pressrun.durations import Duration
 from pressrun.errors import ProviderUnfit
 from pressrun.files import load_model
 from pressrun.forms import empty_box, shown
+from pressrun.frozen import Frozen
 
 __all__ = ["BatchStrategy", "Leftover", "Policy", "Preference", "RealtimeTier", "StepRoute", "load_strategy"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import httpx2
 
-from pressrun.calls import Frozen
 from pressrun.errors import Refused
+from pressrun.frozen import Frozen
 from pressrun.login import CLIENT, SERVER, Login, kept_login, login_for
 from pressrun.processes import end, log_of, running, start
 from pressrun.project import project_folder

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 from pressrun.routes.batch import BatchView
 
 __all__ = ["Wait", "WaitingFor", "all_ids", "is_due", "read_waiting_key", "waiting_key"]

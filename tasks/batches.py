@@ -13,9 +13,10 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from pressrun.calls import Answer, Endpoint, Frozen
+from pressrun.calls import Answer, Endpoint
 from pressrun.costs.shardfile import ShardFile
 from pressrun.errors import BatchLost
+from pressrun.frozen import Frozen
 from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
 from pressrun.routes.batch import BatchTicket, BatchView, BatchWatch, Decision, Harvested, Move, Retention

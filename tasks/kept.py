@@ -11,8 +11,9 @@ from prefect.results import ResultStore, get_default_result_storage
 from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
 
-from pressrun.calls import Answer, Call, Frozen
+from pressrun.calls import Answer, Call
 from pressrun.errors import DestinationUnfit
+from pressrun.frozen import Frozen
 from pressrun.routes.batch import Harvested
 from pressrun.routes.provider import Provider
 from tasks.keys import answer_key, content_key, harvest_key

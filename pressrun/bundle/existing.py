@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pressrun.brief import SiteBrief
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 from pressrun.manifest import MANIFEST, account_hash, file_hash
 from pressrun.wire import mapping
 

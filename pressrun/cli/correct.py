@@ -16,8 +16,8 @@ from pressrun.costs.money import usd
 from pressrun.costs.reading import ledger_to_read
 from pressrun.errors import Refused
 from pressrun.prices import tariff
-from pressrun.reported import BELIEVABLE
 from pressrun.settings import Settings
+from pressrun.usage import BELIEVABLE
 
 __all__ = ["correct"]
 

@@ -13,11 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from pressrun.calls import Answer, Call, Frozen
+from pressrun.calls import Answer, Call
 from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.costs.ledgerfile import Commitment, LedgerFile, OverCap
 from pressrun.costs.most import most_usage
 from pressrun.costs.shardfile import ShardFile
+from pressrun.frozen import Frozen
 from pressrun.prices import AT_OPENAI, Tariff, Tier, price
 from pressrun.sharding import Shard
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pressrun.calls import Frozen, Usage
+from pressrun.calls import Usage
 from pressrun.costs.ledger import CallEstimate, LedgerRow
 from pressrun.costs.report import CostReport
 from pressrun.csvtext import csv_text
+from pressrun.frozen import Frozen
 from pressrun.pricetable import Rates
 
 __all__ = ["to_csv", "to_json"]

@@ -10,8 +10,9 @@ from typing import Self
 
 from pydantic import NonNegativeInt, model_validator
 
-from pressrun.calls import Frozen, Route, StepName, Usage
+from pressrun.calls import Route, StepName, Usage
 from pressrun.errors import UnknownPrice
+from pressrun.frozen import Frozen
 from pressrun.prices import AT_OPENAI, Tariff, Tier, UnitPrices, unit_prices
 from pressrun.pricetable import Rates
 

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
 
-from pressrun.calls import Answer, Frozen, Route, StepName, Usage
+from pressrun.calls import Answer, Route, StepName, Usage
 from pressrun.errors import UnknownPrice
+from pressrun.frozen import Frozen
 from pressrun.prices import AT_OPENAI, Tariff, Tier, UnitPrices, unit_prices
 from pressrun.pricetable import Rates
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pressrun.calls import Frozen
 from pressrun.costs.database import append_only, opened, prepare, transaction
 from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.frozen import Frozen
 
 __all__ = ["Commitment", "LedgerFile", "OverCap"]
 

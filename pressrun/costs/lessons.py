@@ -11,8 +11,9 @@ from statistics import median
 
 from pydantic import Field, NonNegativeInt
 
-from pressrun.calls import Frozen, Route, StepName, Usage
+from pressrun.calls import Route, StepName, Usage
 from pressrun.costs.ledger import CallStatus, LedgerRow
+from pressrun.frozen import Frozen
 
 __all__ = ["NO_LESSONS", "Lesson", "Lessons", "Spread", "learn"]
 

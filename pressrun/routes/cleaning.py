@@ -6,7 +6,7 @@ file of unknown age as new, and anything beyond the listing as in use.
 
 from datetime import UTC, datetime, timedelta
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 from pressrun.routes.filelist import FileListing, FileRecord
 from pressrun.routes.records import BatchListing, BatchRecord
 

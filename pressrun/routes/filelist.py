@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from pressrun.calls import Frozen
+from pressrun.frozen import Frozen
 from pressrun.routes.replies import by_our_clock
 from pressrun.wire import count, ident, text
 

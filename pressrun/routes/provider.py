@@ -19,9 +19,10 @@ import openai
 from openai import DefaultHttpxClient, OpenAI
 from pydantic import Field, SecretStr
 
-from pressrun.calls import Endpoint, Frozen
+from pressrun.calls import Endpoint
 from pressrun.connection import check_headers, check_variables, is_loopback, set_proxies
 from pressrun.errors import ProviderUnfit, Unreadable
+from pressrun.frozen import Frozen
 from pressrun.reasons import reason
 from pressrun.routes.limits import limit_reply
 from pressrun.routes.replies import listed, read_reply

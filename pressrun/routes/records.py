@@ -7,7 +7,8 @@ can steer a terminal.
 from datetime import datetime, timedelta
 from typing import Any
 
-from pressrun.calls import Foreign, Frozen
+from pressrun.calls import Foreign
+from pressrun.frozen import Frozen
 from pressrun.routes.batch.view import TERMINAL, BatchView, Problem
 
 __all__ = ["BatchListing", "BatchRecord"]

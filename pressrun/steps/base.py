@@ -14,7 +14,8 @@ import openai
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pressrun.brief import SiteBrief
-from pressrun.calls import Answer, Call, Endpoint, Frozen, StepName
+from pressrun.calls import Answer, Call, Endpoint, StepName
+from pressrun.frozen import Frozen
 from pressrun.models import legal_effort, model_info
 from pressrun.steps import prompts
 from pressrun.steps.replies import InvalidReply, chat_text, json_content

@@ -21,11 +21,11 @@ from pressrun.calls import Answer, Call, StepName
 from pressrun.costs.books import Books
 from pressrun.costs.ledger import CallEstimate, Origin
 from pressrun.errors import Unreadable
-from pressrun.reported import BELIEVABLE, read_usage
 from pressrun.result_file import result_lines
 from pressrun.routes.batch import BatchView
 from pressrun.simulator.writer import write_reply
 from pressrun.steps import CONFIG, STEPS, InvalidReply, Order, read_answer, repair_call
+from pressrun.usage import BELIEVABLE, read_usage
 from tests.fuzz.mutations import damaged_bytes, damaged_json
 from tests.simulator.written import ENGLISH, a_brief, a_site, an_order
 
@@ -63,7 +63,7 @@ def check(order: Order, call: Call, answer: Answer, books: Books) -> bool:
     """Read an answer as a flow does, to its repair; whether it gave content."""
     assert answer.call_id == call.id
     row = books._row(call, answer, CallEstimate())
-    told = read_usage(answer.body) if answer.body else None
+    told = read_usage(answer.body).usage if answer.body else None
     assert told is None or (row.usage.input >= told.input and row.usage.output >= told.output)
     assert row.usage.input + row.usage.output <= 4 * BELIEVABLE
     if answer.error is not None:

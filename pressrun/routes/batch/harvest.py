@@ -15,8 +15,9 @@ from openai import OpenAI
 from pydantic import Field
 
 from pressrun.batchfile import Account, Harvest
-from pressrun.calls import Answer, Frozen
+from pressrun.calls import Answer
 from pressrun.errors import BatchRejected, PressrunError, ResultsIncomplete, Unreadable
+from pressrun.frozen import Frozen
 from pressrun.result_file import result_lines
 from pressrun.routes.batch.view import BatchView, Problem
 from pressrun.sharding import Shard

@@ -21,8 +21,8 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from pressrun.calls import Frozen
 from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
+from pressrun.frozen import Frozen
 from pressrun.routes.batch.view import BatchView, list_batches, misses_file
 from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, say_reason, told_wait
 from pressrun.routes.filelist import FileRecord

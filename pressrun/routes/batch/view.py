@@ -17,8 +17,8 @@ import openai
 from openai import OpenAI
 from pydantic import Field
 
-from pressrun.calls import Frozen
 from pressrun.errors import Unreadable
+from pressrun.frozen import Frozen
 from pressrun.reasons import Reason, reason
 from pressrun.routes.replies import by_our_clock, pages, read_reply
 from pressrun.wire import count, first, ident, mapping, read_json, text

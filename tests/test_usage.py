@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.calls import Usage
-from pressrun.reported import BELIEVABLE, Reported, read_usage
+from pressrun.usage import BELIEVABLE, Reported, read_usage
 
 LITELLM = {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 1079, "input_tokens": 23, "output_tokens": 1056}
 
@@ -13,16 +13,16 @@ LITELLM = {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 1079, "in
 @pytest.mark.parametrize(
     ("usage", "read"),
     [
-        ({"prompt_tokens": 100, "completion_tokens": 50}, Reported(input=100, output=50)),
-        ({"prompt_tokens": 100.0, "completion_tokens": "50"}, Reported(input=100, output=50)),
-        ({"input_tokens": 23, "output_tokens": 1056}, Reported(input=23, output=1056, output_image=1056)),
-        (LITELLM, Reported(input=23, output=1056, output_image=1056)),
+        ({"prompt_tokens": 100, "completion_tokens": 50}, Reported(Usage(input=100, output=50), True)),
+        ({"prompt_tokens": 100.0, "completion_tokens": "50"}, Reported(Usage(input=100, output=50), True)),
+        ({"input_tokens": 23, "output_tokens": 1056}, Reported(Usage(input=23, output=1056, output_image=1056), True)),
+        (LITELLM, Reported(Usage(input=23, output=1056, output_image=1056), True)),
         ({"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 100},
-          "total_tokens": 115}, Reported(input=10, output=105, reasoning=100)),
+          "total_tokens": 115}, Reported(Usage(input=10, output=105, reasoning=100), True)),
         ({"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 100}},
-         Reported(input=10, output=105, reasoning=100)),
+         Reported(Usage(input=10, output=105, reasoning=100), True)),
         ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 8},
-         Reported(input=10, output=5, cached=8)),
+         Reported(Usage(input=10, output=5, cached=8), True)),
     ],
     ids=["openai", "other types of number", "images", "zeros beside the true figures", "reasoning beside it",
          "reasoning without a total", "cached tokens beside the total"],
@@ -34,17 +34,17 @@ def test_the_tokens_are_read_however_a_server_spells_them(usage: dict[str, Any],
 @pytest.mark.parametrize(
     ("usage", "at_least"),
     [
-        (None, Reported(is_known=False)),
-        ({}, Reported(is_known=False)),
-        ({"prompt_tokens": 0, "completion_tokens": 0}, Reported(is_known=False)),
-        ({"prompt_tokens": 100}, Reported(input=100, is_known=False)),
-        ({"total_tokens": 50}, Reported(output=50, is_known=False)),
-        ({"prompt_tokens": 60, "completion_tokens": 14417.92}, Reported(input=60, output=14418, is_known=False)),
-        ({"prompt_tokens": 2**63, "completion_tokens": 5}, Reported(output=5, is_known=False)),
+        (None, Reported(Usage(), False)),
+        ({}, Reported(Usage(), False)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, Reported(Usage(), False)),
+        ({"prompt_tokens": 100}, Reported(Usage(input=100), False)),
+        ({"total_tokens": 50}, Reported(Usage(output=50), False)),
+        ({"prompt_tokens": 60, "completion_tokens": 14417.92}, Reported(Usage(input=60, output=14418), False)),
+        ({"prompt_tokens": 2**63, "completion_tokens": 5}, Reported(Usage(output=5), False)),
         ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 40},
-         Reported(input=10, output=30, is_known=False)),
+         Reported(Usage(input=10, output=30), False)),
         ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 11}},
-         Reported(input=10, output=5, is_known=False)),
+         Reported(Usage(input=10, output=5), False)),
     ],
     ids=["absent", "empty", "zeros", "half of it", "a total alone", "a fraction", "a number that nobody uses",
          "a total that is larger", "more cached than read"],
@@ -61,7 +61,7 @@ DETAILS = st.none() | st.dictionaries(st.sampled_from(["cached_tokens", "reasoni
 @given(st.dictionaries(st.sampled_from(NAMES), FIGURE), DETAILS, DETAILS)
 def test_any_figures_give_a_usage_within_bounds_and_never_below_what_was_said(told: Any, into: Any, out: Any) -> None:
     read = read_usage({"usage": {**told, "prompt_tokens_details": into, "completion_tokens_details": out}})
-    usage = Usage.of(read)
+    usage = read.usage
     assert usage.cached + usage.cache_written <= usage.input <= BELIEVABLE
     assert usage.reasoning <= usage.output <= 3 * BELIEVABLE
     for name in ("prompt_tokens", "input_tokens"):

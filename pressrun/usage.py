@@ -1,4 +1,4 @@
-"""What a provider says that a reply used, in every spelling that servers have for it.
+"""The tokens that a reply used, as the provider reports them, in every spelling that servers have for it.
 
 Invariant: no figure is lower than what the provider says, and none is larger than a request can use. Figures that are
 missing, zero, fractional or in disagreement make the usage unknown; whoever counts money then counts the most that the
@@ -7,28 +7,50 @@ request can have used.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
+from pydantic import NonNegativeInt
+
+from pressrun.frozen import Frozen
 from pressrun.wire import amount, mapping
 
-__all__ = ["BELIEVABLE", "Reported", "read_usage"]
+__all__ = ["BELIEVABLE", "Reported", "Usage", "read_usage"]
 
 BELIEVABLE = 10**7
 """The most tokens of one request that are believed: the largest published context window has ten million."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reported:
-    """Tokens, as in `Usage`, and whether the provider's figures are complete and agree."""
+class Usage(Frozen):
+    """The token usage that the provider reports for one reply.
 
-    input: int = 0
-    cached: int = 0
-    cache_written: int = 0
-    input_image: int = 0
-    output: int = 0
-    reasoning: int = 0
-    output_image: int = 0
-    is_known: bool = True
+    `input` and `output` are totals; the others are parts of them, as in OpenAI's usage object: `cached`,
+    `cache_written` and `input_image` are part of `input`; `reasoning` and `output_image` are part of `output`.
+    """
+
+    input: NonNegativeInt = 0
+    cached: NonNegativeInt = 0
+    cache_written: NonNegativeInt = 0
+    input_image: NonNegativeInt = 0
+    output: NonNegativeInt = 0
+    reasoning: NonNegativeInt = 0
+    output_image: NonNegativeInt = 0
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Self:
+        """Read `usage` from a Chat Completions or Images reply; zero for a reply without it."""
+        return cls(**dict(read_usage(body).usage))
+
+    def at_least(self, other: Self) -> Self:
+        """The larger of each figure, without a discount for cached input."""
+        larger = {name: max(getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        return type(self)(**larger | {"cached": 0})
+
+
+class Reported(NamedTuple):
+    """What a provider says was used, and whether its figures are complete and agree."""
+
+    usage: Usage
+    is_known: bool
 
 
 @dataclass
@@ -81,7 +103,7 @@ def read_usage(body: dict[str, Any]) -> Reported:
         reader.is_known = False
     cached = reader.part(reader.most((into, "cached_tokens"), (told, "prompt_cache_hit_tokens")), read)
     cache_written = reader.part(reader.most((into, "cache_write_tokens"), (told, "cache_creation_input_tokens")), read)
-    return Reported(
+    usage = Usage(
         input=read,
         cached=cached,
         cache_written=reader.part(cache_written, read - cached),
@@ -89,8 +111,8 @@ def read_usage(body: dict[str, Any]) -> Reported:
         output=output,
         reasoning=min(reasoning, output),
         output_image=min(image, output),
-        is_known=reader.is_known,
     )
+    return Reported(usage, reader.is_known)
 
 
 def _output(read: int, written: int, reasoning: int, total: int, reader: Reader) -> int:
