@@ -13,7 +13,7 @@ from flows.ending import failed_by
 from pressrun.calls import Endpoint
 from pressrun.errors import Refused
 from pressrun.routes.batch import look, shard_of, ticket_of
-from pressrun.routes.provider import Need
+from pressrun.routes.needs import Need
 from pressrun.settings import current_settings
 from tasks.access import client_for, provider_for
 from tasks.batches import UnderWay, collect_answers, record_ticket, wait_for_batches

@@ -14,7 +14,7 @@ from prefect.logging.loggers import flow_run_logger
 
 from pressrun.cancelling import recent_batches
 from pressrun.errors import PressrunError
-from pressrun.routes.provider import Need
+from pressrun.routes.needs import Need
 from pressrun.waiting import all_ids
 from tasks.access import client_for, provider_for
 from tasks.cancelling import batches_awaited, cancel_batches_of

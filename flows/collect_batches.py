@@ -18,7 +18,7 @@ from flows.deciding import approve_overdue
 from flows.ending import failed_by
 from pressrun.cancelling import recent_batches
 from pressrun.routes.batch import BatchView, look_all
-from pressrun.routes.provider import Need
+from pressrun.routes.needs import Need
 from pressrun.waiting import WaitingFor, all_ids, is_due
 from tasks.access import client_for, provider_for
 from tasks.alerts import alert_of_wait

@@ -18,7 +18,8 @@ from pressrun.prefect_api import ask_server, configured_server
 from pressrun.preflight import check_state
 from pressrun.price_age import price_notices
 from pressrun.prices import Tariff, Tier, known_tiers, tariff, unit_prices
-from pressrun.routes.provider import ModelList, Need, Provider, check_service, list_models, open_client
+from pressrun.routes.needs import ModelList, Need, check_service, list_models
+from pressrun.routes.provider import Provider, open_client
 from pressrun.settings import Settings
 from pressrun.untrusted import redacted
 from pressrun.up import running_api

@@ -23,7 +23,8 @@ from pressrun.frozen import Frozen
 from pressrun.models import check_models, model_info
 from pressrun.price_age import price_notices
 from pressrun.prices import Tariff, Tier, known_tiers, require_prices, tariff
-from pressrun.routes.provider import Need, expected_identity
+from pressrun.routes.needs import Need
+from pressrun.routes.provider import expected_identity
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE, REVIEW, STEPS, Asking, Order, Step
 from pressrun.steps.config import specimen

@@ -17,7 +17,8 @@ from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.errors import Refused
 from pressrun.plan import make_plan, past_lessons
 from pressrun.prefect_api import check_prefect
-from pressrun.routes.provider import Need, Provider, check_provider, open_client
+from pressrun.routes.needs import Need, check_provider
+from pressrun.routes.provider import Provider, open_client
 from pressrun.settings import Settings, current_settings, spare_simulator
 from pressrun.strategy import BatchStrategy
 

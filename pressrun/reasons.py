@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pressrun.untrusted import clean_name, redacted, short
 from pressrun.wire import count
 
-__all__ = ["PAYMENT", "Reason", "is_error", "is_reply", "may_help", "reason"]
+__all__ = ["PAYMENT", "TRANSIENT", "Reason", "is_error", "is_reply", "is_transient", "may_help", "reason"]
 
 WORDS = (
     "error",
@@ -27,6 +27,8 @@ WORDS = (
 `error_description`, RFC 9457's `title`. An error inside comes first, as a `message` beside it is often only "Bad
 Request"."""
 CODES = ("code", "type", "error_code", "status")
+TRANSIENT = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that say nothing about the next attempt: a timeout, a conflict, too early, too many."""
 PAYMENT = frozenset(
     {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached", "insufficient_credits", "402"}
 )
@@ -82,6 +84,11 @@ def is_error(body: dict[str, Any]) -> bool:
     return not is_reply(body) and bool(body.get("error") or reason(body).message)
 
 
+def is_transient(status: int) -> bool:
+    """Whether a status says nothing about the next attempt at the same request."""
+    return status in TRANSIENT or status >= 500
+
+
 def may_help(code: str, status: int | None) -> bool:
     """Whether the same request may be answered later; None or 200 as status: it did not run, or the body has an error.
 
@@ -93,7 +100,7 @@ def may_help(code: str, status: int | None) -> bool:
         told = count(code)
         status = told if told and 400 <= told < 600 else None
     if status is not None:
-        return status in (408, 409, 425, 429) or status >= 500 or code in RETRYABLE
+        return is_transient(status) or code in RETRYABLE
     return code in RETRYABLE or not any(part in code for part in FOR_GOOD)
 
 

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from pressrun.errors import ProviderUnfit
-from pressrun.routes.provider import Need, Provider, check_provider, open_client
+from pressrun.routes.needs import Need, check_provider
+from pressrun.routes.provider import Provider, open_client
 from pressrun.settings import Settings, checked_key, current_settings
 from pressrun.simulator import running_simulator
 

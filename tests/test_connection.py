@@ -17,7 +17,8 @@ from pressrun.connection import (
     variable_faults,
 )
 from pressrun.errors import Refused
-from pressrun.routes.provider import Provider, list_models, open_client
+from pressrun.routes.needs import list_models
+from pressrun.routes.provider import Provider, open_client
 from pressrun.settings import Settings
 from tests.routes.raw_server import Reply, serving
 

@@ -10,7 +10,7 @@ from pressrun.costs.money import usd
 from pressrun.errors import OverBudget, ProviderUnfit, UnknownPrice
 from pressrun.plan import Plan, make_plan
 from pressrun.planreport import describe_plan
-from pressrun.routes.provider import Need
+from pressrun.routes.needs import Need
 from pressrun.settings import Settings
 from pressrun.steps import CONFIG, PIPELINE
 from pressrun.strategy import BatchStrategy, Policy, Preference

@@ -4,6 +4,7 @@ Invariant: the provider's own words decide before its status does: what only a p
 nothing is tried again earlier than the provider asks.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,14 +14,15 @@ import httpx2
 import openai
 
 from pressrun.durations import read_seconds
-from pressrun.reasons import PAYMENT, Reason, reason
+from pressrun.reasons import PAYMENT, Reason, is_transient, reason
 from pressrun.routes.replies import provider_date
-from pressrun.wire import amount, moment, read_json
+from pressrun.wire import amount, moment
 
 __all__ = [
     "LONGEST_WAIT",
     "may_pass",
     "needs_payment",
+    "reason_in",
     "reason_of",
     "say_failure",
     "say_reason",
@@ -48,19 +50,23 @@ EPOCH = (1e9, 1e20)
 
 
 def reason_of(error: openai.APIStatusError) -> Reason:
-    """The provider's words and code, wherever its reply has them; a web page has none."""
-    return reason(_body(error))
+    """The provider's words and code, wherever its reply has them."""
+    return reason_in(error.response)
 
 
-def _body(error: openai.APIStatusError) -> Any:
-    if body := read_json(error.response.content):
-        return body
-    return error.body if isinstance(error.body, list) else _plain(error.response)
+def reason_in(response: httpx2.Response) -> Reason:
+    """The words and code of a reply that reports an error; a web page has none."""
+    return reason(_told(response))
 
 
-def _plain(response: httpx2.Response) -> str:
-    said = response.text.strip()
-    return "" if "html" in response.headers.get("content-type", "") or said.startswith(("<", "{", "[")) else said
+def _told(response: httpx2.Response) -> Any:
+    """The JSON of a reply, or its plain text."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        said = response.text.strip()
+    is_page = "html" in response.headers.get("content-type", "") or said.startswith("<")
+    return "" if is_page or said.startswith(("{", "[")) else said
 
 
 def say_reason(error: openai.APIStatusError) -> str:
@@ -90,7 +96,7 @@ def may_pass(error: openai.APIStatusError) -> bool:
     told = error.response.headers.get("x-should-retry")
     if told in ("true", "false"):
         return bool(told == "true")
-    return error.status_code in (408, 409, 425, 429) or error.status_code >= 500
+    return is_transient(error.status_code)
 
 
 def told_wait(error: openai.APIStatusError, now: datetime) -> float | None:
@@ -104,7 +110,7 @@ def told_wait(error: openai.APIStatusError, now: datetime) -> float | None:
     asked = [(amount(headers.get("retry-after-ms")) or 0) / 1000, _seconds(headers.get("retry-after", ""), now)]
     is_limit = error.status_code == 429
     if is_limit or error.status_code >= 500:
-        said = _told_within(_body(error), now)
+        said = _told_within(_told(error.response), now)
         used_up = _resets(headers, now, known=True) if is_limit else ()
         asked.append(max([0.0, *used_up, said]))
     if is_limit:

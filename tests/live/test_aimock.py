@@ -12,7 +12,8 @@ import pytest
 from openai import BadRequestError, OpenAI
 
 from pressrun.routes.batch import BatchView, Harvested, cancel, harvest, look
-from pressrun.routes.provider import Need, Provider, check_provider
+from pressrun.routes.needs import Need, check_provider
+from pressrun.routes.provider import Provider
 from pressrun.routes.realtime import ask
 from tests.calls_builder import a_call
 from tests.routes.driving import a_shard, connect, submit, until_ended

@@ -5,7 +5,8 @@ import pytest
 from prefect.blocks.system import Secret
 
 from pressrun.errors import ProviderUnfit
-from pressrun.routes.provider import Need, Provider
+from pressrun.routes.needs import Need
+from pressrun.routes.provider import Provider
 from pressrun.simulator import running_simulator
 from tasks.access import KEY_BLOCK, client_for, provider_for
 

@@ -23,6 +23,7 @@ from openai import OpenAI
 
 from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
 from pressrun.frozen import Frozen
+from pressrun.reasons import is_transient
 from pressrun.routes.batch.view import BatchView, list_batches, misses_file
 from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, say_reason, told_wait
 from pressrun.routes.filelist import FileRecord
@@ -47,8 +48,8 @@ UNREADY_FILE = re.compile(r"not (?:yet |in a |been )*(?:processed|ready|availabl
 """Words about a file that is still processed, in lower case (Azure: "not in a processed state: pending")."""
 FILES, FILE_PAGE = 5_000, 1_000
 """How many of the provider's files are searched for uploads, newest first, and in pages of which size."""
-PASSING = (401, 403, 408, 409, 425, 429)
-"""Statuses that say nothing about the batch."""
+KEY_REFUSED = (401, 403)
+"""Statuses that say nothing about the batch, but something about the key."""
 LOST = (openai.APIConnectionError, openai.InternalServerError, Unreadable, BatchLost)
 """The batch may or may not have been created; with `BatchLost`, it was."""
 GONE = re.compile(r"expired|deleted|no longer (?:available|exists?)")
@@ -236,7 +237,7 @@ def _is_about_file(error: openai.APIStatusError) -> bool:
 
 def _refusal(client: OpenAI, error: openai.APIStatusError, shard: Shard, file_id: str | None) -> Exception:
     """What becomes of a request that the provider refused. The upload stays when it is of use later."""
-    if (error.status_code in PASSING or error.status_code >= 500) and not needs_payment(error):
+    if (is_transient(error.status_code) or error.status_code in KEY_REFUSED) and not needs_payment(error):
         return error
     remedy = "Fix the request and run again."
     if needs_payment(error):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pressrun.errors import ProviderUnfit
-from pressrun.routes.provider import ModelList, Need, Provider, check_provider, list_models
+from pressrun.routes.needs import ModelList, Need, check_provider, list_models
+from pressrun.routes.provider import Provider
 from tests.patience import get
 from tests.routes.driving import connect
 from tests.routes.raw_server import Asked, RawServer, Reply, serving
