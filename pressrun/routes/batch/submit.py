@@ -9,9 +9,8 @@ batch exists, even if the reply cannot be read: then no other one is created.
 """
 
 import contextlib
-import re
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,15 +20,23 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
+from pressrun.errors import BatchLost, BatchRejected, Unreadable
 from pressrun.frozen import Frozen
-from pressrun.reasons import is_transient
+from pressrun.routes.batch.refusals import is_about_file, is_about_gone_file, refusal
+from pressrun.routes.batch.uploads import (
+    delete_upload,
+    find_uploads,
+    ids_of,
+    older_than,
+    time_to_appear,
+    upload,
+    usable,
+)
 from pressrun.routes.batch.view import BatchView, list_batches, misses_file
-from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, say_reason, told_wait
-from pressrun.routes.filelist import FileRecord
-from pressrun.routes.replies import pages, read_reply
+from pressrun.routes.failures import LONGEST_WAIT, needs_payment, reason_of, told_wait
+from pressrun.routes.replies import read_reply
 from pressrun.sharding import Shard
-from pressrun.wire import ident, read_json, text
+from pressrun.wire import read_json, text
 
 __all__ = ["BatchTicket", "Retention", "adopt", "find_batch", "submit", "ticket_of"]
 
@@ -44,16 +51,8 @@ CREATE_TIMEOUT = 120.0
 """Seconds; a creation only writes a record."""
 FILE_WAIT, FILE_PAUSE = 60.0, 3.0
 """Seconds for which a creation is repeated while the provider still processes the upload, and between two attempts."""
-UNREADY_FILE = re.compile(r"not (?:yet |in a |been )*(?:processed|ready|available|visible)|pending|being processed")
-"""Words about a file that is still processed, in lower case (Azure: "not in a processed state: pending")."""
-FILES, FILE_PAGE = 5_000, 1_000
-"""How many of the provider's files are searched for uploads, newest first, and in pages of which size."""
-KEY_REFUSED = (401, 403)
-"""Statuses that say nothing about the batch, but something about the key."""
 LOST = (openai.APIConnectionError, openai.InternalServerError, Unreadable, BatchLost)
 """The batch may or may not have been created; with `BatchLost`, it was."""
-GONE = re.compile(r"expired|deleted|no longer (?:available|exists?)")
-"""Words about a file that existed, in lower case."""
 
 
 class BatchTicket(Frozen):
@@ -112,8 +111,8 @@ def _is_ours(view: BatchView, shard: Shard, only_run: str | None, uploads: Colle
 def adopt(client: OpenAI, shard: Shard, *, run_id: str) -> BatchTicket | None:
     """A ticket for the existing batch for this work, if there is one with available answers."""
     found = find_batch(client, shard)
-    if not found and (uploads := _find_uploads(client, shard, None)):
-        found = find_batch(client, shard, uploads=_ids(uploads))
+    if not found and (uploads := find_uploads(client, shard, None)):
+        found = find_batch(client, shard, uploads=ids_of(uploads))
     return ticket_of(found, shard, run_id) if found and _is_readable(client, found) else None
 
 
@@ -138,25 +137,26 @@ def submit(
     found = find_batch(client, shard, only_run=only_run)
     if found and _is_readable(client, found):
         return ticket_of(found, shard, run_id)
-    left = _find_uploads(client, shard, only_run)
+    left = find_uploads(client, shard, only_run)
     if left and not found:
-        found = find_batch(client, shard, only_run=only_run, uploads=_ids(left))
+        found = find_batch(client, shard, only_run=only_run, uploads=ids_of(left))
         if found and _is_readable(client, found):
             return ticket_of(found, shard, run_id)
     gone = found.batch_id if found else None
-    usable = _usable(client, shard, left or [])
-    file_id = usable[-1].id if usable else _upload(client, shard, only_run)
-    rivals = left if usable else _older_than(file_id, _find_uploads(client, shard, only_run))
-    ours = {file_id} | _ids(left or []) | _ids(rivals or [])
+    reusable = usable(client, shard, left or [])
+    file_id = reusable[-1].id if reusable else upload(client, shard, only_run)
+    # Uploads of this work, of which a batch may be about to appear.
+    earlier = left if reusable else older_than(file_id, find_uploads(client, shard, only_run))
+    ours = {file_id} | ids_of(left or []) | ids_of(earlier or [])
     search = partial(_look_for, client, shard, only_run, ours, but_not=gone)
     with lock or nullcontext():
-        found = search(lasting=_doubt(client, rivals, list_lag))
+        found = search(lasting=time_to_appear(client, earlier, list_lag))
         if found:
             if found.input_file_id not in (None, file_id):
-                _delete(client, file_id)
+                delete_upload(client, file_id)
             return ticket_of(found, shard, run_id)
         request = _request(shard, file_id, run_id, retention or Retention())
-        anew = partial(_upload, client, shard, only_run) if usable else None
+        anew = partial(upload, client, shard, only_run) if reusable else None
         created = _create(client, shard, request, partial(search, lasting=list_lag), anew, ours)
     return created.model_copy(update={"replaces": gone})
 
@@ -213,43 +213,21 @@ def _create(
                 continue
             pause = _pause(error, waited)
             if pause is None:
-                raise _refusal(client, error, shard, request["input_file_id"]) from None
+                refused = refusal(error, shard)
+                # The upload stays where it is of use later.
+                if isinstance(refused, BatchRejected) and not (needs_payment(error) or is_about_file(error)):
+                    delete_upload(client, request["input_file_id"])
+                raise refused from None
             waited += pause
             time.sleep(pause)
 
 
 def _pause(error: openai.APIStatusError, waited: float) -> float | None:
     """Seconds before a creation that was refused is repeated, `waited` seconds in all so far; None when it is not."""
-    if _is_about_file(error):
+    if is_about_file(error):
         return FILE_PAUSE if waited < FILE_WAIT else None
     told = None if needs_payment(error) else told_wait(error, datetime.now(UTC))
     return told if told and error.status_code == 429 and waited + told <= LONGEST_WAIT else None
-
-
-def _is_about_file(error: openai.APIStatusError) -> bool:
-    """Whether the provider does not find the upload, or not yet: the same creation is accepted a little later."""
-    said = reason_of(error)
-    words = f"{said.code} {said.message}".lower()
-    is_unready = "file" in words and UNREADY_FILE.search(words) is not None
-    # A limit may be one of "pending batch files".
-    return error.status_code != 429 and (misses_file(said, error.param) or is_unready)
-
-
-def _refusal(client: OpenAI, error: openai.APIStatusError, shard: Shard, file_id: str | None) -> Exception:
-    """What becomes of a request that the provider refused. The upload stays when it is of use later."""
-    if (is_transient(error.status_code) or error.status_code in KEY_REFUSED) and not needs_payment(error):
-        return error
-    remedy = "Fix the request and run again."
-    if needs_payment(error):
-        remedy = "Pay the provider's bill or add credit, and run again."
-    elif _is_about_file(error):
-        remedy = "Run again, which uploads its input file anew."
-    elif file_id:
-        _delete(client, file_id)
-    return BatchRejected(
-        f"The provider refused the batch of {shard.title}: {say_reason(error).rstrip('.')}. None of it ran or was "
-        f"billed. Answers already paid for are kept. {remedy}"
-    )
 
 
 def _post(client: OpenAI, request: dict[str, Any]) -> BatchView:
@@ -292,108 +270,10 @@ def _is_readable(client: OpenAI, view: BatchView) -> bool:
             with client.files.with_streaming_response.content(file_id):
                 pass
     except openai.APIStatusError as error:
-        if error.status_code in (404, 410) or (error.status_code == 400 and _is_about_gone_file(error)):
+        if error.status_code in (404, 410) or (error.status_code == 400 and is_about_gone_file(error)):
             return False
         raise
     return True
-
-
-def _is_about_gone_file(error: openai.APIStatusError) -> bool:
-    said = reason_of(error)
-    return misses_file(said, error.param) or GONE.search((said.message or "").lower()) is not None
-
-
-def _find_uploads(client: OpenAI, shard: Shard, only_run: str | None) -> list[FileRecord] | None:
-    """The provider's input files for this work, oldest first: signs that it may have been submitted.
-
-    `only_run` leaves out those of other runs. Empty for a server that does not list files; None when it fails to.
-    """
-    try:
-        listed = _list_files(client)
-    except Unreadable:
-        return None
-    except (openai.RateLimitError, openai.InternalServerError) as error:
-        return [] if error.status_code == 501 else None
-    except openai.APIStatusError as error:
-        if error.status_code == 401:
-            raise
-        return []
-    name = shard.filename_for(only_run)
-    same = [file for file in listed if (file.name == name if only_run else shard.is_named_by(file.name))]
-    return sorted(same, key=lambda file: (file.created_at or datetime.min.replace(tzinfo=UTC), file.id))
-
-
-def _list_files(client: OpenAI) -> list[FileRecord]:
-    files: list[FileRecord] = []
-    for page in pages(client, "/files?purpose=batch", FILE_PAGE):
-        files += [FileRecord.read(record, page.ahead) for record in page.records]
-        if len(files) >= FILES:
-            break
-    return files
-
-
-def _ids(uploads: Iterable[FileRecord]) -> set[str]:
-    return {upload.id for upload in uploads}
-
-
-def _usable(client: OpenAI, shard: Shard, uploads: list[FileRecord]) -> list[FileRecord]:
-    """Without those that are not whole, or that validation did not find, although the list of files has them.
-
-    Some servers list every file with 0 bytes.
-    """
-    uploads = [upload for upload in uploads if upload.size in (None, 0, shard.size)]
-    if not uploads:
-        return []
-    lost = {view.input_file_id for view in list_batches(client) if view.is_without_file}
-    return [upload for upload in uploads if upload.id not in lost]
-
-
-def _older_than(file_id: str, uploads: list[FileRecord] | None) -> list[FileRecord] | None:
-    """Concurrent uploads of other processes that came before ours: the oldest upload takes precedence."""
-    if uploads is None:
-        return None
-    ids = [upload.id for upload in uploads]
-    return uploads[: ids.index(file_id)] if file_id in ids else []
-
-
-def _doubt(client: OpenAI, uploads: list[FileRecord] | None, list_lag: timedelta) -> timedelta:
-    """How long a batch of one of these uploads may still take to appear; zero if a listed batch uses the upload.
-
-    Where it is unknown when something was uploaded, or whether, it may have been just now.
-    """
-    if uploads is None:
-        return list_lag
-    now = datetime.now(UTC)
-    lags = {upload.id: min(upload.created_at or now, now) + list_lag - now for upload in uploads}
-    recent = {file_id: lag for file_id, lag in lags.items() if lag > timedelta(0)}
-    if not recent:
-        return timedelta(0)
-    used = {view.input_file_id for view in list_batches(client)}
-    return max((lag for file_id, lag in recent.items() if file_id not in used), default=timedelta(0))
-
-
-def _upload(client: OpenAI, shard: Shard, only_run: str | None) -> str:
-    if not shard.path.exists():
-        raise PressrunError(
-            f"The batch of {shard.title} is not at the provider, and its input file {shard.path} is gone. Every answer "
-            "already paid for is kept. To pay for the work again, use --fresh."
-        )
-    try:
-        with shard.path.open("rb") as file:
-            reply = client.files.create(file=(shard.filename_for(only_run), file), purpose="batch")
-    except openai.APIStatusError as error:
-        raise _refusal(client, error, shard, None) from None
-    # The SDK returns a response that is not JSON as text.
-    file_id = ident(getattr(reply, "id", None))
-    if not file_id:
-        raise Unreadable("The provider's response to an upload has no id.")
-    return file_id
-
-
-def _delete(client: OpenAI, file_id: str) -> None:
-    """Delete an unneeded upload; if that fails, `pressrun batches clean` deletes it later."""
-    with contextlib.suppress(openai.OpenAIError):
-        client.files.delete(file_id)
 
 
 def _created(view: BatchView, shard: Shard, run_id: str) -> BatchTicket:
