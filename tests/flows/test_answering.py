@@ -1,7 +1,7 @@
 """What becomes of bad replies: sent back once a run, paid for and in the books, and never an end that no run leaves."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,12 @@ from flows.build_site import build_site
 from pressrun.progress import CallDone, listening
 from pressrun.strategy import BatchStrategy, Preference
 from tests.builders import a_brief
-from tests.flows.meddler import Body, Meddler, meddling, refused
+from tests.flows.meddler import Body, Meddler, refused
 from tests.provider import Server
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
 SLUG = a_brief().slug
-
-
-@pytest.fixture
-def provider(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meddler]:
-    """A proxy in front of the test's simulator, healthy until it is told otherwise."""
-    with meddling(server.base_url) as meddler:
-        monkeypatch.setenv("OPENAI_BASE_URL", meddler.base_url)
-        monkeypatch.setenv("PRESSRUN_REALTIME_RETRIES", "0")
-        yield meddler
 
 
 def build(

@@ -1,7 +1,7 @@
 """One odd reply harms its own item: the site is delivered, and the next run asks for that item alone."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from threading import Lock
@@ -12,8 +12,7 @@ import pytest
 from flows.build_site import build_site
 from pressrun.strategy import Preference
 from tests.builders import a_brief
-from tests.flows.meddler import Body, Meddler, meddling
-from tests.provider import Server
+from tests.flows.meddler import Body, Meddler
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -22,14 +21,6 @@ BROKEN_PNG = (
     "AAAAAElFTkSuQmCC"
 )
 """A PNG whose header says that it is shorter than it must be."""
-
-
-@pytest.fixture
-def provider(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meddler]:
-    with meddling(server.base_url) as meddler:
-        monkeypatch.setenv("OPENAI_BASE_URL", meddler.base_url)
-        monkeypatch.setenv("PRESSRUN_REALTIME_RETRIES", "0")
-        yield meddler
 
 
 def build(tmp_path: Path, **changes: Any) -> Any:

@@ -1,6 +1,8 @@
-"""One simulator for the tests of the routes that need none of their own."""
+"""What the tests of the routes share: one simulator for those that need none of their own, and pauses without time."""
 
 from collections.abc import Iterator
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from openai import OpenAI
@@ -19,3 +21,13 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def client(base_url: str) -> Iterator[OpenAI]:
     with connect(base_url) as client:
         yield client
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between looks for a batch, which take no time here."""
+    paused: list[float] = []
+    time_of_looks = SimpleNamespace(sleep=paused.append, monotonic=lambda: sum(paused))
+    # In the package, `submit` is the function.
+    monkeypatch.setattr(import_module("pressrun.routes.batch.submit"), "time", time_of_looks)
+    return paused

@@ -17,7 +17,17 @@ from pressrun.sharding import Shard, shards
 from tests.calls_builder import a_call
 from tests.patience import HANG, get, until
 
-__all__ = ["LAG", "a_faulty_shard", "a_shard", "batches_created", "connect", "submit", "until_done", "until_ended"]
+__all__ = [
+    "LAG",
+    "a_faulty_shard",
+    "a_shard",
+    "batches_created",
+    "connect",
+    "ours",
+    "submit",
+    "until_done",
+    "until_ended",
+]
 
 FOLDER = TemporaryDirectory(prefix="pressrun-shards-")
 """Where input files are written; removed with the process."""
@@ -60,3 +70,8 @@ def batches_created(base_url: str) -> int:
     """How often the simulator was asked to create a batch, by its own count."""
     stats = get(f"{base_url.removesuffix('/v1')}/simulator/stats").json()
     return int(stats.get("POST /v1/batches", 0))
+
+
+def ours(shard: Shard, **changes: str) -> dict[str, str]:
+    """The metadata of a batch that does this shard's work."""
+    return {"pressrun_key": shard.key, "pressrun_schema": "1", "flow_run_id": "run-1", **changes}

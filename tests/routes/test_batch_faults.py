@@ -4,81 +4,27 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from itertools import pairwise
-from time import time
-from types import SimpleNamespace
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pressrun.errors import BatchLost, BatchRejected, PressrunError, Unreadable
+from pressrun.errors import BatchLost, BatchRejected, Unreadable
 from pressrun.routes.batch import (
     BatchTicket,
-    BatchView,
-    Harvested,
     adopt,
     cancel,
     find_batch,
-    harvest,
     look,
     look_all,
     may_help,
 )
-from pressrun.sharding import Shard
-from tests.calls_builder import a_call, a_chat_reply
-from tests.routes.driving import a_shard, connect, submit
+from tests.routes.driving import a_shard, connect, ours, submit
 from tests.routes.raw_batches import RawBatches, a_batch
 from tests.routes.raw_server import Reply, serving
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between looks for a batch, which take no time here."""
-    paused: list[float] = []
-    time_of_looks = SimpleNamespace(sleep=paused.append, monotonic=lambda: sum(paused))
-    # In the package, `submit` is the function.
-    monkeypatch.setattr(import_module("pressrun.routes.batch.submit"), "time", time_of_looks)
-    return paused
-
-
-def ours(shard: Shard, **changes: str) -> dict[str, str]:
-    """The metadata of a batch that does this shard's work."""
-    return {"pressrun_key": shard.key, "pressrun_schema": "1", "flow_run_id": "run-1", **changes}
-
-
-def a_good_line(call_id: str, text: str = "Hello", *, body_as_text: bool = False) -> dict[str, Any]:
-    body = a_chat_reply(text)
-    return {
-        "id": "batch_req_1",
-        "custom_id": call_id,
-        "response": {"status_code": 200, "body": json.dumps(body) if body_as_text else body},
-        "error": None,
-    }
-
-
-def as_file(*lines: dict[str, Any] | bytes) -> Reply:
-    """A result file with these lines, its characters not escaped."""
-    content = b"".join(
-        (line if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False).encode()) + b"\n" for line in lines
-    )
-    return Reply(content, content_type="application/octet-stream")
-
-
-def read(provider: RawBatches, shard: Shard, **batch: Any) -> tuple[BatchView, Harvested]:
-    """Look at a batch with these fields, and harvest it."""
-    provider.batches = [a_batch(1, **{"status": "completed", **batch})]
-    with provider.serving() as server, connect(server.base_url) as client:
-        view = look(client, "batch_1")
-        return view, harvest(client, view, shard, run_id="run-1")
-
-
-def texts(harvested: Harvested) -> list[str]:
-    return [answer.body["choices"][0]["message"]["content"] for answer in harvested.answers if answer.body]
 
 
 @pytest.mark.parametrize("retries", [0, 4])
@@ -119,39 +65,6 @@ def test_a_batch_that_the_list_does_not_show_is_looked_for_until_the_list_may_la
         submit(client, a_shard(), run_id="run-1", list_lag=timedelta(minutes=6))
         assert server.counts["POST /v1/batches"] == 2
     assert pauses == [60] * 6
-
-
-def test_an_upload_that_a_killed_process_left_is_a_sign_to_look_for_as_long_as_the_list_may_lag(
-    pauses: list[float],
-) -> None:
-    shard = a_shard()
-    left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time())}
-    batch = a_batch(1, metadata=ours(shard), input_file_id="file-left")
-    provider = RawBatches([batch], files=[left], hidden_looks=3)
-    with provider.serving() as server, connect(server.base_url) as client:
-        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(hours=1))
-        assert server.counts["POST /v1/batches"] == server.counts["POST /v1/files"] == 0
-    assert (ticket.batch_id, ticket.adopted, ticket.run_id) == ("batch_1", True, "run-1")
-    assert provider.deleted == []
-
-
-def test_an_old_upload_of_the_same_work_is_used_and_not_sent_again() -> None:
-    shard = a_shard()
-    left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time()) - 90}
-    provider = RawBatches(files=[left])
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert not submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=60)).adopted
-        assert server.counts["POST /v1/files"] == 0
-    assert provider.asked_for == ["file-left"]
-
-
-def test_an_upload_that_is_not_whole_is_not_used() -> None:
-    shard = a_shard()
-    left = {"id": "file-left", "filename": shard.filename, "bytes": shard.size - 1, "created_at": 0}
-    provider = RawBatches(files=[left])
-    with provider.serving() as server, connect(server.base_url) as client:
-        submit(client, shard, run_id="run-2")
-    assert provider.asked_for == ["file-in"]
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b"[", {"data": None}])
@@ -207,15 +120,6 @@ def test_a_batch_is_found_by_its_metadata_as_json_text_too(written: Any) -> None
         assert submit(client, shard, run_id="run-2").batch_id == "batch_1"
 
 
-@pytest.mark.parametrize(("size", "named"), [(0, "file-left"), (1, "file-left"), (0, {"id": "file-left"})])
-def test_a_batch_is_found_by_its_upload_whatever_size_the_list_shows(size: int, named: Any) -> None:
-    shard = a_shard()
-    provider = RawBatches([a_batch(1, input_file_id=named)], files=[an_upload(shard, bytes=size)])
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert submit(client, shard, run_id="run-2").batch_id == "batch_1"
-        assert server.counts["POST /v1/batches"] == 0
-
-
 def test_a_creation_that_fails_on_the_server_is_tried_again_only_after_a_look() -> None:
     provider = RawBatches(refusals=[Reply({"error": {"message": "Not now."}}, status=500)] * 2)
     with provider.serving() as server, connect(server.base_url, retries=4) as client:
@@ -247,33 +151,6 @@ def test_two_runs_of_the_same_work_at_the_same_moment_make_one_batch_and_leave_o
         assert server.counts["POST /v1/batches"] == 1
     assert {ticket.batch_id for ticket in tickets} == {provider.batches[0]["id"]}
     assert sum(not ticket.adopted for ticket in tickets) == 1
-
-
-def uploads(shard: Shard, *, rival_age: float) -> list[dict[str, Any]]:
-    """Our own upload, just made, and one of the same work from another machine."""
-    about = {"filename": shard.filename, "bytes": shard.size}
-    ours = {"id": "file-in", "created_at": int(time()), **about}
-    return [ours, {"id": "file-rival", "created_at": int(time() - rival_age), **about}]
-
-
-def test_of_two_machines_that_upload_at_the_same_moment_the_later_one_waits_for_the_other(
-    pauses: list[float],
-) -> None:
-    shard = a_shard()
-    batch = a_batch(1, metadata=ours(shard), input_file_id="file-rival")
-    provider = RawBatches([batch], appear_with_upload=uploads(shard, rival_age=1), hidden_looks=3)
-    with provider.serving() as server, connect(server.base_url) as client:
-        ticket = submit(client, shard, run_id="run-2", list_lag=timedelta(hours=1))
-        assert server.counts["POST /v1/batches"] == 0
-    assert (ticket.batch_id, ticket.adopted) == ("batch_1", True)
-    assert provider.deleted == ["file-in"]
-
-
-def test_of_two_machines_that_upload_at_the_same_moment_the_earlier_one_goes_on() -> None:
-    shard = a_shard()
-    provider = RawBatches(appear_with_upload=uploads(shard, rival_age=-1))
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert not submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=60)).adopted
 
 
 def test_a_batch_whose_result_files_have_expired_is_told_apart_from_one_that_never_was() -> None:
@@ -319,79 +196,6 @@ def test_a_refused_creation_says_why_and_deletes_its_upload() -> None:
     assert provider.deleted == ["file-in"]
 
 
-NOT_VISIBLE = {"message": "Cannot find file file-in, or project p does not have access to it.", "param": "file_id"}
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"error": NOT_VISIBLE}, 400),
-        ({"error": {"code": "invalidPayload", "message": "The file is not in a processed state: pending."}}, 400),
-        ({"detail": "Input file not found"}, 404),
-    ],
-)
-def test_an_upload_that_is_still_processed_is_waited_for(body: Any, status: int, pauses: list[float]) -> None:
-    """bespokelabsai/curator#116: the same work, submitted a little later, is taken."""
-    provider = RawBatches(refusals=[Reply(body, status=status)] * 5)
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert not submit(client, a_shard(), run_id="run-1").adopted
-        assert server.counts["POST /v1/files"] == 1
-    assert pauses == [3] * 5
-    assert provider.deleted == []
-
-
-def test_a_model_that_is_not_there_is_no_file_to_wait_for(pauses: list[float]) -> None:
-    words = "The model gpt-4.1 in the input file does not exist."
-    provider = RawBatches(refusals=[Reply({"error": {"message": words}}, status=400)])
-    with (
-        provider.serving() as server,
-        connect(server.base_url) as client,
-        pytest.raises(BatchRejected, match="Fix the request"),
-    ):
-        submit(client, a_shard(), run_id="run-1")
-    assert pauses == []
-
-
-def test_an_upload_that_is_never_processed_is_given_up_after_a_minute_with_the_reason_and_kept(
-    pauses: list[float],
-) -> None:
-    provider = RawBatches(refusals=[Reply({"detail": "Input file not found"}, status=404)] * 99)
-    with (
-        provider.serving() as server,
-        connect(server.base_url) as client,
-        pytest.raises(BatchRejected, match="Input file not found"),
-    ):
-        submit(client, a_shard(), run_id="run-1")
-    assert sum(pauses) == 60
-    assert provider.deleted == []
-
-
-def an_upload(shard: Shard, *, age: float = 90, **changes: Any) -> dict[str, Any]:
-    """One that an earlier process left."""
-    about = {"id": "file-left", "filename": shard.filename, "bytes": shard.size, "created_at": int(time() - age)}
-    return {**about, **changes}
-
-
-def test_an_earlier_upload_that_the_provider_does_not_find_is_replaced_once(pauses: list[float]) -> None:
-    shard = a_shard()
-    provider = RawBatches(files=[an_upload(shard)], refusals=[Reply({"error": NOT_VISIBLE}, status=400)] * 3)
-    with provider.serving() as server, connect(server.base_url) as client:
-        submit(client, shard, run_id="run-2")
-        assert server.counts["POST /v1/files"] == 1
-    assert provider.asked_for == ["file-in"]
-    assert pauses == [3, 3]
-
-
-def test_an_upload_that_validation_did_not_find_is_not_named_again() -> None:
-    shard = a_shard()
-    errors = {"object": "list", "data": [{**NOT_VISIBLE, "line": None}]}
-    refused = a_batch(1, status="failed", input_file_id="file-left", metadata=ours(shard), errors=errors)
-    provider = RawBatches([refused], files=[an_upload(shard)])
-    with provider.serving() as server, connect(server.base_url) as client:
-        submit(client, shard, run_id="run-2")
-    assert provider.asked_for == ["file-in"]
-
-
 def test_a_creation_that_is_told_when_to_come_back_comes_back_then(pauses: list[float]) -> None:
     told = {"error": {"message": "You have too many pending batch files. Please try again in 42s."}}
     provider = RawBatches(refusals=[Reply(told, status=429)] * 3)
@@ -417,97 +221,6 @@ def test_a_bill_that_is_not_paid_is_said_at_once_and_keeps_the_upload(status: in
     ):
         submit(client, a_shard(), run_id="run-1")
     assert provider.deleted == []
-
-
-def test_a_lost_creation_is_found_by_its_upload_where_a_gateway_drops_metadata() -> None:
-    provider = RawBatches(lost_creations=1, drops_metadata=True)
-    with provider.serving() as server, connect(server.base_url) as client:
-        ticket = submit(client, a_shard(), run_id="run-1")
-        assert server.counts["POST /v1/batches"] == 1
-    assert ([batch["id"] for batch in provider.batches], ticket.adopted) == ([ticket.batch_id], True)
-    assert provider.deleted == []
-
-
-def test_a_later_run_finds_a_batch_by_its_upload_where_a_gateway_drops_metadata() -> None:
-    shard = a_shard()
-    batch = a_batch(1, status="completed", input_file_id="file-left")
-    provider = RawBatches([a_batch(2, status="completed"), batch], files=[an_upload(shard)])
-    with provider.serving() as server, connect(server.base_url) as client:
-        found = adopt(client, shard, run_id="run-2")
-        again = submit(client, shard, run_id="run-2")
-        assert server.counts["POST /v1/batches"] == server.counts["POST /v1/files"] == 0
-    assert found is not None and (found.batch_id, again.batch_id, again.run_id) == ("batch_1", "batch_1", "run-2")
-
-
-def test_without_metadata_what_a_batch_left_over_is_not_taken_for_that_batch() -> None:
-    shard = a_shard()
-    again = shard.model_copy(update={"after": "batch_1"})
-    provider = RawBatches([a_batch(1, status="expired", input_file_id="file-left")], files=[an_upload(shard)])
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert adopt(client, again, run_id="run-1") is None
-        assert not submit(client, again, run_id="run-1").adopted
-        assert submit(client, shard, run_id="run-1").batch_id == "batch_1"
-
-
-def test_without_metadata_a_fresh_run_takes_up_its_own_batch_only_and_later_runs_take_up_that() -> None:
-    shard = a_shard()
-    provider = RawBatches([a_batch(1, status="completed", input_file_id="file-left")], files=[an_upload(shard)])
-    provider.drops_metadata = True
-    with provider.serving() as server, connect(server.base_url) as client:
-        fresh = submit(client, shard, run_id="run-2", fresh=True)
-        name = shard.filename_for("run-2")
-        provider.files.append(an_upload(shard, id="file-in", filename=name))
-        again = submit(client, shard, run_id="run-2", fresh=True)
-        later = submit(client, shard, run_id="run-3")
-        other = submit(client, shard, run_id="run-4", fresh=True)
-    assert (fresh.adopted, again.batch_id, later.batch_id) == (False, fresh.batch_id, fresh.batch_id)
-    assert not other.adopted
-
-
-def test_a_batch_whose_metadata_name_other_work_is_not_taken_by_its_upload() -> None:
-    shard = a_shard()
-    other = a_batch(1, input_file_id="file-left", metadata=ours(shard, pressrun_after="batch_0"))
-    provider = RawBatches([other], files=[an_upload(shard)])
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert adopt(client, shard, run_id="run-2") is None
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 501])
-def test_a_server_that_does_not_list_files_shows_no_sign_of_an_earlier_upload(status: int, pauses: list[float]) -> None:
-    provider = RawBatches(files_reply=Reply({"detail": "no"}, status=status))
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert not submit(client, a_shard(), run_id="run-1", list_lag=timedelta(minutes=6)).adopted
-    assert pauses == []
-
-
-@pytest.mark.parametrize("reply", [Reply(b"<html>"), Reply({"detail": "no"}, status=500), Reply({"error": "no"})])
-def test_when_the_list_of_files_fails_a_batch_is_looked_for_as_long_as_the_list_may_lag(
-    reply: Reply, pauses: list[float]
-) -> None:
-    shard = a_shard()
-    provider = RawBatches([a_batch(1, metadata=ours(shard))], files_reply=reply, hidden_looks=3)
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert submit(client, shard, run_id="run-2", list_lag=timedelta(minutes=6)).batch_id == "batch_1"
-    assert len(pauses) == 2
-
-
-def test_an_upload_that_is_dated_in_the_future_is_waited_for_no_longer_than_the_list_may_lag(
-    pauses: list[float],
-) -> None:
-    shard = a_shard()
-    provider = RawBatches(files=[an_upload(shard, age=-86_400)])
-    with provider.serving() as server, connect(server.base_url) as client:
-        submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=60))
-    assert sum(pauses) == pytest.approx(60)
-
-
-@pytest.mark.parametrize("created_at", ["2026-11-28T10:00:00Z", 1_795_435_200_000, "1795435200", "odd", None, [], {}])
-def test_an_upload_is_found_however_its_time_is_written(created_at: Any, pauses: list[float]) -> None:
-    shard = a_shard()
-    provider = RawBatches(files=[an_upload(shard, created_at=created_at, bytes=str(shard.size))])
-    with provider.serving() as server, connect(server.base_url) as client:
-        submit(client, shard, run_id="run-2", list_lag=timedelta(seconds=6))
-    assert provider.asked_for == ["file-left"]
 
 
 JSON = st.recursive(
@@ -584,86 +297,6 @@ def test_batches_of_others_and_of_another_version_are_left_alone() -> None:
     provider = RawBatches(batches)
     with provider.serving() as server, connect(server.base_url) as client:
         assert find_batch(client, shard) is None
-
-
-def test_empty_file_ids_mean_no_file() -> None:
-    shard = a_shard(a_call())
-    provider = RawBatches(contents={"file-out": as_file(a_good_line(shard.ids[0]))})
-    view, harvested = read(provider, shard, output_file_id="file-out", error_file_id="")
-    assert view.error_file_id is None
-    assert texts(harvested) == ["Hello"]
-
-
-def test_a_completed_batch_without_any_file_leaves_every_call_to_be_asked_again() -> None:
-    shard = a_shard()
-    _, harvested = read(RawBatches(), shard, output_file_id="", error_file_id=None)
-    assert [answer.call_id for answer in harvested.answers] == list(shard.ids)
-    assert all(answer.retryable and answer.code == "missing" for answer in harvested.answers)
-
-
-def test_a_failed_batch_with_an_error_file_is_read_line_by_line() -> None:
-    shard = a_shard(a_call())
-    line = {"custom_id": shard.ids[0], "error": {"code": "mock_failure", "message": "It failed."}}
-    _, harvested = read(
-        RawBatches(contents={"file-err": as_file(line)}), shard, status="failed", error_file_id="file-err"
-    )
-    assert [(answer.code, answer.error) for answer in harvested.answers] == [("mock_failure", "It failed.")]
-
-
-def test_a_body_may_come_as_json_text() -> None:
-    shard = a_shard(a_call())
-    line = a_good_line(shard.ids[0], "As text", body_as_text=True)
-    _, harvested = read(RawBatches(contents={"file-out": as_file(line)}), shard, output_file_id="file-out")
-    assert texts(harvested) == ["As text"]
-
-
-def test_only_a_line_feed_ends_a_line() -> None:
-    """JSON allows these unescaped within a string; Python's own idea of lines would cut an answer in two."""
-    shard = a_shard()
-    text = "one\u2028two\u2029three\x85four"
-    lines = [a_good_line(call_id, text) for call_id in shard.ids]
-    _, harvested = read(RawBatches(contents={"file-out": as_file(*lines)}), shard, output_file_id="file-out")
-    assert harvested.account.strays == 0
-    assert texts(harvested) == [text, text]
-
-
-def test_lines_longer_than_the_pieces_they_come_in_are_put_together() -> None:
-    shard = a_shard()
-    lines = [a_good_line(call_id, "圖" * 200_000) for call_id in shard.ids]
-    content = as_file(*lines).content.removesuffix(b"\n").replace(b"\n", b"\r\n\n")
-    provider = RawBatches(contents={"file-out": Reply(content, content_type="text/plain; charset=iso-8859-1")})
-    _, harvested = read(provider, shard, output_file_id="file-out")
-    assert harvested.account.strays == 0
-    assert texts(harvested) == ["圖" * 200_000] * 2
-
-
-def test_a_cut_emoji_can_be_stored() -> None:
-    shard = a_shard(a_call())
-    line = json.dumps(a_good_line(shard.ids[0], "\U0001f35e and \ud83c")).encode()
-    _, harvested = read(RawBatches(contents={"file-out": as_file(line)}), shard, output_file_id="file-out")
-    assert texts(harvested) == ["\U0001f35e and \ufffd"]
-    assert Harvested.model_validate_json(harvested.model_dump_json()) == harvested
-
-
-def test_strangers_doubles_and_garbage_are_counted() -> None:
-    shard = a_shard()
-    first, second = (a_good_line(call_id) for call_id in shard.ids)
-    lines = as_file(first, b"<html>", first, a_good_line("stranger"), b"", second, b'{"custom_id": "cut')
-    _, harvested = read(RawBatches(contents={"file-out": lines}), shard, output_file_id="file-out")
-    assert (texts(harvested), harvested.account.strays) == (["Hello", "Hello"], 4)
-
-
-def test_a_result_file_that_is_gone_is_said_and_not_taken_for_empty() -> None:
-    with pytest.raises(PressrunError, match=r"result file of batch batch_1 .*HTTP 404"):
-        read(RawBatches(), a_shard(), output_file_id="file-gone")
-
-
-def test_a_download_that_breaks_off_is_not_taken_for_the_whole_file() -> None:
-    shard = a_shard()
-    content = as_file(a_good_line(shard.ids[0])).content
-    provider = RawBatches(contents={"file-out": Reply(content, content_type="application/octet-stream", missing=100)})
-    with pytest.raises((httpx2.TransportError, openai.APIConnectionError)):
-        read(provider, shard, output_file_id="file-out")
 
 
 def test_a_lost_answer_to_a_cancellation_is_left_to_the_next_poll() -> None:
