@@ -1,30 +1,27 @@
 """What a call costs: exact USD, by the place where it is served, model, tier and time.
 
 Invariant: a price is known or it is an error. An unknown price is never 0, one provider's price is never taken for
-another's, and a discount that the price data does not confirm is never assumed: genai-prices returns the standard price
-for a context that it does not know, so a tier with prices identical to standard counts as unknown here.
+another's, and a discount that the price data does not confirm is never assumed: a tier with prices identical to
+standard counts as unknown here.
 
 Sources, in order of precedence: the user's table, genai-prices, and for OpenAI our own `prices.json`.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
-import genai_prices
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import TieredPrices
 
 from pressrun.calls import Usage
 from pressrun.errors import UnknownPrice
 from pressrun.frozen import Frozen
+from pressrun.genai_rates import GENAI_SOURCE, checked_on, rates_of
 from pressrun.models import costs_more_by_region
 from pressrun.pricehosts import AZURE, OPENAI, PriceList, price_list
-from pressrun.pricetable import LongPromptRates, ModelPrices, PriceTable, Rates, Tier, TierRates, load_price_table
+from pressrun.pricetable import ModelPrices, PriceTable, Rates, Tier, TierRates, load_price_table, unknown_price
 from pressrun.settings import OPENAI_BASE_URL, Settings
 
 __all__ = [
@@ -44,31 +41,6 @@ __all__ = [
 
 REGIONAL = Decimal("1.1")
 """What OpenAI's regional addresses charge for newer models, as a factor, on every tier; see `costs_more_by_region`."""
-
-CONTEXTS: Mapping[Tier, dict[str, str] | None] = {
-    Tier.STANDARD: None,
-    Tier.BATCH: {"processing": "batch"},
-    Tier.FLEX: {"service_tier": "flex"},
-    Tier.PRIORITY: {"service_tier": "priority"},
-}
-"""The genai-prices context for each tier."""
-
-FIELDS: Mapping[str, str] = {
-    "input": "input_mtok",
-    "output": "output_mtok",
-    "cached_input": "cache_read_mtok",
-    "cache_write": "cache_write_mtok",
-    "image_input": "input_image_mtok",
-    "cached_image_input": "cache_image_read_mtok",
-    "image_output": "output_image_mtok",
-}
-"""Our rates and their names in genai-prices."""
-
-GENAI_SOURCE = f"genai-prices {genai_prices.__version__}"
-
-GENAI_AS_OF = date(2026, 10, 14)
-"""The date of prices for which genai-prices gives none: version 0.2.3, the oldest we accept, says that its data was
-checked then."""
 
 
 class UnitPrices(TierRates):
@@ -147,7 +119,7 @@ def unit_prices(name: str, tier: Tier, at: datetime, tariff: Tariff = AT_OPENAI)
     model, provider = tariff.model(name), tariff.published.provider
     if provider is None:
         reason = f"{tariff.host} is not the address of a provider whose prices Pressrun knows"
-        raise UnknownPrice(_message(name, tier, reason))
+        raise unknown_price(name, tier, reason)
     known = _known_to_genai(provider, model, tier, at, get_snapshot().timestamp)
     if known:
         return _applied(known, model, tariff, GENAI_SOURCE)
@@ -157,8 +129,8 @@ def unit_prices(name: str, tier: Tier, at: datetime, tariff: Tariff = AT_OPENAI)
         found = _from_table(bundled, entry, model, tier)
         return _applied(found, model, tariff, found.source)
     if provider == OPENAI:
-        raise UnknownPrice(_message(name, tier, f"neither {GENAI_SOURCE} nor {bundled.name} knows the model"))
-    raise UnknownPrice(_message(name, tier, f"{GENAI_SOURCE} does not know the model at {tariff.published.name}"))
+        raise unknown_price(name, tier, f"neither {GENAI_SOURCE} nor {bundled.name} knows the model")
+    raise unknown_price(name, tier, f"{GENAI_SOURCE} does not know the model at {tariff.published.name}")
 
 
 def known_tiers(model: str, at: datetime, tariff: Tariff = AT_OPENAI) -> list[Tier]:
@@ -208,7 +180,7 @@ def _is_known(model: str, tier: Tier, at: datetime, tariff: Tariff) -> bool:
 def _from_table(table: PriceTable, entry: ModelPrices, model: str, tier: Tier) -> UnitPrices:
     rates = entry.tier(tier)
     if rates is None:
-        raise UnknownPrice(_message(model, tier, f"{table.name} gives the model no {tier} price"))
+        raise unknown_price(model, tier, f"{table.name} gives the model no {tier} price")
     source = f"{table.name} (as of {entry.as_of}: {entry.source})"
     return UnitPrices(**dict(rates), model=model, tier=tier, source=source, as_of=entry.as_of)
 
@@ -238,73 +210,19 @@ def _known_to_genai(provider: str, model: str, tier: Tier, at: datetime, _data: 
     Cached by the exact time, because a price may change at any time (the answers of one batch share theirs), and by the
     price data's own time, because genai-prices can load newer data.
     """
-    standard = _from_genai(provider, model, Tier.STANDARD, at)
+    standard = rates_of(provider, model, Tier.STANDARD, at)
     return _confirmed(standard, provider, model, tier, at) if standard else None
 
 
 def _confirmed(standard: TierRates, provider: str, model: str, tier: Tier, at: datetime) -> UnitPrices:
     """The tier's prices if they differ from the standard ones: only then does genai-prices know the tier."""
-    rates = standard if tier is Tier.STANDARD else _from_genai(provider, model, tier, at)
+    rates = standard if tier is Tier.STANDARD else rates_of(provider, model, tier, at)
     if rates is None or (tier is not Tier.STANDARD and rates == standard):
-        raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has no {tier} price for it on {at:%Y-%m-%d}"))
-    as_of = _checked_on(provider, model)
+        raise unknown_price(model, tier, f"{GENAI_SOURCE} has no {tier} price for it on {at:%Y-%m-%d}")
+    as_of = checked_on(provider, model)
     return UnitPrices(**dict(rates), model=model, tier=tier, source=GENAI_SOURCE, as_of=as_of)
-
-
-def _checked_on(provider: str, model: str) -> date:
-    """The newest day of the model's "rates verified on ..." comments.
-
-    No field of genai-prices has it: a snapshot's `timestamp` is its load time, and a start date is when a price begins.
-    """
-    _, entry = get_snapshot().find_provider_model(model, None, provider, None)
-    days = re.findall(r"verified\b[^.]*? on (\d{4}-\d{2}-\d{2})", entry.price_comments or "", re.IGNORECASE)
-    return max(map(date.fromisoformat, days), default=GENAI_AS_OF)
-
-
-def _from_genai(provider: str, model: str, tier: Tier, at: datetime) -> TierRates | None:
-    """The rates from genai-prices, or None when it has no token prices for the model."""
-    try:
-        answer = genai_prices.calc_price(
-            genai_prices.Usage(input_tokens=0),
-            model,
-            provider_id=provider,
-            genai_request_timestamp=at,
-            price_context=CONTEXTS[tier],
-        )
-    except LookupError:
-        return None
-    found = {ours: getattr(answer.model_price, theirs) for ours, theirs in FIELDS.items()}
-    if found["input"] is None or found["output"] is None:
-        return None
-    base = {ours: _exact(rate.base if isinstance(rate, TieredPrices) else rate) for ours, rate in found.items()}
-    return TierRates(**base, long_prompt=_long_prompt(model, tier, found))
-
-
-def _exact(rate: Decimal | None) -> Decimal | None:
-    """A rate without the noise of the binary fractions that some prices were converted from (0.18000000000000002)."""
-    return round(rate, 6) if rate is not None and rate != round(rate, 6) else rate
-
-
-def _long_prompt(model: str, tier: Tier, found: Mapping[str, Any]) -> LongPromptRates | None:
-    steps = {step.start for rate in found.values() if isinstance(rate, TieredPrices) for step in rate.tiers}
-    if not steps:
-        return None
-    if len(steps) > 1:
-        raise UnknownPrice(_message(model, tier, f"{GENAI_SOURCE} has prices at several prompt lengths, not just one"))
-    rates = {
-        ours: _exact(rate.tiers[0].price if isinstance(rate, TieredPrices) else rate) for ours, rate in found.items()
-    }
-    return LongPromptRates(**rates, above_tokens=steps.pop())
 
 
 @cache
 def _bundled_table() -> PriceTable:
     return load_price_table(Path(__file__).with_name("prices.json"))
-
-
-def _message(model: str, tier: Tier, reason: str) -> str:
-    left = "" if tier is Tier.STANDARD else " use real time (policy never_batch),"
-    return (
-        f"The {tier} price of {model} is unknown: {reason}. Choose another model,{left} or add its price to your own "
-        "price table (PRESSRUN_PRICES_FILE)."
-    )

@@ -13,12 +13,22 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, field_validator
 
 from pressrun.calls import Usage
+from pressrun.errors import UnknownPrice
 from pressrun.files import load_model
 from pressrun.frozen import Frozen
 from pressrun.models import undated
 from pressrun.pricehosts import price_list
 
-__all__ = ["LongPromptRates", "ModelPrices", "PriceTable", "Rates", "Tier", "TierRates", "load_price_table"]
+__all__ = [
+    "LongPromptRates",
+    "ModelPrices",
+    "PriceTable",
+    "Rates",
+    "Tier",
+    "TierRates",
+    "load_price_table",
+    "unknown_price",
+]
 
 MILLION = 1_000_000
 
@@ -149,3 +159,12 @@ def load_price_table(path: Path) -> PriceTable:
     """Read a price table (YAML or JSON). Raises `BadBrief` with every fault and its line."""
     table = load_model(path, PriceTable)
     return table if table.name else table.model_copy(update={"name": str(path)})
+
+
+def unknown_price(model: str, tier: Tier, reason: str) -> UnknownPrice:
+    """The error for a model without a price on a tier; `reason` says why."""
+    left = "" if tier is Tier.STANDARD else " use real time (policy never_batch),"
+    return UnknownPrice(
+        f"The {tier} price of {model} is unknown: {reason}. Choose another model,{left} or add its price to your own "
+        "price table (PRESSRUN_PRICES_FILE)."
+    )

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from pressrun import prices
 from pressrun.calls import Usage
 from pressrun.errors import UnknownPrice
+from pressrun.genai_rates import CONTEXTS, GENAI_AS_OF
 from pressrun.models import model_table
-from pressrun.prices import CONTEXTS, GENAI_AS_OF, Tier, known_tiers, price, unit_prices
+from pressrun.prices import Tier, known_tiers, price, unit_prices
 from pressrun.pricetable import Rates
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
