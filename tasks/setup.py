@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from httpx2 import codes
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import (
     GlobalConcurrencyLimitCreate,
@@ -22,7 +21,7 @@ from prefect.client.schemas.actions import (
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import BlockDocument
 from prefect.events.schemas.automations import Automation, AutomationCore
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 from ruamel.yaml import YAML
@@ -50,16 +49,7 @@ def set_up(settings: Settings, root: Path) -> Iterator[Done]:
     with get_client(sync_client=True) as client:
         if client.api_healthcheck():
             raise Refused(f"The Prefect server at {client.api_url} does not answer. Start it, or fix PREFECT_API_URL.")
-        try:
-            pool = _pool(client)
-        except PrefectHTTPStatusError as error:
-            if error.response.status_code != codes.UNAUTHORIZED:
-                raise
-            raise Refused(
-                f"The Prefect server at {client.api_url} asks for a login. Set PREFECT_API_AUTH_STRING to it, as "
-                "name:password."
-            ) from None
-        yield pool
+        yield _pool(client)
         yield from set_limits(client, settings)
         yield from _deployments(client, root)
         yield from set_automations(client, settings.notify_block, root / "deployments" / "automations.yaml")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pressrun import prices
 from pressrun.calls import Usage
 from pressrun.errors import UnknownPrice
-from pressrun.genai_rates import CONTEXTS, GENAI_AS_OF
+from pressrun.genai_rates import CONTEXTS, FIELDS, GENAI_AS_OF
 from pressrun.models import model_table
 from pressrun.prices import Tier, known_tiers, price, unit_prices
 from pressrun.pricetable import Rates
@@ -262,7 +262,7 @@ def test_a_price_that_changes_is_never_served_from_memory(monkeypatch: pytest.Mo
 
     def at_that_time(*_args: Any, genai_request_timestamp: datetime, price_context: Any, **_more: Any) -> Any:
         rate = Decimal(4 if genai_request_timestamp < change else 2) / (2 if price_context else 1)
-        names = dict.fromkeys(prices.FIELDS.values())
+        names = dict.fromkeys(FIELDS.values())
         model_price = SimpleNamespace(**{**names, "input_mtok": rate, "output_mtok": rate})
         return SimpleNamespace(model_price=model_price)
 
