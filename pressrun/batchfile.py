@@ -13,7 +13,7 @@ import orjson
 
 from pressrun.calls import Answer, Call, Route
 from pressrun.frozen import Frozen
-from pressrun.reasons import is_error, is_reply, may_help, reason
+from pressrun.reasons import is_error, is_reply, is_retryable, reason
 from pressrun.usage import read_usage
 from pressrun.wire import count, read_json
 
@@ -215,5 +215,5 @@ def _failure(error: Any, status: int | None) -> Fields:
     return {
         "error": told.message or f"the provider gave no reason (status {status})",
         "code": code,
-        "retryable": may_help(code, status),
+        "retryable": is_retryable(code, status),
     }

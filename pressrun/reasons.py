@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pressrun.untrusted import clean_name, redacted, short
 from pressrun.wire import count
 
-__all__ = ["PAYMENT", "TRANSIENT", "Reason", "is_error", "is_reply", "is_transient", "may_help", "reason"]
+__all__ = ["PAYMENT", "TRANSIENT", "Reason", "is_error", "is_reply", "is_retryable", "is_transient", "reason"]
 
 WORDS = (
     "error",
@@ -89,7 +89,7 @@ def is_transient(status: int) -> bool:
     return status in TRANSIENT or status >= 500
 
 
-def may_help(code: str, status: int | None) -> bool:
+def is_retryable(code: str, status: int | None) -> bool:
     """Whether the same request may be answered later; None or 200 as status: it did not run, or the body has an error.
 
     A code that is a status, as gateways write it into a reply with status 200, is read as the status.

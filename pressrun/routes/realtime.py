@@ -19,7 +19,7 @@ from pressrun.calls import Answer, Call, Route
 from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
-from pressrun.reasons import is_error, may_help, reason
+from pressrun.reasons import is_error, is_retryable, reason
 from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait, words_wait
 from pressrun.routes.limits import ReplyTooLarge
 from pressrun.wire import mapping, read_json
@@ -178,7 +178,7 @@ def _failure_within(body: dict[str, Any]) -> CallFailed | TemporaryFailure:
     told = reason(body)
     code = told.code or "error"
     said = f"the provider answered with an error ({code}): {told.message or 'no reason given'}"
-    if may_help(code, None):
+    if is_retryable(code, None):
         return TemporaryFailure(said, unheard=bool(mapping(body.get("usage"))))
     return CallFailed(said, code=code)
 
