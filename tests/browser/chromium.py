@@ -19,7 +19,7 @@ import httpx2
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-__all__ = ["EXECUTABLE", "Page", "a_page"]
+__all__ = ["CLICKABLE", "EXECUTABLE", "Page", "a_page"]
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 900

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.browser.chromium import Page
+from tests.browser.chromium import CLICKABLE, Page
 from tests.live.installation import Installation
 from tests.patience import HANG
 
@@ -50,13 +50,20 @@ def fill_in_faulty_site(page: Page) -> None:
 
 
 def submit(page: Page) -> None:
-    """Start the run; Prefect's SQLite may be locked for a moment, and the form says so and stays."""
-    page.wait_for_text("Submit")
-    while page.evaluate("location.pathname").endswith("/run"):
-        page.click("Submit")
-        page.wait_for(
-            "!location.pathname.endsWith('/run') || words(document.body).includes('Unknown error while creating')"
-        )
+    """Start the run."""
+    _send(page, "Submit", CLICKABLE, is_open="location.pathname.endsWith('/run')")
+
+
+def _send(page: Page, button: str, selector: str, *, is_open: str) -> None:
+    """Send a form, which closes; it stays when Prefect's SQLite was locked, with a message, and is sent again."""
+    message = "document.querySelector('[data-sonner-toast]')"
+    page.wait_for(is_open)
+    while page.evaluate(is_open):
+        page.click(button, selector)
+        page.wait_for(f"!({is_open}) || {message}", seconds=HANG)
+        # A message covers the button, and stays while the mouse is over it.
+        page.point_at(1, 1)
+        page.wait_for(f"!({is_open}) || !{message}")
 
 
 def runs(installation: Installation) -> list[dict[str, Any]]:
@@ -89,17 +96,8 @@ def fill_in_approval(page: Page) -> None:
 
 
 def approve(page: Page) -> None:
-    """Send the form of the approval, and wait until the run continues.
-
-    It is sent again when Prefect's SQLite was locked; the UI then says so in a message, and the form stays.
-    """
-    is_open, message = "all('[role=dialog]').length", "document.querySelector('[data-sonner-toast]')"
-    while page.evaluate(is_open):
-        page.click("Resume", "[role=dialog] button")
-        page.wait_for(f"!{is_open} || {message}", seconds=HANG)
-        # A message stays while the mouse is over it.
-        page.point_at(1, 1)
-        page.wait_for(f"!{message}")
+    """Send the form of the approval, and wait until the run continues."""
+    _send(page, "Resume", "[role=dialog] button", is_open="all('[role=dialog]').length > 0")
     page.wait_for(f"!{is_state('Suspended')}", seconds=HANG)
 
 
