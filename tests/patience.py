@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import httpx2
 
-__all__ = ["HANG", "get", "post", "until"]
+__all__ = ["HANG", "delete", "get", "post", "request", "until"]
 
 HANG = 900
 """Seconds after which nobody waits any longer; a slow machine takes a fraction of it."""
@@ -15,8 +15,8 @@ HANG = 900
 Seen = TypeVar("Seen")
 
 # Nothing is encrypted on the way, and reading the certificates takes 50 ms of CPU.
-get = partial(httpx2.get, timeout=HANG, verify=False)
-post = partial(httpx2.post, timeout=HANG, verify=False)
+request = partial(httpx2.request, timeout=HANG, verify=False)
+get, post, delete = (partial(request, method) for method in ("GET", "POST", "DELETE"))
 
 
 def until(look: Callable[[], Seen], is_reached: Callable[[Seen], object] = bool, pause: float = 0.01) -> Seen:

@@ -7,12 +7,11 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from pressrun.login import CLIENT
 from pressrun.processes import end, start
-from tests.patience import HANG, until
+from tests.patience import get, request, until
 from tests.ports import new_port
 
 LOGIN = ("pressrun", "se:crét")
@@ -41,12 +40,12 @@ def _connects(port: int) -> bool:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:4280", "localhost:9999", "localhost"])
 def test_a_site_is_served_under_a_local_name(address: str, host: str) -> None:
-    assert httpx2.get(address, headers={"Host": host}, auth=LOGIN).text == "a finished site"
+    assert get(address, headers={"Host": host}, auth=LOGIN).text == "a finished site"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:4280", "127.0.0.1.evil.example", ""])
 def test_a_page_that_points_its_own_name_here_reads_nothing(address: str, host: str) -> None:
-    refused = httpx2.get(address, headers={"Host": host}, auth=LOGIN)
+    refused = get(address, headers={"Host": host}, auth=LOGIN)
     assert refused.status_code == 421
     assert "finished" not in refused.text
 
@@ -72,21 +71,21 @@ WRONG = [
 @pytest.mark.parametrize("given", WRONG)
 def test_another_user_of_the_machine_reads_nothing(address: str, given: str | None, path: str, method: str) -> None:
     headers = {"Authorization": given.encode("latin-1")} if given is not None else {}
-    refused = httpx2.request(method, address + path, headers=headers)
+    refused = request(method, address + path, headers=headers)
     assert (refused.status_code, refused.content) == (401, b"")
     assert refused.headers["WWW-Authenticate"].startswith("Basic realm=")
 
 
 def test_the_name_of_the_scheme_is_understood_in_any_case(address: str) -> None:
     given = basic(":".join(LOGIN)).replace("Basic", "bASIC")
-    assert httpx2.get(address, headers={"Authorization": given}).text == "a finished site"
+    assert get(address, headers={"Authorization": given}).text == "a finished site"
 
 
 @pytest.mark.parametrize("login", [{}, {CLIENT: ""}])
 def test_without_a_login_nothing_is_served(tmp_path: Path, login: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pressrun.sites_server", str(new_port()), str(tmp_path)]
     env = {"PYTHONPATH": str(Path(__file__).parent.parent), **login}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=HANG, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"{CLIENT} is not set" in done.stderr
 

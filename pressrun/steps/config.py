@@ -44,8 +44,12 @@ CONFIG_ITEM = "site-config"
 """The only item of step 08."""
 
 
+@lru_cache(maxsize=1024)
 def _latin_slug(value: str) -> str:
-    """The model's text as a slug of a-z, 0-9 and dashes; it becomes a file name later, so it is never trusted."""
+    """The model's text as a slug of a-z, 0-9 and dashes; it becomes a file name later, so it is never trusted.
+
+    Cached, because slugify searches the whole import path for an optional package each time.
+    """
     return slugify(value, max_length=60, word_boundary=True) or "untitled"
 
 

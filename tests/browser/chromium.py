@@ -15,15 +15,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
+
+from tests.patience import get
 
 __all__ = ["CLICKABLE", "EXECUTABLE", "Page", "a_page"]
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 900
 """Seconds until something that does not come is given up."""
+PAUSE = 0.3
+"""Seconds between two looks at the page, each of which lays it out."""
 WIDTH, HEIGHT = 1280, 900
 CLICKABLE = "button, a, [role=tab], [role=menuitem], [role=option]"
 FINDING = """
@@ -80,7 +83,7 @@ class Page:
         deadline = time.monotonic() + seconds
         while not self.evaluate(f"!!({expression})"):
             assert time.monotonic() < deadline, f"{expression} did not come about. The page says: {self.text[:3000]}"
-            time.sleep(0.1)
+            time.sleep(PAUSE)
 
     def wait_for_text(self, *texts: str, seconds: float = PATIENCE) -> None:
         """Wait until the page shows one of these, whatever the space between its words."""
@@ -178,5 +181,5 @@ def _address(profile: Path, process: "subprocess.Popen[bytes]") -> str:
         assert process.poll() is None and time.monotonic() < deadline, "Chromium did not start"
         time.sleep(0.1)
     port = told.read_text().splitlines()[0]
-    pages = httpx2.get(f"http://127.0.0.1:{port}/json").json()
+    pages = get(f"http://127.0.0.1:{port}/json").json()
     return str(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"))

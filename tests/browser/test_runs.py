@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -91,6 +92,7 @@ def watch(page: Page, installation: Installation) -> list[float]:
         assert shown, page.text
         if not seen or float(shown[1]) != seen[-1]:
             seen.append(float(shown[1]))
+        time.sleep(2)  # the page is loaded each time, which takes a second of CPU
     return seen
 
 

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from prefect.settings import PREFECT_HOME
 
 from flows.build_site import build_site
 from pressrun import untrusted
 from tests.builders import a_brief
+from tests.patience import request
 from tests.provider import Server
 from tests.routes.raw_server import Asked, Reply, serving
 
@@ -35,7 +35,7 @@ def echoing(server: Server, path: str, echo: str, status: int) -> Iterator[str]:
         if asked.method == "POST" and asked.path.endswith(path):
             reply = ECHOES[echo]
             return Reply(reply.body, status=status, content_type=reply.content_type)
-        passed = httpx2.request(
+        passed = request(
             asked.method,
             server.base_url.removesuffix("/v1") + asked.path,
             content=asked.body,

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import psutil
 
 from tests.builders import brief_fields
 from tests.live.installation import OURS, PREFECT, ROOT
+from tests.patience import get, post
 from tests.ports import new_port
 from tests.prefect_database import copy_database
 
@@ -65,12 +65,12 @@ class House:
     def get(self, path: str) -> Any:
         """What the API answers to a GET."""
         user, password = self.login.split(":")
-        return httpx2.get(f"{self.api}/{path}", auth=(user, password), timeout=300).json()
+        return get(f"{self.api}/{path}", auth=(user, password)).json()
 
     def ask(self, path: str, **fields: object) -> Any:
         """What the API answers to a POST."""
         user, password = self.login.split(":")
-        return httpx2.post(f"{self.api}/{path}", json=fields, auth=(user, password), timeout=300).json()
+        return post(f"{self.api}/{path}", json=fields, auth=(user, password)).json()
 
     def state_of(self, slug: str) -> str:
         runs = self.ask("flow_runs/filter")

@@ -7,17 +7,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests import patience
 from tests.builders import brief_fields
-from tests.patience import HANG
+from tests.patience import HANG, get, post
 from tests.ports import new_port
 from tests.prefect_database import copy_database
 
@@ -30,6 +32,8 @@ RUN_ID = "PREFECT__FLOW_RUN_ID="
 PAUSE = 60
 """Seconds between two looks at a command that goes on."""
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+until = partial(patience.until, pause=0.5)
+"""Each look asks a server."""
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
 
 
@@ -109,24 +113,17 @@ class Installation:
                 runs = [name.removeprefix(RUN_ID) for name in names if name.startswith(RUN_ID)]
                 yield int(entry.name), runs[0] if runs else None
 
-    def collect(self) -> None:
-        """Run the collector once."""
-        done = self.prefect("deployment", "run", "collect-batches/every-2-minutes", "--watch")
-        assert done.returncode == 0, done.stdout + done.stderr
-
     def batches(self) -> list[Any]:
         """The provider's batches."""
         key = {"Authorization": f"Bearer {self.env['OPENAI_API_KEY']}"}
-        listed: list[Any] = httpx2.get(f"{self.env['OPENAI_BASE_URL']}/batches?limit=100", headers=key).json()["data"]
+        listed: list[Any] = get(f"{self.env['OPENAI_BASE_URL']}/batches?limit=100", headers=key).json()["data"]
         return listed
 
     def start(self, slug: str, **options: Any) -> None:
         """Start a small site without waiting for it."""
         brief = brief_fields(name=slug, slug=slug, domain=f"{slug}.example", pages=["Home"], image_count=1)
         parameters = {"brief": brief, "out": str(self.out), "poll_seconds": 0.5, **options}
-        deployment = httpx2.get(
-            f"{self.env['PREFECT_API_URL']}/deployments/name/build-site/on-demand", timeout=HANG
-        ).json()
+        deployment = get(f"{self.env['PREFECT_API_URL']}/deployments/name/build-site/on-demand").json()
         self.api(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
 
     def api(self, path: str, **fields: Any) -> Any:
@@ -134,7 +131,7 @@ class Installation:
         answers: list[httpx2.Response] = []
 
         def is_answered() -> bool:
-            answers.append(httpx2.post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields, timeout=HANG))
+            answers.append(post(f"{self.env['PREFECT_API_URL']}/{path}", json=fields))
             return answers[-1].status_code != 503
 
         until(is_answered, pause=3)
@@ -151,7 +148,7 @@ class Installation:
 
     def provider_says(self, what: str) -> Any:
         """What the simulator behind the installation tells of itself: `stats`, `bill`."""
-        return httpx2.get(self.env["OPENAI_BASE_URL"].replace("/v1", f"/simulator/{what}")).json()
+        return get(self.env["OPENAI_BASE_URL"].replace("/v1", f"/simulator/{what}")).json()
 
     def run(self, slug: str) -> Any:
         """The one flow run of a site."""
@@ -188,22 +185,14 @@ def running(command: list[str], cwd: Path, env: dict[str, str]) -> Iterator[Path
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """Ask politely, then do not."""
-    for sign, patience in ((signal.SIGTERM, 8), (signal.SIGKILL, 5)):
+    for sign, seconds in ((signal.SIGTERM, 8), (signal.SIGKILL, 5)):
         try:
             os.killpg(process.pid, sign)
-            process.wait(patience)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             continue
         except ProcessLookupError:
             return
-
-
-def until(reached: Callable[[], bool], seconds: float = HANG, pause: float = 0.5) -> None:
-    """Wait until something has come about, looking after each pause."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(pause)
 
 
 def wait_for_server(port: int, log: Path) -> None:

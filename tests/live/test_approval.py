@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
-from tests.live.watching import history
+from tests.live.watching import collect, history
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +160,10 @@ def test_what_nobody_decides_in_time_fails_or_goes_on_as_was_ordered(installatio
     assert "nobody decided in time" in " ".join(refused.stderr.split())
 
     def collected() -> bool:
-        done = installation.prefect("deployment", "run", "collect-batches/every-2-minutes", "--watch")
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert collect(installation)["type"] == "COMPLETED"
         return state(installation, "goes-on") != "Suspended"
 
-    until(collected)
+    until(collected, pause=3)
     until(lambda: state(installation, "goes-on") == "Completed")
     [decided] = manifest(installation, "goes-on")["decisions"]
     assert (decided["decision"], decided["by"]) == ("approve", "nobody (approve_after policy)")

@@ -7,7 +7,6 @@ import pytest
 from tests.live.installation import Installation, served_by_simulator, until
 from tests.live.watching import (
     LINES,
-    PATIENCE,
     account,
     batch_of,
     batches_of,
@@ -36,7 +35,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 def wait_until_half_done(installation: Installation, slug: str) -> None:
-    until(lambda: [one["request_counts"]["completed"] for one in batches_of(installation, slug)] == [DONE], PATIENCE)
+    until(lambda: [one["request_counts"]["completed"] for one in batches_of(installation, slug)] == [DONE])
 
 
 def check_that_it_said_what_it_keeps(installation: Installation, slug: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.builders import brief_fields
 from tests.live.installation import Installation, served_by_simulator, until
+from tests.live.watching import collect
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +51,10 @@ def test_a_fleet_waits_without_a_process_and_gives_its_sites_to_the_work_pool(in
     until(lambda: fleet_state(installation, briefs) == "Suspended")
 
     def woken() -> bool:
-        installation.collect()
+        assert collect(installation)["type"] == "COMPLETED"
         return fleet_state(installation, briefs) != "Suspended"
 
-    until(woken)
+    until(woken, pause=3)
     until(lambda: fleet_state(installation, briefs) == "Completed")
     assert all(is_complete(installation.out, slug) for slug in slugs)
     asked = installation.provider_says("stats")

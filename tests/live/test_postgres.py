@@ -9,6 +9,7 @@ import pytest
 
 from tests.live.installation import Installation, served_by_simulator, until
 from tests.live.postgres import postgres, why_no_postgres
+from tests.live.watching import collect
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -50,7 +51,7 @@ def test_suspended_runs_outlive_the_worker_that_had_them(installation: Installat
     kill(installation.workers("first"))
     with installation.worker("third", PREFECT_HOME=str(installation.folder / "third")):
         until(lambda: [batch["status"] for batch in installation.batches()] == ["completed"] * RUNS)
-        installation.collect()
+        assert collect(installation)["type"] == "COMPLETED"
         until(lambda: list(installation.states().values()) == ["Completed"] * RUNS)
 
     asked = installation.provider_says("stats")

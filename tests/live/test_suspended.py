@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live.installation import Installation, served_by_simulator, until
+from tests.live.watching import collect
 
 RUNS = 3
 
@@ -25,11 +26,11 @@ def test_suspended_runs_hold_no_process_and_go_on_when_their_batch_has_ended(ins
     until(lambda: not installation.flow_processes())
 
     # Nothing has ended yet: the collector wakes nobody.
-    installation.collect()
+    assert collect(installation)["type"] == "COMPLETED"
     assert set(installation.states().values()) == {"Suspended"}
 
     until(lambda: [batch["status"] for batch in installation.batches()] == ["completed"] * RUNS)
-    installation.collect()
+    assert collect(installation)["type"] == "COMPLETED"
     until(lambda: list(installation.states().values()) == ["Completed"] * RUNS)
 
     asked = installation.provider_says("stats")

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from pressrun.costs.ledgerfile import LedgerFile
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
 from tests.live.watching import (
     LINES,
-    PATIENCE,
     account,
     batch_of,
     batches_of,
@@ -31,6 +29,7 @@ from tests.live.watching import (
     runs_of,
     start_collector,
 )
+from tests.patience import delete
 from tests.provider import billed
 
 AFTER = 60.0
@@ -92,7 +91,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         lose_the_files(day, "lost-files")
         replace_the_worker(day, stack)
         kill_a_collector_and_start_two(day)
-        until(lambda: has_settled(day), PATIENCE * 2)
+        until(lambda: has_settled(day), pause=5)
         day.batches = {slug: batches_of(installation, slug) for slug in BATCHES}
         yield day
 
@@ -100,16 +99,16 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 def wake_by_hand(day: Day, slug: str) -> None:
     """What the button in the UI does, before there is anything to go on with."""
     day.installation.start(slug, wait="suspend")
-    until(lambda: "Suspended" in states(day, slug), PATIENCE)
+    until(lambda: "Suspended" in states(day, slug))
     day.installation.api(f"flow_runs/{run_of(day.installation, slug)['id']}/resume")
-    until(lambda: states(day, slug).count("Suspended") == 2, PATIENCE)
+    until(lambda: states(day, slug).count("Suspended") == 2)
 
 
 def suspend_all(day: Day) -> None:
     for slug in BATCHES.keys() - {"stopped"}:
         longest = {"max_wait_time": f"{AFTER}s"} if slug == "overdue" else {}
         day.installation.start(slug, wait="suspend", **longest)
-    until(lambda: all("Suspended" in states(day, slug) for slug in BATCHES), PATIENCE)
+    until(lambda: all("Suspended" in states(day, slug) for slug in BATCHES))
 
 
 def states(day: Day, slug: str) -> list[str]:
@@ -146,7 +145,7 @@ def replace_the_worker(day: Day, stack: ExitStack) -> None:
 def kill_a_collector_and_start_two(day: Day) -> None:
     change_faults(day, requests=[SLOW_LIST])
     collector = start_collector(day.installation)
-    until(lambda: day.installation.provider_says("faults")["struck"]["requests"] == [1], PATIENCE)
+    until(lambda: day.installation.provider_says("faults")["struck"]["requests"] == [1])
     kill(pid for pid, run in day.installation.flow_processes().items() if run == collector)
     change_faults(day)
     for _ in range(2):
@@ -155,17 +154,17 @@ def kill_a_collector_and_start_two(day: Day) -> None:
 
 def lose_the_files(day: Day, slug: str) -> None:
     """Somebody deletes the result files of a batch that nobody has read."""
-    until(lambda: batch_of(day.installation, slug)["status"] == "completed", PATIENCE)
+    until(lambda: batch_of(day.installation, slug)["status"] == "completed")
     url = f"{day.installation.env['OPENAI_BASE_URL']}/files/{batch_of(day.installation, slug)['output_file_id']}"
-    httpx2.delete(url, headers={"Authorization": "Bearer sk-simulated"}).raise_for_status()
+    delete(url, headers={"Authorization": "Bearer sk-simulated"}).raise_for_status()
 
 
 def has_settled(day: Day) -> bool:
-    """Whether every run has ended; runs the collector once when not."""
-    ended = all(day.state(slug)["type"] in FINAL for slug in BATCHES)
-    if not ended:
+    """Whether every run has ended; runs the collector once while one is suspended."""
+    states = [day.state(slug) for slug in BATCHES]
+    if any(state["name"] == "Suspended" for state in states):
         collect(day.installation)
-    return ended
+    return all(state["type"] in FINAL for state in states)
 
 
 @pytest.mark.parametrize(

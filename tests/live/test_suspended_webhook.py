@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 
 from pressrun.webhooks import PATH
 from tests.live.installation import ROOT, Installation, served_by_simulator, until
-from tests.live.watching import PATIENCE, account, batch_of, wait_for
+from tests.live.watching import account, batch_of, wait_for
+from tests.patience import post
 from tests.ports import new_port
 from tests.test_webhooks import SECRET, an_event, await_port, signed
 
@@ -36,7 +36,7 @@ def url(installation: Installation) -> Iterator[str]:
 
 def tell(url: str, payload: bytes, **signing: Any) -> int:
     """Deliver an event; returns the status of the reply."""
-    return httpx2.post(url, content=payload, headers=signed(payload, **signing), timeout=60).status_code
+    return post(url, content=payload, headers=signed(payload, **signing)).status_code
 
 
 def collectors(installation: Installation) -> list[Any]:
@@ -47,7 +47,7 @@ def collectors(installation: Installation) -> list[Any]:
 def test_an_event_wakes_a_suspended_run_and_its_repetition_starts_nothing(installation: Installation, url: str) -> None:
     installation.start("told", wait="suspend")
     wait_for(installation, "told", "Suspended")
-    until(lambda: batch_of(installation, "told")["status"] == "completed", PATIENCE)
+    until(lambda: batch_of(installation, "told")["status"] == "completed")
     event = an_event(id=batch_of(installation, "told")["id"])
 
     assert tell(url, event, key=b"guessed") == 400
@@ -65,6 +65,6 @@ def test_an_event_of_a_batch_that_has_not_ended_wakes_nobody(installation: Insta
     installation.start("lied-to", wait="suspend")
     wait_for(installation, "lied-to", "Suspended")
     assert tell(url, an_event(id=batch_of(installation, "lied-to")["id"]), delivery="wh_lie") == 200
-    until(lambda: all(run["state"]["type"] == "COMPLETED" for run in collectors(installation)), PATIENCE)
+    until(lambda: all(run["state"]["type"] == "COMPLETED" for run in collectors(installation)))
     assert len(collectors(installation)) == 2
     wait_for(installation, "lied-to", "Suspended")

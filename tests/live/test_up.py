@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import httpx2
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from tests.live.house import House, a_house
 from tests.live.installation import until
+from tests.patience import get
 from tests.routes.raw_server import RawServer, Reply, serving
 
 
@@ -44,9 +44,9 @@ def test_a_fresh_machine_without_a_key_is_up_and_knows_what_is_missing(house: Ho
     assert "The UI asks for a login. It is kept in state/up/login" in said
     assert house.login not in said, "the output is a pipe here, which may lead to a log"
     assert "runs need `simulate`" in said
-    assert httpx2.get(f"http://127.0.0.1:{house.port}/").is_success
+    assert get(f"http://127.0.0.1:{house.port}/").is_success
     assert "The finished sites ask for it too" in said
-    assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/", auth=user_of(house)).is_success
+    assert get(f"http://127.0.0.1:{house.sites_port}/", auth=user_of(house)).is_success
 
 
 def test_up_again_changes_nothing_and_finds_its_ports_itself(house: House) -> None:
@@ -74,9 +74,7 @@ def test_a_site_delivered_incomplete_is_told_of_at_the_webhook(house: House, web
     assert told.startswith("Pressrun: a site was delivered incomplete: SIMULATED: Delivered incomplete")
     assert f"http://127.0.0.1:{house.sites_port}/short-of-money/preview/index.html" in told
     assert f"http://127.0.0.1:{house.port}/runs/flow-run/" in told
-    assert httpx2.get(
-        f"http://127.0.0.1:{house.sites_port}/short-of-money/manifest.json", auth=user_of(house)
-    ).is_success
+    assert get(f"http://127.0.0.1:{house.sites_port}/short-of-money/manifest.json", auth=user_of(house)).is_success
 
 
 def user_of(house: House) -> tuple[str, str]:
@@ -136,9 +134,9 @@ def test_up_uses_a_login_that_is_set_and_then_needs_it(house: House) -> None:
     said = house.pressrun("up", "--port", str(house.port), "--sites-port", str(house.sites_port), **login)
     assert "started         worker for pool pressrun" in said
     assert "The UI asks for the login that is set in PREFECT_SERVER_API_AUTH_STRING" in said
-    assert httpx2.get(f"http://127.0.0.1:{house.sites_port}/", auth=("admin", "pass")).is_success
+    assert get(f"http://127.0.0.1:{house.sites_port}/", auth=("admin", "pass")).is_success
     asked = f"{house.api}/work_pools/pressrun"
-    assert httpx2.get(asked, auth=("admin", "pass")).is_success
-    assert httpx2.get(asked, auth=("pressrun", house.login.split(":")[1])).status_code == 401
+    assert get(asked, auth=("admin", "pass")).is_success
+    assert get(asked, auth=("pressrun", house.login.split(":")[1])).status_code == 401
     assert "Nothing was changed" in house.pressrun("up", **login)
     house.pressrun("down")

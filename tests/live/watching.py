@@ -6,14 +6,12 @@ import signal
 from collections.abc import Iterable
 from typing import Any
 
-import httpx2
-
 from tests.live.installation import Installation, until
+from tests.patience import get
 from tests.provider import Server
 
 __all__ = [
     "LINES",
-    "PATIENCE",
     "account",
     "batch_of",
     "batches_of",
@@ -32,8 +30,6 @@ __all__ = [
 
 LINES = 6 + 1 + 1
 """Calls of a small site's merged batch: articles, the pack of descriptions, the pack of meta tags."""
-PATIENCE = 240.0
-"""Seconds; a process takes ten times as long to start on a machine that is busy with other tests."""
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -51,7 +47,7 @@ def start_collector(installation: Installation) -> str:
 def collect(installation: Installation) -> Any:
     """Run the collector to its end; returns the state that it came to."""
     path = f"flow_runs/{start_collector(installation)}"
-    until(lambda: ask(installation, path)["state"]["type"] in FINAL, PATIENCE)
+    until(lambda: ask(installation, path)["state"]["type"] in FINAL)
     return ask(installation, path)["state"]
 
 
@@ -73,7 +69,7 @@ def has_come_to(installation: Installation, slug: str, *states: str) -> bool:
 
 
 def wait_for(installation: Installation, slug: str, *states: str) -> None:
-    until(lambda: has_come_to(installation, slug, *states), PATIENCE)
+    until(lambda: has_come_to(installation, slug, *states))
 
 
 def history(installation: Installation, run: Any) -> list[str]:
@@ -118,6 +114,6 @@ def kill(pids: Iterable[int]) -> None:
 
 def ask(installation: Installation, path: str) -> Any:
     """What Prefect's API answers to a GET."""
-    answer = httpx2.get(f"{installation.env['PREFECT_API_URL']}/{path}", timeout=300)
+    answer = get(f"{installation.env['PREFECT_API_URL']}/{path}")
     assert answer.is_success, answer.text
     return answer.json()

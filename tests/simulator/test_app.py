@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Any
 
 import anyio
-import httpx2
 import pytest
 from openai import AuthenticationError, NotFoundError, OpenAI
 
@@ -16,7 +15,7 @@ from pressrun.simulator import running_simulator
 from pressrun.simulator.answers import answer
 from pressrun.simulator.app import PAINTERS
 from pressrun.simulator.models import available_models, find_model
-from tests.patience import HANG, get, post
+from tests.patience import HANG, get, post, request
 from tests.simulator.driving import TEXT_MODEL, a_chat, a_line, an_image, connect, submit, wait_for
 
 
@@ -47,7 +46,7 @@ def test_the_request_id_reaches_the_sdk(client: OpenAI) -> None:
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/batches", 405)])
 def test_a_wrong_url_is_refused_in_the_shape_of_openai(base_url: str, method: str, path: str, status: int) -> None:
-    reply = httpx2.request(method, f"{base_url}{path}", headers={"Authorization": "Bearer sk-test"}, timeout=HANG)
+    reply = request(method, f"{base_url}{path}", headers={"Authorization": "Bearer sk-test"})
     assert reply.status_code == status
     assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
     assert f"({method} /v1{path})" in reply.json()["error"]["message"]
