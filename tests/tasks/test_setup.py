@@ -14,7 +14,7 @@ from pressrun.settings import Settings
 from pressrun.up import Done
 from tasks.alerts import Alert
 from tasks.pace import IMAGES
-from tasks.setup import set_automations, set_limits, set_up
+from tasks.setup import set_automations, set_limits
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -32,8 +32,6 @@ def client() -> Iterator[SyncPrefectClient]:
 def as_it_was(client: SyncPrefectClient) -> Iterator[None]:
     """Other tests of the same server find nothing of what is made here, even after a failure."""
     yield
-    for deployment in client.read_deployments():
-        client.delete_deployment(deployment.id)
     verbs(set_limits(client, Settings()))
     verbs(set_automations(client, None, DECLARED))
 
@@ -45,13 +43,6 @@ def verbs(done: Iterable[Done]) -> dict[str, str]:
 
 def automations(client: SyncPrefectClient) -> dict[str, Automation]:
     return {one.name: one for one in client.read_automations() if one.name.startswith("pressrun: ")}
-
-
-def test_the_first_time_makes_everything_and_the_second_time_nothing() -> None:
-    first, second = verbs(set_up(Settings(), ROOT)), verbs(set_up(Settings(), ROOT))
-    for what in ("work pool pressrun (process)", "deployment build-site/on-demand"):
-        assert (first[what], second[what]) == ("created", "unchanged")
-    assert set(second.values()) == {"unchanged", "not set"}
 
 
 def test_a_limit_is_made_changed_and_removed_as_the_settings_say(client: SyncPrefectClient) -> None:
