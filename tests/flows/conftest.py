@@ -1,11 +1,25 @@
 """What the tests of the flows share."""
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
+from tasks.answers import answer_now
+from tasks.batches import collect_answers
+from tasks.delivery import deliver
 from tests.flows.meddler import Meddler, meddling
 from tests.provider import Server
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried again is tried at once."""
+    for task in (answer_now, collect_answers, deliver):
+        monkeypatch.setattr(task, "retry_delay_seconds", 0)
+    # In the package, `harvest` is the function.
+    harvest = import_module("pressrun.routes.batch.harvest")
+    monkeypatch.setattr(harvest, "PAUSES", (0,) * len(harvest.PAUSES))
 
 
 @pytest.fixture

@@ -226,7 +226,6 @@ def test_a_bad_line_is_accounted_for_and_asked_again_where_that_may_help(
 def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.batches.collect_answers.retry_delay_seconds", [0] * 4)
     # In the package, `harvest` is the function.
     monkeypatch.setattr(import_module("pressrun.routes.batch.harvest"), "PAUSES", ())
     server.faults({"lines": [{"item": "article-02", "do": "missing"}]})

@@ -113,7 +113,6 @@ def test_a_bundle_that_cannot_be_uploaded_costs_nothing_to_deliver_later(
         raise OSError("the line went dead")
 
     monkeypatch.setattr(MemoryFileSystem, "put_file", dead)
-    monkeypatch.setattr("tasks.delivery.deliver.retry_delay_seconds", [0, 0, 0])
     state = build()
     assert (state.name, state.is_failed()) == ("Failed", True)
     assert "could not be uploaded to bucket://agency/sites/harbour-bakery" in state.message
@@ -169,7 +168,6 @@ def test_a_bundle_that_the_disk_has_no_space_for_is_delivered_by_the_next_run(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tasks.delivery.deliver.retry_delay_seconds", [0, 0, 0])
     with monkeypatch.context() as patch:
         patch.setattr(writer, "_write_file", fail)
         state = build(out=str(tmp_path))

@@ -44,7 +44,7 @@ def read(provider: RawBatches, shard: Shard, **batch: Any) -> tuple[BatchView, H
     provider.batches = [a_batch(1, **{"status": "completed", **batch})]
     with provider.serving() as server, connect(server.base_url) as client:
         view = look(client, "batch_1")
-        return view, harvest(client, view, shard, run_id="run-1")
+        return view, harvest(client, view, shard, run_id="run-1", pause=lambda _: None)
 
 
 def texts(harvested: Harvested) -> list[str]:
