@@ -15,6 +15,8 @@ export PREFECT_HOME := $(CURDIR)/$(HOME_OF_PREFECT)
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of processes, each of which would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo up down test test-all pictures lint format clean
 

@@ -77,14 +77,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def prefect_api() -> Iterator[None]:
-    """A real Prefect API, for all tests of a worker."""
+    """A real Prefect API, for all tests of a worker.
+
+    Without heartbeats, with which a run in this process ends with a pause of up to a second.
+    """
     from prefect.context import _temporary_global_settings_context, get_settings_context
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     from pressrun.cli.prefect_server import prefect_server
     from pressrun.settings import Settings
 
     copy_database(Path(os.environ["PREFECT_HOME"]))
-    with prefect_server(Settings()), _temporary_global_settings_context(get_settings_context()):
+    with (
+        prefect_server(Settings()),
+        temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        _temporary_global_settings_context(get_settings_context()),
+    ):
         yield
 
 

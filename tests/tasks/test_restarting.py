@@ -10,6 +10,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Crashed, Pending, Running, State
 
 from tasks.restarting import HEARTBEAT, MISSED, MOST, SILENT, lately_crashed, mark_silent, start_again
@@ -66,8 +67,9 @@ def test_what_crashed_long_ago_is_not_looked_at(client: SyncPrefectClient) -> No
     assert run.id not in {one.id for one in lately_crashed([FLOW], datetime.now(UTC) + timedelta(hours=2))}
 
 
-SILENCE = timedelta(seconds=180) * MISSED
-"""With the heartbeats of Prefect's own default."""
+HEARTBEATS = 180
+"""Seconds between two, by Prefect's own default."""
+SILENCE = timedelta(seconds=HEARTBEATS) * MISSED
 BEFORE, EARLIER, LATELY = -1 / 24, 0.25, 0.75
 """Moments: just before the silence, and in each half of it."""
 silences = count(1)
@@ -90,9 +92,10 @@ class Silence:
 
 
 @pytest.fixture
-def silence() -> Silence:
+def silence() -> Iterator[Silence]:
     """One that begins after the test's runs, however long it takes to make them."""
-    return Silence(datetime.now(UTC) + next(silences) * timedelta(hours=2))
+    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: HEARTBEATS}):
+        yield Silence(datetime.now(UTC) + next(silences) * timedelta(hours=2))
 
 
 def a_running_one(client: SyncPrefectClient, *heard: datetime) -> FlowRun:
