@@ -47,26 +47,41 @@ def manifest(tmp_path: Path, slug: str) -> Any:
     return json.loads((tmp_path / "out" / slug / "manifest.json").read_text())
 
 
-def test_the_text_of_all_sites_is_one_batch_and_every_bundle_is_complete(tmp_path: Path, server: Server) -> None:
+def test_the_text_of_all_sites_is_one_batch_and_what_has_not_changed_is_left_alone(
+    tmp_path: Path, server: Server
+) -> None:
     state = build(tmp_path)
     assert state.is_completed(), state.message
     assert server.posts() == {"chat": 3, "images": 3, "batches": 1}
     [batch] = server.list_batches()
     assert batch["request_counts"]["total"] == 3 * TEXT
     for slug in SITES:
-        account = manifest(tmp_path, slug)
-        assert account["complete"]
-        [record] = account["batches"]
-        assert (record["id"], record["sites"]) == (batch["id"], 3)
-    report = Artifact.get("fleet")
+        check_bundle(tmp_path, slug, batch["id"])
+    check_report(server)
+    check_tags(state.state_details.flow_run_id)
+
+    before = server.posts()
+    again = build(tmp_path, [a_site("north"), a_site("south", notes="Now with rye."), a_site("west")])
+    assert again.is_completed(), again.message
+    assert outcomes(again) == {"north": "unchanged", "south": "complete", "west": "unchanged"}
+    # Its image is asked for in the same words as before, so that is not paid for again.
+    assert server.posts() == {**before, "chat": before["chat"] + 1, "batches": before["batches"] + 1}
+
+
+def check_bundle(tmp_path: Path, slug: str, batch_id: str) -> None:
+    """It is complete, and made from the batch of all three; which was the fleet's, and yet this run paid for it."""
+    account = manifest(tmp_path, slug)
+    assert account["complete"]
+    assert [(record["id"], record["sites"]) for record in account["batches"]] == [(batch_id, 3)]
+    assert all(call["reused"] is False for call in account["calls"])
+
+
+def check_report(server: Server) -> None:
+    """Every site is told of, and every step of it is in one table that adds up to the bill."""
+    report, table = Artifact.get("fleet"), Artifact.get("fleet-table")
     assert report is not None
-    assert all(f"| {slug} | complete |" in str(report.data) for slug in SITES)
-
-
-def test_every_step_of_every_site_is_in_one_table_that_adds_up_to_the_bill(tmp_path: Path, server: Server) -> None:
-    build(tmp_path)
-    table = Artifact.get("fleet-table")
     assert table is not None
+    assert all(f"| {slug} | complete |" in str(report.data) for slug in SITES)
     rows = json.loads(str(table.data))
     assert {(row["site"], row["step"]) for row in rows} == {
         (slug, step) for slug in SITES for step in ("config", "articles", "images", "descriptions", "seo")
@@ -74,21 +89,19 @@ def test_every_step_of_every_site_is_in_one_table_that_adds_up_to_the_bill(tmp_p
     assert sum(Decimal(row["cost USD"]) for row in rows) == server.bill()
 
 
+def check_tags(fleet: object) -> None:
+    """The runs of the sites carry the tag of their fleet."""
+    with get_client(sync_client=True) as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=["build-site / north"]))
+        runs = client.read_flow_runs(flow_run_filter=named)
+    assert f"fleet:{fleet}" in {tag for run in runs for tag in run.tags}
+
+
 def test_with_cost_preferred_each_stage_is_one_batch_for_all_sites(tmp_path: Path, server: Server) -> None:
     state = build(tmp_path, preference="cost")
     assert state.is_completed(), state.message
     assert server.posts() == {"chat": 0, "images": 0, "batches": 3}
     assert sorted(batch["request_counts"]["total"] for batch in server.list_batches()) == [3, 3, 3 * TEXT]
-
-
-def test_what_has_not_changed_is_left_alone(tmp_path: Path, server: Server) -> None:
-    build(tmp_path)
-    before = server.posts()
-    again = build(tmp_path, [a_site("north"), a_site("south", notes="Now with rye."), a_site("west")])
-    assert again.is_completed(), again.message
-    assert outcomes(again) == {"north": "unchanged", "south": "complete", "west": "unchanged"}
-    # Its image is asked for in the same words as before, so that is not paid for again.
-    assert server.posts() == {**before, "chat": before["chat"] + 1, "batches": before["batches"] + 1}
 
 
 def test_a_site_above_its_cap_does_not_hold_up_the_others(tmp_path: Path, server: Server) -> None:
@@ -143,17 +156,6 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     state = build_fleet(briefs=str(tmp_path), return_state=True)
     assert state.name == "Refused"
     assert "contains no briefs" in str(state.message)
-
-
-def test_the_runs_of_the_sites_carry_the_tag_of_their_fleet(tmp_path: Path, server: Server) -> None:
-    state = build(tmp_path)
-    fleet = state.state_details.flow_run_id
-    with get_client(sync_client=True) as client:
-        named = FlowRunFilter(name=FlowRunFilterName(any_=["build-site / north"]))
-        runs = client.read_flow_runs(flow_run_filter=named)
-    assert f"fleet:{fleet}" in {tag for run in runs for tag in run.tags}
-    # The batch was the fleet's, and yet it is this run that paid for it.
-    assert all(call["reused"] is False for call in manifest(tmp_path, "north")["calls"])
 
 
 def test_a_site_that_was_begun_alone_keeps_its_batch_when_a_fleet_takes_it_in(tmp_path: Path, server: Server) -> None:
