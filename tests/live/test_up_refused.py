@@ -15,7 +15,7 @@ from tests.patience import HANG
 from tests.ports import new_port
 from tests.routes.raw_server import Asked, Reply, serving
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def pressrun(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
