@@ -47,7 +47,7 @@ def build_sites(
 def build_each(briefs: list[SiteBrief], fleet: str, **options: Any) -> int:
     """Run `build-site` for each brief as part of a fleet (its flow run id); returns how many were completed."""
     complete = 0
-    # The run around them sends heartbeats; each of theirs would end with a pause of up to a second.
+    # The run around these sends heartbeats. Prefect ends a run that sends its own with a pause of up to a second.
     with tags(f"{FLEET}{fleet}"), temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         for brief in briefs:
             state = build_site(brief=brief, **options, return_state=True)

@@ -79,7 +79,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def prefect_api() -> Iterator[None]:
     """A real Prefect API, for all tests of a worker.
 
-    Without heartbeats, with which a run in this process ends with a pause of up to a second.
+    Runs send no heartbeats: Prefect ends a run that does with a pause of up to a second.
     """
     from prefect.context import _temporary_global_settings_context, get_settings_context
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings

@@ -9,12 +9,15 @@ import pytest
 from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.build_fleet import build_fleet
 from flows.build_site import build_site
 from pressrun.brief import SiteBrief
 from pressrun.fleet import Outcome
 from tests.builders import a_brief
+from tests.patience import until
+from tests.prefect_events import find_events
 from tests.provider import Server
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -50,7 +53,8 @@ def manifest(tmp_path: Path, slug: str) -> Any:
 def test_the_text_of_all_sites_is_one_batch_and_what_has_not_changed_is_left_alone(
     tmp_path: Path, server: Server
 ) -> None:
-    state = build(tmp_path)
+    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 180}):
+        state = build(tmp_path)
     assert state.is_completed(), state.message
     assert server.posts() == {"chat": 3, "images": 3, "batches": 1}
     [batch] = server.list_batches()
@@ -58,7 +62,7 @@ def test_the_text_of_all_sites_is_one_batch_and_what_has_not_changed_is_left_alo
     for slug in SITES:
         check_bundle(tmp_path, slug, batch["id"])
     check_report(server)
-    check_tags(state.state_details.flow_run_id)
+    check_runs(state.state_details.flow_run_id)
 
     before = server.posts()
     again = build(tmp_path, [a_site("north"), a_site("south", notes="Now with rye."), a_site("west")])
@@ -89,12 +93,19 @@ def check_report(server: Server) -> None:
     assert sum(Decimal(row["cost USD"]) for row in rows) == server.bill()
 
 
-def check_tags(fleet: object) -> None:
-    """The runs of the sites carry the tag of their fleet."""
+def check_runs(fleet: object) -> None:
+    """The runs of the sites carry the tag of their fleet, which alone sends heartbeats."""
     with get_client(sync_client=True) as client:
         named = FlowRunFilter(name=FlowRunFilterName(any_=["build-site / north"]))
-        runs = client.read_flow_runs(flow_run_filter=named)
-    assert f"fleet:{fleet}" in {tag for run in runs for tag in run.tags}
+        runs = [run for run in client.read_flow_runs(flow_run_filter=named) if f"fleet:{fleet}" in run.tags]
+    assert len(runs) == 1
+    until(lambda: count_events("Completed", fleet))
+    assert [count_events("heartbeat", run) for run in (fleet, runs[0].id)] == [1, 0]
+
+
+def count_events(kind: str, run: object) -> int:
+    resource = {"id": [f"prefect.flow-run.{run}"]}
+    return len(find_events({"event": {"name": [f"prefect.flow-run.{kind}"]}, "resource": resource})["events"])
 
 
 def test_with_cost_preferred_each_stage_is_one_batch_for_all_sites(tmp_path: Path, server: Server) -> None:
