@@ -1,5 +1,6 @@
 """The middle of a run, without the site around it: calls go in by batch, answers come out."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from tests.builders import a_brief
 from tests.calls_builder import a_call
 from tests.provider import Server
 
-__all__ = ["Outcome", "some_calls", "through_batch"]
+__all__ = ["Outcome", "check", "slug", "some_calls", "through_batch"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,18 @@ class Outcome:
         """How many answers came by which route."""
         served = [answer.route for answer in self.answers.values() if answer.body is not None]
         return {route: served.count(route) for route in sorted(set(served))}
+
+
+def check(outcome: Outcome) -> None:
+    """Whatever happened: one answer a call, and counts that add up."""
+    assert sorted(outcome.answers) == sorted(call.id for call in outcome.calls)
+    for batch in outcome.batches:
+        assert batch.submitted == batch.answered + batch.failed + batch.unanswered
+
+
+def slug(*words: str) -> str:
+    """A name for the calls of a test."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower())
 
 
 def some_calls(name: str, count: int = 4) -> list[Call]:

@@ -14,7 +14,7 @@ from tests.provider import Server
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tried again is tried at once."""
+    """Retries come at once."""
     for task in (answer_now, collect_answers, deliver):
         monkeypatch.setattr(task, "retry_delay_seconds", 0)
     # In the package, `harvest` is the function.

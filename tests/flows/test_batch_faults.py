@@ -3,35 +3,19 @@
 In all of them: one batch for each distinct payload, and one answer for each call.
 """
 
-import re
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
 import pytest
 
 from pressrun.errors import BatchLost, BatchRejected, ResultsIncomplete
 from pressrun.progress import Event, Note, listening
-from pressrun.routes.batch import look_watched, submit
-from pressrun.strategy import Leftover
-from tests.flows.batch_runs import Outcome, some_calls, through_batch
-from tests.patience import until
+from tests.flows.batch_runs import check, slug, some_calls, through_batch
 from tests.provider import Server
 from tests.routes.test_wire_faults import PHASES
 from tests.simulator.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
-
-
-def check(outcome: Outcome) -> None:
-    """Whatever happened: one answer a call, and books that balance."""
-    assert sorted(outcome.answers) == sorted(call.id for call in outcome.calls)
-    for batch in outcome.batches:
-        assert batch.submitted == batch.answered + batch.failed + batch.unanswered
-
-
-def slug(*words: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower())
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -55,47 +39,6 @@ def test_a_cancellation_that_fails_is_asked_for_again(server: Server) -> None:
     assert outcome.batches[0].status == "cancelled"
     assert outcome.answered == 4
     assert server.batches() == 1
-
-
-@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
-@pytest.mark.parametrize("end", ["expired", "cancelled"])
-def test_what_a_batch_answered_before_it_ended_early_is_kept_and_only_the_rest_is_paid_in_real_time(
-    server: Server, end: str, share: float
-) -> None:
-    server.faults({"batches": [{"end": end, "share": share}]})
-    outcome = through_batch(server, some_calls(slug(end, str(share))))
-    check(outcome)
-    kept = int(4 * share)
-    assert (outcome.batches[0].status, outcome.batches[0].answered) == (end, kept)
-    assert outcome.answered == 4
-    assert outcome.routes == {route: count for route, count in (("batch", kept), ("realtime", 4 - kept)) if count}
-    assert server.posts() == {"chat": 4 - kept, "images": 0, "batches": 1}
-
-
-def test_a_full_queue_is_waited_for(server: Server) -> None:
-    message = "Enqueued token limit reached for gpt-6-luna in organization org-1."
-    server.faults({"batches": [{"code": "token_limit_exceeded", "message": message, "times": 2}]})
-    outcome = through_batch(server, some_calls("queue-full"))
-    check(outcome)
-    assert outcome.routes == {"batch": 4}
-    assert server.batches() == 3
-    assert [message in note for note in outcome.notes] == [True, True]
-
-
-def test_a_queue_that_stays_full_until_the_maximum_wait_leaves_the_work_to_real_time(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def look_when_refused(*arguments: Any) -> Any:
-        """A batch that is still validated when the maximum wait is over would be cancelled."""
-        until(lambda: "validating" not in server.statuses())
-        return look_watched(*arguments)
-
-    monkeypatch.setattr("tasks.batches.route.look_watched", look_when_refused)
-    server.faults({"batches": [{"code": "token_limit_exceeded", "message": "Full.", "times": None}]})
-    outcome = through_batch(server, some_calls("queue-stays-full"), max_wait_time=timedelta(seconds=3))
-    check(outcome)
-    assert outcome.routes == {"realtime": 4}
-    assert outcome.batches == []
 
 
 def test_an_input_file_that_validation_does_not_find_is_uploaded_anew_at_once(server: Server) -> None:
@@ -223,120 +166,8 @@ def test_a_bad_line_is_accounted_for_and_asked_again_where_that_may_help(
     assert outcome.answered == 4 - account.get("failed", 0)
 
 
-def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # In the package, `harvest` is the function.
-    monkeypatch.setattr(import_module("pressrun.routes.batch.harvest"), "PAUSES", ())
+def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(server: Server) -> None:
     server.faults({"lines": [{"item": "article-02", "do": "missing"}]})
     with pytest.raises(ResultsIncomplete, match="counts 4 answers, of which its result files have 3"):
         through_batch(server, some_calls("missing"))
     assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
-
-
-def test_leftovers_may_go_into_a_batch_of_their_own(server: Server) -> None:
-    server.faults({"batches": [{"end": "expired", "share": 0.5}]})
-    outcome = through_batch(server, some_calls("resubmitted"), on_timeout=Leftover.RESUBMIT)
-    check(outcome)
-    first, second = outcome.batches
-    assert (first.submitted, first.answered, second.submitted, second.answered) == (4, 2, 2, 2)
-    assert second.after == first.id
-    assert outcome.routes == {"batch": 4}
-    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
-
-
-def test_a_batch_that_expires_without_an_answer_is_not_taken_for_the_one_that_follows_it(server: Server) -> None:
-    """The same calls again are the same payload: only what it comes after tells the two batches apart."""
-    server.faults({"batches": [{"end": "expired", "share": 0.0}]})
-    outcome = through_batch(server, some_calls("resubmitted-whole"), on_timeout=Leftover.RESUBMIT)
-    check(outcome)
-    assert outcome.routes == {"batch": 4}
-    assert server.batches() == 2
-
-
-def test_rounds_are_bounded_and_real_time_has_the_last_word(server: Server) -> None:
-    server.faults({"batches": [{"end": "expired", "share": 0.0, "times": None}]})
-    outcome = through_batch(server, some_calls("rounds"), on_timeout=Leftover.RESUBMIT, max_rounds=2)
-    check(outcome)
-    assert outcome.routes == {"realtime": 4}
-    assert server.posts() == {"chat": 4, "images": 0, "batches": 2}
-
-
-def test_lines_that_failed_and_lines_that_ran_out_of_time_go_by_policies_of_their_own(server: Server) -> None:
-    server.faults(
-        {
-            "batches": [{"end": "expired", "share": 0.5}],
-            "lines": [{"item": "article-04", "do": "error", "status": 500, "code": "server_error"}],
-        }
-    )
-    outcome = through_batch(
-        server, some_calls("two-policies"), on_timeout=Leftover.FAIL, on_retryable=Leftover.RESUBMIT
-    )
-    check(outcome)
-    failed = [answer for answer in outcome.answers.values() if answer.error]
-    assert {answer.code for answer in failed} == {"batch_expired"}
-    assert [batch.submitted for batch in outcome.batches] == [4, 1]
-    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
-
-
-def test_what_the_strategy_left_missing_is_submitted_again_by_the_next_run(server: Server) -> None:
-    server.faults({"batches": [{"end": "expired", "share": 0.5}]})
-    calls = some_calls("failed-then-resubmitted")
-    first = through_batch(server, calls, on_timeout=Leftover.FAIL)
-    check(first)
-    missing = [answer for answer in first.answers.values() if answer.error]
-    assert len(missing) == 2
-    assert not any(answer.retryable for answer in missing)
-    assert "the strategy does not allow a real-time fallback" in str(missing[0].error)
-    second = through_batch(server, calls, on_timeout=Leftover.FAIL)
-    check(second)
-    assert second.routes == {"batch": 4}
-    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
-
-
-def test_a_canary_that_is_refused_keeps_the_other_requests_from_being_sent(server: Server) -> None:
-    server.faults({"lines": [{"item": ".", "do": "error", "status": 400, "code": "unsupported_value", "times": None}]})
-    with pytest.raises(BatchRejected, match=r"The first of 6 requests \(.*\) was refused \(unsupported_value\)"):
-        through_batch(server, some_calls("canary-refused", 6), canary_above=5)
-    assert server.batches() == 1
-
-
-def test_a_canary_that_sings_is_paid_once(server: Server) -> None:
-    outcome = through_batch(server, some_calls("canary-sings", 6), canary_above=5)
-    check(outcome)
-    assert [batch.submitted for batch in outcome.batches] == [1, 5]
-    assert outcome.routes == {"batch": 6}
-
-
-def test_what_does_not_fit_the_queue_is_submitted_when_earlier_batches_have_ended(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    earlier: list[list[str]] = []
-
-    def submit_and_note(*arguments: Any, **options: Any) -> Any:
-        earlier.append(server.statuses())
-        return submit(*arguments, **options)
-
-    monkeypatch.setattr("tasks.batches.route.submit", submit_and_note)
-    monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", '{"gpt-6-luna": 150}')
-    outcome = through_batch(server, some_calls("waves", 5))
-    check(outcome)
-    assert outcome.routes == {"batch": 5}
-    assert len(outcome.batches) > 1
-    assert earlier == [["completed"] * number for number in range(len(outcome.batches))]
-
-
-def test_files_are_deleted_when_the_strategy_says_so_and_only_after_the_answers_are_kept(server: Server) -> None:
-    calls = some_calls("private")
-    outcome = through_batch(server, calls, delete_files=True)
-    check(outcome)
-    assert server.files() == []
-    again = through_batch(server, calls, delete_files=True)
-    assert again.routes == {"batch": 4}
-    assert server.batches() == 1
-
-
-def test_result_files_expire_when_the_strategy_says_so(server: Server) -> None:
-    through_batch(server, some_calls("expiring"), output_expires_after="2h")
-    [output] = [file for file in server.files() if file["purpose"] == "batch_output"]
-    assert output["expires_at"] - output["created_at"] == 7200
