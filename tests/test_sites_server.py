@@ -11,7 +11,7 @@ import pytest
 
 from pressrun.login import CLIENT
 from pressrun.processes import end, start
-from tests.patience import get, request, until
+from tests.patience import HANG, get, request, until
 from tests.ports import new_port
 
 LOGIN = ("pressrun", "se:crét")
@@ -85,7 +85,7 @@ def test_the_name_of_the_scheme_is_understood_in_any_case(address: str) -> None:
 def test_without_a_login_nothing_is_served(tmp_path: Path, login: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pressrun.sites_server", str(new_port()), str(tmp_path)]
     env = {"PYTHONPATH": str(Path(__file__).parent.parent), **login}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 1
     assert f"{CLIENT} is not set" in done.stderr
 

@@ -18,13 +18,11 @@ from typing import Any
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from tests.patience import get
+from tests.patience import HANG, get
 
 __all__ = ["CLICKABLE", "EXECUTABLE", "Page", "a_page"]
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 900
-"""Seconds until something that does not come is given up."""
 PAUSE = 0.3
 """Seconds between two looks at the page, each of which lays it out."""
 WIDTH, HEIGHT = 1280, 900
@@ -57,7 +55,7 @@ class Page:
         number = next(self._numbers)
         self._connection.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            reply = json.loads(self._connection.recv(timeout=PATIENCE))
+            reply = json.loads(self._connection.recv(timeout=HANG))
             if reply.get("id") == number:
                 assert "error" not in reply, f"{method}: {reply.get('error')}"
                 result: dict[str, Any] = reply["result"]
@@ -78,16 +76,16 @@ class Page:
         """All that is to be read on the page."""
         return str(self.evaluate("words(document.body)"))
 
-    def wait_for(self, expression: str, *, seconds: float = PATIENCE) -> None:
+    def wait_for(self, expression: str) -> None:
         """Wait until an expression is true, or finds something."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + HANG
         while not self.evaluate(f"!!({expression})"):
             assert time.monotonic() < deadline, f"{expression} did not come about. The page says: {self.text[:3000]}"
             time.sleep(PAUSE)
 
-    def wait_for_text(self, *texts: str, seconds: float = PATIENCE) -> None:
+    def wait_for_text(self, *texts: str) -> None:
         """Wait until the page shows one of these, whatever the space between its words."""
-        self.wait_for(f"{json.dumps(texts)}.some(text => words(document.body).includes(text))", seconds=seconds)
+        self.wait_for(f"{json.dumps(texts)}.some(text => words(document.body).includes(text))")
 
     def click(self, text: str, selector: str = CLICKABLE) -> None:
         """Click the first thing that says just this, once it is there and enabled."""
@@ -176,7 +174,7 @@ def a_page(folder: Path, *switches: str) -> Iterator[Page]:
 def _address(profile: Path, process: "subprocess.Popen[bytes]") -> str:
     """Where the first page listens; Chromium writes the port that it chose into its profile."""
     told = profile / "DevToolsActivePort"
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANG
     while not (told.exists() and len(told.read_text().splitlines()) > 1):
         assert process.poll() is None and time.monotonic() < deadline, "Chromium did not start"
         time.sleep(0.1)

@@ -4,7 +4,6 @@ from typing import Any
 
 from tests.browser.chromium import CLICKABLE, Page
 from tests.live.installation import Installation
-from tests.patience import HANG
 
 __all__ = [
     "approve",
@@ -55,13 +54,13 @@ def submit(page: Page) -> None:
 
 
 def _send(page: Page, button: str, selector: str, *, is_open: str) -> None:
-    """Send a form, which closes; it stays when Prefect's SQLite was locked, with a message, and is sent again."""
+    """Send a form until it closes; while Prefect's SQLite is locked, it stays open and shows a message."""
     message = "document.querySelector('[data-sonner-toast]')"
     page.wait_for(is_open)
     while page.evaluate(is_open):
         page.click(button, selector)
-        page.wait_for(f"!({is_open}) || {message}", seconds=HANG)
-        # A message covers the button, and stays while the mouse is over it.
+        page.wait_for(f"!({is_open}) || {message}")
+        # The message covers the button, and stays while the mouse is over it.
         page.point_at(1, 1)
         page.wait_for(f"!({is_open}) || !{message}")
 
@@ -80,7 +79,7 @@ def is_state(name: str) -> str:
 def open_run(page: Page, installation: Installation, run_id: str, state: str) -> None:
     """The page of a run, once the run is in this state."""
     page.open(ui(installation, f"runs/flow-run/{run_id}"))
-    page.wait_for(is_state(state), seconds=HANG)
+    page.wait_for(is_state(state))
 
 
 def fill_in_approval(page: Page) -> None:
@@ -98,7 +97,7 @@ def fill_in_approval(page: Page) -> None:
 def approve(page: Page) -> None:
     """Send the form of the approval, and wait until the run continues."""
     _send(page, "Resume", "[role=dialog] button", is_open="all('[role=dialog]').length > 0")
-    page.wait_for(f"!{is_state('Suspended')}", seconds=HANG)
+    page.wait_for(f"!{is_state('Suspended')}")
 
 
 def open_artifact(page: Page, installation: Installation, key: str) -> None:

@@ -23,7 +23,7 @@ from tests.patience import HANG, get, post
 from tests.ports import new_port
 from tests.prefect_database import copy_database
 
-__all__ = ["ROOT", "Installation", "installed", "served_by_simulator", "until"]
+__all__ = ["ENDED", "ROOT", "Installation", "installed", "served_by_simulator", "until"]
 
 ROOT = Path(__file__).parents[2]
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
@@ -32,8 +32,9 @@ RUN_ID = "PREFECT__FLOW_RUN_ID="
 PAUSE = 60
 """Seconds between two looks at a command that goes on."""
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+"""Types of final states."""
 until = partial(patience.until, pause=0.5)
-"""Each look asks a server."""
+"""Looks twice a second, because each look asks a server."""
 OURS = ("PREFECT_", "PRESSRUN_", "OPENAI_")
 
 

@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
-from tests.live.installation import Installation, until
+from tests.live.installation import ENDED, Installation, until
 from tests.patience import get
 from tests.provider import Server
 
@@ -30,7 +30,6 @@ __all__ = [
 
 LINES = 6 + 1 + 1
 """Calls of a small site's merged batch: articles, the pack of descriptions, the pack of meta tags."""
-FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 def provider(installation: Installation) -> Server:
@@ -44,11 +43,13 @@ def start_collector(installation: Installation) -> str:
     return str(installation.api(f"deployments/{deployment['id']}/create_flow_run")["id"])
 
 
-def collect(installation: Installation) -> Any:
-    """Run the collector to its end; returns the state that it came to."""
+def collect(installation: Installation, ends_as: str = "COMPLETED") -> Any:
+    """Run the collector until it ends as it should; returns its final state."""
     path = f"flow_runs/{start_collector(installation)}"
-    until(lambda: ask(installation, path)["state"]["type"] in FINAL)
-    return ask(installation, path)["state"]
+    until(lambda: ask(installation, path)["state"]["type"] in ENDED)
+    state = ask(installation, path)["state"]
+    assert state["type"] == ends_as, state
+    return state
 
 
 def runs_of(installation: Installation, slug: str) -> list[Any]:
@@ -106,8 +107,9 @@ def account(installation: Installation, slug: str) -> Any:
     return json.loads((installation.out / slug / "manifest.json").read_text())
 
 
-def kill(pids: Iterable[int]) -> None:
-    """SIGKILL."""
+def kill(pids: Collection[int]) -> None:
+    """SIGKILL to each process; there must be at least one."""
+    assert pids
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
 
