@@ -83,16 +83,20 @@ class Harvest:
     """The part of `garbage` that may have been answers: lines that are not JSON objects."""
     missing: int = 0
     """Calls without a line; known once `rest` has been consumed."""
+    errors_among_answers: int = 0
+    """The part of `unanswered` with a line in the output file; known once `rest` has been consumed."""
 
     def __post_init__(self) -> None:
         self._asked = frozenset(self.ids)
+        self._failed_in_output: set[str] = set()
         # A dict keeps the order, so that missing calls are reported in the order of the file.
         self._left: dict[str, Fields | None] = dict.fromkeys(self.ids)
         self._input = self._output = 0
 
-    def take(self, line: str | bytes) -> Answer | None:
-        """Take one line of an output or error file; None when it gives no answer (yet). Never raises.
+    def take(self, line: str | bytes, *, is_output: bool = True) -> Answer | None:
+        """Take one line of the output file, or else of the error file; None when it gives no answer (yet).
 
+        Never raises.
         A failure is held back until both files have been read, because an answer to the same call may follow.
         """
         if not line.strip():
@@ -112,6 +116,7 @@ class Harvest:
             return None
         if "body" not in fields:
             self._left[call_id] = fields
+            self._failed_in_output |= {call_id} if is_output else set()
             return None
         self.duplicates += self._left.pop(call_id) is not None
         return self._count(call_id, fields)
@@ -157,6 +162,7 @@ class Harvest:
             self._output += answer.usage.output
         elif answer.retryable:
             self.unanswered += 1
+            self.errors_among_answers += call_id in self._failed_in_output
         else:
             self.failed += 1
         return answer
@@ -212,8 +218,9 @@ def _failure(error: Any, status: int | None) -> Fields:
     """Error text, code, and whether a retry may help."""
     told = reason(error)
     code = told.code or (str(status) if status is not None else "unknown")
+    words = told.message or f"the provider gave no reason (status {status})"
     return {
-        "error": told.message or f"the provider gave no reason (status {status})",
+        "error": f"{code}: {words}" if told.code else words,
         "code": code,
         "retryable": is_retryable(code, status),
     }

@@ -34,9 +34,12 @@ def as_file(*records: Any) -> Reply:
 WHOLE = as_file(*lines(*SHARD.ids))
 
 
-def read(first: list[Reply], *, later: Reply = WHOLE, ended: datetime = NOW, **batch: Any) -> tuple[Harvested, int]:
+def read(
+    first: list[Reply], *, later: Reply = WHOLE, errors: Reply | None = None, ended: datetime = NOW, **batch: Any
+) -> tuple[Harvested, int]:
     """Harvest a batch that counts four answers; also how often its file was downloaded."""
-    provider = RawBatches([], contents={"file-out": later}, first_contents=list(first))
+    contents = {"file-out": later} | ({"file-err": errors} if errors else {})
+    provider = RawBatches([], contents=contents, first_contents=list(first))
     counts = {"total": 4, "completed": 4, "failed": 0}
     times = {"created_at": int(ended.timestamp()) - 60, "completed_at": int(ended.timestamp())}
     fields = {"status": "completed", "request_counts": counts, "output_file_id": "file-out", **times, **batch}
@@ -110,6 +113,30 @@ def test_failures_that_the_batch_counts_as_answers_are_read_again() -> None:
     harvested, downloads = read([as_file(*failures, *lines(*SHARD.ids[2:]))])
     assert [answer.error for answer in harvested.answers] == [None] * 4
     assert downloads == 2
+
+
+@pytest.mark.parametrize(
+    "response",
+    [{"status_code": 200, "body": {"error": {"message": "Busy", "code": 429}}},
+     {"body": {"error": {"message": "Busy", "code": 503}}}, {"status_code": 503}, {"status_code": 200, "body": "<html>"}],
+    ids=["an error within status 200", "an error without a status", "status 503", "a page"],
+)  # fmt: skip
+def test_a_line_that_stays_an_error_harms_its_own_call_although_the_batch_counts_it_as_an_answer(response: Any) -> None:
+    failure = {"custom_id": SHARD.ids[0], "response": response}
+    harvested, _ = read([], later=as_file(failure, *lines(*SHARD.ids[1:])))
+    assert [answer.retryable for answer in harvested.answers] == [True, False, False, False]
+    assert harvested.account.unanswered == 1
+
+
+@pytest.mark.parametrize("failures_in", ["file-out", "file-err"])
+def test_an_error_is_never_taken_for_the_line_of_an_answer_that_is_missing(failures_in: str) -> None:
+    failure = {"custom_id": SHARD.ids[0], "response": {"status_code": 429}}
+    files = {"file-out": lines(*SHARD.ids[1:3]), "file-err": []}
+    files[failures_in].append(failure)
+    named = {"error_file_id": "file-err"} if failures_in == "file-err" else {}
+    counts = {"total": 4, "completed": 3, "failed": 1}
+    with pytest.raises(ResultsIncomplete, match="counts 3 answers, of which its result files have 2"):
+        read([], later=as_file(*files["file-out"]), errors=as_file(*files["file-err"]), request_counts=counts, **named)
 
 
 def test_answers_in_a_file_that_is_never_named_stop_the_spending() -> None:

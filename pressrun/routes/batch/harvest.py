@@ -65,7 +65,8 @@ def harvest(
         if seconds is None or not (reader.garbage or is_short(view, shard, reader)):
             break
         pause(seconds)
-    if is_short(view, shard, reader) and at < (view.ended_at or view.created_at or at) + ACCEPTED_AFTER:
+    is_recent = at < (view.ended_at or view.created_at or at) + ACCEPTED_AFTER
+    if is_recent and is_short(view, shard, reader) and not _has_every_line(view, reader):
         raise ResultsIncomplete(_say_short(view, shard, reader))
     account = reader.account()
     return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))
@@ -82,6 +83,11 @@ def is_short(view: BatchView, shard: Shard, reader: Harvest) -> bool:
     odd = reader.unreadable if reader.unreadable <= heard else 0
     lacks_answers = reader.answered + reader.failed + odd < view.completed
     return lacks_answers or (view.is_whole and heard + odd < _finished(view, shard))
+
+
+def _has_every_line(view: BatchView, reader: Harvest) -> bool:
+    """Whether each call has a line, and the output file as many as the batch counts answers, be some of them errors."""
+    return not reader.missing and reader.answered + reader.failed + reader.errors_among_answers >= view.completed
 
 
 def _finished(view: BatchView, shard: Shard) -> int:
@@ -113,7 +119,7 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
             for number, line in enumerate(result_lines(_chunks(client, file_id))):
                 if number > MOST_LINES_PER_CALL * len(shard.ids) + SPARE_LINES:
                     raise Unreadable(f"File {file_id} has more lines than batch {view.batch_id} can have results.")
-                answer = reader.take(line)
+                answer = reader.take(line, is_output=file_id == view.output_file_id)
                 if answer is not None:
                     yield answer
     except openai.NotFoundError:
