@@ -81,8 +81,8 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
     for answer in answers:
         if answer.error is not None and not answer.retryable and answer.code != OVER_CAP:
             raise BatchRejected(
-                f"The first of {total} requests ({answer.call_id}) was refused ({answer.error}). The others "
-                "were not sent. Fix the request and run again, or raise canary_above in the strategy."
+                f"The first of {total} requests ({answer.call_id}) was refused ({answer.error.rstrip('.')}). The "
+                "others were not sent. Fix the request and run again, or raise canary_above in the strategy."
             )
 
 
@@ -124,8 +124,12 @@ def _ended(batch: MergedBatch) -> list[BatchView]:
             return ended
         batch.before_suspending()
         suspend(waiting, number)
+    # After a refusal, the stored verdict is of no use when the same batch was adopted again.
+    looks_again = any(job.refusals for job in batch.under_way.values())
     # A batch past its deadline is cancelled, which takes a few minutes at most.
-    return wait_for_batches(quoted(under_way), sending.provider, sending.first_poll)
+    return wait_for_batches.with_options(refresh_cache=looks_again)(
+        quoted(under_way), sending.provider, sending.first_poll
+    )
 
 
 def _submit(batch: MergedBatch) -> None:

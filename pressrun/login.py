@@ -44,7 +44,7 @@ def kept_login(folder: Path) -> Login | None:
     if len(given) > 1:
         raise Refused(f"{SERVER} and {CLIENT} are set and differ. Give both the same value, or unset both.")
     file, kept = folder / "login", ""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         kept = file.read_text("utf-8").strip()
     text = given.pop() if given else kept
     return Login(text=text, file=file if text == kept else None) if text else None

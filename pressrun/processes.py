@@ -39,8 +39,8 @@ def log_of(folder: Path, name: str) -> Path:
 
 
 def running(folder: Path, name: str) -> Started | None:
-    """What was started under this name, if it still runs."""
-    with contextlib.suppress(FileNotFoundError):
+    """What was started under this name, if it still runs and its record can be read."""
+    with contextlib.suppress(OSError, ValueError):
         started = Started.model_validate_json(_file(folder, name).read_text("utf-8"))
         return started if _process(started) else None
     return None

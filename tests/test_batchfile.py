@@ -94,7 +94,9 @@ def test_an_answer_is_an_answer_however_its_status_is_written(response: Any) -> 
          "invalid_request_error: No", "invalid_request_error", False),
     ],
 )  # fmt: skip
-def test_a_failure_has_the_providers_words_and_its_code(response: Any, error: Any, said: str, code: str, retryable: bool) -> None:
+def test_a_failure_has_the_providers_words_and_code(
+    response: Any, error: Any, said: str, code: str, retryable: bool
+) -> None:
     (answer,) = read(a_harvest(IDS[0]), a_line(CALLS[0], response=response, error=error))
     assert (answer.error, answer.code, answer.retryable) == (said, code, retryable)
 

@@ -56,6 +56,13 @@ def test_a_process_that_has_got_the_id_of_ours_is_left_alone(tmp_path: Path) -> 
         other.wait()
 
 
+@pytest.mark.parametrize("record", ["", "{", '{"pid": "x"}'])
+def test_a_record_that_cannot_be_read_is_of_nothing_that_runs(tmp_path: Path, record: str) -> None:
+    (tmp_path / "sleeper.json").write_text(record)
+    assert running(tmp_path, "sleeper") is None
+    assert running(tmp_path / "sleeper.json", "sleeper") is None
+
+
 def test_one_that_was_killed_counts_as_ended(tmp_path: Path) -> None:
     started = begin(tmp_path, SLEEP)
     psutil.Process(started.pid).kill()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx2
 
+from pressrun.bundle.remote import check_folder
 from pressrun.cli.load_prefect import load_prefect
 from pressrun.connection import check_variables
 from pressrun.errors import Refused
@@ -57,6 +58,7 @@ def prefect_server(settings: Settings) -> Iterator[bool]:
         with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: running_login(settings)}):
             yield False
         return
+    check_folder(settings.state_dir, "PRESSRUN_STATE_DIR")
     log = settings.state_dir.resolve() / "temporary-server.log"
     # Other users of the machine, and web pages, cannot use it without the login.
     login = new_login()

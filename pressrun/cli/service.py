@@ -15,6 +15,7 @@ import typer
 from filelock import FileLock
 from rich.console import Console
 
+from pressrun.bundle.remote import check_folder
 from pressrun.cli.load_prefect import load_prefect
 from pressrun.connection import check_variables
 from pressrun.login import CLIENT, SERVER
@@ -35,8 +36,8 @@ def up(port: Port = None, sites_port: SitesPort = None) -> None:
     """Start a local Prefect server, set it up, start a worker, and serve the finished sites."""
     settings = Settings()
     check_variables(simulate=False)
-    _write_project()
     with _lock(settings):
+        _write_project()
         here = house(settings, port, sites_port)
         # Prefect reads them on import, so they must be set before tasks.setup is imported.
         os.environ.update(here.client)
@@ -75,7 +76,8 @@ def setup() -> None:
 
 
 def _lock(settings: Settings) -> AbstractContextManager[object]:
-    """One `up` or `down` at a time."""
+    """One `up` or `down` at a time. Raises `Refused` when the state cannot be written."""
+    check_folder(settings.state_dir, "PRESSRUN_STATE_DIR")
     state_folder(settings.state_dir.resolve())
     return FileLock(private_file(private_folder(up_folder(settings)) / "lock"))
 

@@ -48,6 +48,7 @@ def webhooks(
 ) -> None:
     """Receive OpenAI's webhooks, so that waiting runs check their batch as soon as it ends."""
     settings = Settings()
+    check_folder(settings.state_dir, "PRESSRUN_STATE_DIR")
     load_prefect()
     from prefect.settings import PREFECT_API_URL
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import typer
@@ -152,6 +153,20 @@ def test_a_setting_that_prefect_cannot_use_is_refused_without_its_value(
     assert f"{variable}: {fault}" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "LOUD" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("below", ["", "state"], ids=["a file", "below a file"])
+@pytest.mark.parametrize(
+    "command",
+    [["build", str(EXAMPLES / "harbour-bakery.yaml"), "--simulate"], ["up"], ["down"], ["approve", str(uuid4())]],
+    ids=lambda command: command[0],
+)
+def test_a_state_folder_that_cannot_be_is_refused_by_its_name(tmp_path: Path, command: list[str], below: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    ended = pressrun(*command, PRESSRUN_STATE_DIR=str(tmp_path / "file" / below))
+    assert ended.returncode == 2
+    assert f"PRESSRUN_STATE_DIR cannot be {tmp_path / 'file' / below}" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_two_briefs_with_one_slug_are_refused(tmp_path: Path) -> None:

@@ -118,7 +118,8 @@ def test_failures_that_the_batch_counts_as_answers_are_read_again() -> None:
 @pytest.mark.parametrize(
     "response",
     [{"status_code": 200, "body": {"error": {"message": "Busy", "code": 429}}},
-     {"body": {"error": {"message": "Busy", "code": 503}}}, {"status_code": 503}, {"status_code": 200, "body": "<html>"}],
+     {"body": {"error": {"message": "Busy", "code": 503}}}, {"status_code": 503},
+     {"status_code": 200, "body": "<html>"}],
     ids=["an error within status 200", "an error without a status", "status 503", "a page"],
 )  # fmt: skip
 def test_a_line_that_stays_an_error_harms_its_own_call_although_the_batch_counts_it_as_an_answer(response: Any) -> None:

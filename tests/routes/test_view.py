@@ -128,6 +128,14 @@ def test_a_batch_that_failed_in_its_middle_was_not_refused_and_its_files_are_awa
     assert BatchView.read({"status": "failed", "request_counts": {"total": 4}}).is_refused
 
 
+def test_a_batch_without_its_input_file_was_refused_whatever_else_is_said_of_it() -> None:
+    errors = {"data": [{"message": "Cannot find file file-1.", "code": "invalid_request", "param": "file_id"}]}
+    signs = {"in_progress_at": 1_795_435_200, "usage": {"input_tokens": 900}}
+    assert BatchView.read({"status": "failed", "errors": errors, **signs}).is_without_file
+    answered = {"request_counts": {"completed": 1, "total": 4}}
+    assert not BatchView.read({"status": "failed", "errors": errors, **signs, **answered}).is_refused
+
+
 def test_ids_and_metadata_are_read_in_every_form() -> None:
     view = BatchView.read(
         {"id": 100, "input_file_id": {"id": "file-in"}, "output_file_id": ["file-out"], "error_file_id": 7}

@@ -173,8 +173,8 @@ def discrepancies(view: BatchView, account: Account) -> list[str]:
 def _say_refused(view: BatchView, shard: Shard) -> str:
     quoted = "; ".join(_say_problem(problem, shard) for problem in view.problems[:5]) or "no reason given"
     return (
-        f"The provider's validation refused batch {view.batch_id} ({shard.title}): {quoted}. None of it ran or was "
-        "billed. Answers already paid for are kept. Fix the request and run again."
+        f"The provider's validation refused batch {view.batch_id} ({shard.title}): {quoted.rstrip('.')}. None of it "
+        "ran or was billed. Answers already paid for are kept. Fix the request and run again."
     )
 
 

@@ -123,8 +123,10 @@ class BatchView(Frozen):
 
     @property
     def is_refused(self) -> bool:
-        """Whether validation refused it, so that none of it ran."""
-        return self.status == "failed" and not self.result_files and not self.has_run
+        """Whether validation refused it, so that none of it ran: without its input file it cannot have, whatever else
+        the provider says of it.
+        """
+        return self.status == "failed" and not self.result_files and (self._misses_its_file or not self.has_run)
 
     @property
     def has_run(self) -> bool:
@@ -134,7 +136,11 @@ class BatchView(Frozen):
     @property
     def is_without_file(self) -> bool:
         """Whether it was refused because the provider does not find its input file, so that another upload may work."""
-        return self.is_refused and any(
+        return self.is_refused and self._misses_its_file
+
+    @property
+    def _misses_its_file(self) -> bool:
+        return not self.done and any(
             not problem.line and misses_file(Reason(problem.message, problem.code), problem.param)
             for problem in self.problems
         )
