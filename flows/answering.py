@@ -37,14 +37,20 @@ def produce(order: Order, calls: list[Call], desk: Desk, work: Work) -> None:
     invalid = _keep(order, calls, answers, desk, work)
     while invalid:
         repairs = [repair_call(call, answers[call.id], faults) for call, faults in invalid]
-        items = [item for call in repairs for item in call.covers]
-        say(f"Sending back what is invalid: {', '.join(items)}")
+        _say_repairs(repairs, desk)
         answers = _answer_repairs(repairs, desk, work)
         unrepaired = _keep(order, repairs, answers, desk, work)
         invalid = [(call, faults) for call, faults in unrepaired if desk.is_earlier(answers[call.id])]
         for call, faults in unrepaired:
             if (call, faults) not in invalid:
                 work.missing += _missing(call, faults, "still invalid after one repair: ")
+
+
+def _say_repairs(repairs: list[Call], desk: Desk) -> None:
+    """Log what is sent back; repairs that an earlier run paid for are not."""
+    paid = desk.books.answered(repairs)
+    if items := [item for call in repairs if call.id not in paid for item in call.covers]:
+        say(f"Sending back what is invalid: {', '.join(items)}")
 
 
 def _missing(call: Call, faults: Faults, why: str = "") -> list[MissingItem]:

@@ -32,6 +32,8 @@ class BuildResult(Frozen):
     """The part of it that earlier runs paid."""
     realtime_usd: Decimal
     """The real-time cost of the same usage, which is the baseline of the saving."""
+    unknown_usd: Decimal = Decimal(0)
+    """The part of `cost_usd` that is assumed: the most that calls of unknown usage can have cost."""
     simulated: bool
 
     def file(self, name: str) -> str:
@@ -51,5 +53,6 @@ def build_result(site: Site, report: "CostReport", bundle: str, links: Links) ->
         cost_usd=report.total,
         reused_usd=report.reused,
         realtime_usd=report.realtime_total,
+        unknown_usd=report.unknown,
         simulated=site.simulated,
     )

@@ -194,8 +194,10 @@ def summary(result: BuildResult) -> Text:
         f"bundle    {result.bundle}",
         f"costs     {result.links.report}",
         f"spent     {_spent(result)}",
-        f"saved     {usd(saved)} compared with {usd(result.realtime_usd)} in real time",
     ]
+    if result.unknown_usd:
+        lines.append(f"          up to {usd(result.unknown_usd)} of it is unknown: calls without usable token counts")
+    lines.append(f"saved     {usd(saved)} compared with {usd(result.realtime_usd)} in real time")
     if result.warnings:
         lines.append(f"to check  {_notes(result.warnings)} for the editor, in the preview")
     lines += [f"missing   {item.step} {item.item}: {item.reason}" for item in result.missing]

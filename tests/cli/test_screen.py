@@ -254,6 +254,11 @@ def test_what_earlier_runs_paid_for_is_told_apart_and_a_simulation_has_spent_not
     assert "nothing: SIMULATED; it would have been $0.30 in this run" in text
 
 
+def test_a_cost_that_is_assumed_is_said_to_be() -> None:
+    assert "up to $0.12 of it is unknown: calls without usable token counts" in last_words(unknown_usd=Decimal("0.12"))
+    assert "unknown" not in last_words()
+
+
 def test_a_batch_shows_how_long_it_should_take_at_its_pace_and_at_the_latest() -> None:
     now = datetime.now(UTC)
     seen = {"batch_id": "batch_1", "completed": 5, "failed": 0, "total": 20}

@@ -24,7 +24,7 @@ from tests.builders import a_brief
 from tests.calls_builder import a_call
 from tests.provider import Server
 
-__all__ = ["Outcome", "check", "slug", "some_calls", "through_batch"]
+__all__ = ["Outcome", "check_answers", "slug", "some_calls", "through_batch"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Outcome:
         return {route: served.count(route) for route in sorted(set(served))}
 
 
-def check(outcome: Outcome) -> None:
-    """Whatever happened: one answer a call, and counts that add up."""
+def check_answers(outcome: Outcome) -> None:
+    """Check what holds whatever happened: one answer a call, and counts that add up."""
     assert sorted(outcome.answers) == sorted(call.id for call in outcome.calls)
     for batch in outcome.batches:
         assert batch.submitted == batch.answered + batch.failed + batch.unanswered

@@ -10,7 +10,7 @@ import pytest
 
 from pressrun.errors import BatchLost, BatchRejected, ResultsIncomplete
 from pressrun.progress import Event, Note, listening
-from tests.flows.batch_runs import check, slug, some_calls, through_batch
+from tests.flows.batch_runs import check_answers, slug, some_calls, through_batch
 from tests.provider import Server
 from tests.routes.test_wire_faults import PHASES
 from tests.simulator.clock import Clock
@@ -24,7 +24,7 @@ def test_a_fault_of_the_wire_costs_time_and_nothing_else(server: Server, phase: 
     """Every fault at every phase is in tests/routes/test_wire_faults.py; here is what a task makes of one."""
     server.faults({"requests": [{"at": PHASES[phase], "do": "drop_after"}]})
     outcome = through_batch(server, some_calls(slug(phase)))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert server.batches() == 1
     assert server.was_hit()
@@ -34,7 +34,7 @@ def test_a_cancellation_that_fails_is_asked_for_again(server: Server) -> None:
     fail = {"at": "POST /v1/batches/{id}/cancel", "do": "status", "status": 500}
     server.faults({"requests": [fail], "batches": [{"stuck": "validating"}]})
     outcome = through_batch(server, some_calls("cancel"), max_wait_time=timedelta(seconds=1))
-    check(outcome)
+    check_answers(outcome)
     assert server.was_hit()
     assert outcome.batches[0].status == "cancelled"
     assert outcome.answered == 4
@@ -45,7 +45,7 @@ def test_an_input_file_that_validation_does_not_find_is_uploaded_anew_at_once(se
     message = "Cannot find file file-1, or the organization does not have access to it."
     server.faults({"batches": [{"code": "invalid_request", "message": message}]})
     outcome = through_batch(server, some_calls("lost-file"))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert server.count("/v1/files") == server.batches() == 2
 
@@ -68,7 +68,7 @@ def test_any_other_refusal_stops_the_run_and_quotes_the_line_and_its_item(server
 def test_a_batch_that_is_stuck_is_cancelled_at_the_maximum_wait(server: Server, status: str) -> None:
     server.faults({"batches": [{"stuck": status}]})
     outcome = through_batch(server, some_calls(slug("stuck", status)), max_wait_time=timedelta(seconds=1))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.batches[0].status == "cancelled"
     assert outcome.answered == 4
     assert server.batches() == 1
@@ -80,7 +80,7 @@ def test_a_batch_that_is_deaf_to_cancelling_is_left_with_a_warning(
     monkeypatch.setattr("pressrun.routes.batch.watch.CANCEL_GRACE", timedelta(seconds=1))
     server.faults({"batches": [{"stuck": "in_progress", "deaf": True}]})
     outcome = through_batch(server, some_calls("deaf"), max_wait_time=timedelta(seconds=1))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.answered == 4
     assert any("may still be billed" in note for note in outcome.notes)
 
@@ -94,7 +94,7 @@ def test_files_that_come_after_the_end_are_waited_for(server: Server, clock: Clo
     server.faults({"batches": [{"late_output": 3_600}]})
     with listening(let_them_come):
         outcome = through_batch(server, some_calls("late-output"))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert any("waiting for its files" in note for note in outcome.notes)
 
@@ -115,7 +115,7 @@ def test_a_batch_whose_creation_went_unheard_and_that_the_list_shows_late_is_fou
         {"requests": [{"at": "POST /v1/batches", "do": "drop_after"}], "batches": [{"unlisted": 1.0}]},
     )
     outcome = through_batch(server, some_calls("unlisted"))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert server.batches() == 1
 
@@ -128,7 +128,7 @@ def test_a_batch_whose_creation_went_unheard_and_that_the_list_shows_late_is_fou
 def test_what_compatible_servers_do_otherwise_is_understood(server: Server, oddity: dict[str, Any]) -> None:
     server.faults({"batches": [oddity]})
     outcome = through_batch(server, some_calls(slug("odd", next(iter(oddity)))))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert outcome.batches[0].discrepancies == []
 
@@ -136,7 +136,7 @@ def test_what_compatible_servers_do_otherwise_is_understood(server: Server, oddi
 def test_a_batch_whose_counts_do_not_add_up_says_so(server: Server) -> None:
     server.faults({"batches": [{"miscounted": 2}]})
     outcome = through_batch(server, some_calls("miscounted"))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert outcome.batches[0].discrepancies == ["answered lines: 6 according to the batch, 4 according to its lines"]
 
@@ -158,7 +158,7 @@ def test_a_bad_line_is_accounted_for_and_asked_again_where_that_may_help(
 ) -> None:
     server.faults({"lines": [{"item": "article-02", **fault}]})
     outcome = through_batch(server, some_calls(slug("line", *map(str, fault.values()))))
-    check(outcome)
+    check_answers(outcome)
     [batch] = outcome.batches
     kinds = ("answered", "failed", "unanswered", "garbage", "duplicates", "unknown")
     assert {kind: getattr(batch, kind) for kind in kinds if getattr(batch, kind)} == account

@@ -7,7 +7,7 @@ import pytest
 
 from pressrun.errors import BatchRejected
 from pressrun.routes.batch import look_watched, submit
-from tests.flows.batch_runs import check, some_calls, through_batch
+from tests.flows.batch_runs import check_answers, some_calls, through_batch
 from tests.patience import until
 from tests.provider import Server
 
@@ -18,7 +18,7 @@ def test_a_full_queue_is_waited_for(server: Server) -> None:
     message = "Enqueued token limit reached for gpt-6-luna in organization org-1."
     server.faults({"batches": [{"code": "token_limit_exceeded", "message": message, "times": 2}]})
     outcome = through_batch(server, some_calls("queue-full"))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 4}
     assert server.batches() == 3
     assert [message in note for note in outcome.notes] == [True, True]
@@ -35,7 +35,7 @@ def test_a_queue_that_stays_full_until_the_maximum_wait_leaves_the_work_to_real_
     monkeypatch.setattr("tasks.batches.route.look_watched", look_when_refused)
     server.faults({"batches": [{"code": "token_limit_exceeded", "message": "Full.", "times": None}]})
     outcome = through_batch(server, some_calls("queue-stays-full"), max_wait_time=timedelta(seconds=3))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"realtime": 4}
     assert outcome.batches == []
 
@@ -52,7 +52,7 @@ def test_what_does_not_fit_the_queue_is_submitted_when_earlier_batches_have_ende
     monkeypatch.setattr("tasks.batches.route.submit", submit_and_note)
     monkeypatch.setenv("PRESSRUN_ENQUEUED_TOKENS", '{"gpt-6-luna": 150}')
     outcome = through_batch(server, some_calls("waves", 5))
-    check(outcome)
+    check_answers(outcome)
     assert outcome.routes == {"batch": 5}
     assert len(outcome.batches) > 1
     assert earlier == [["completed"] * number for number in range(len(outcome.batches))]
@@ -67,6 +67,6 @@ def test_a_canary_that_is_refused_keeps_the_other_requests_from_being_sent(serve
 
 def test_a_canary_that_sings_is_paid_once(server: Server) -> None:
     outcome = through_batch(server, some_calls("canary-sings", 6), canary_above=5)
-    check(outcome)
+    check_answers(outcome)
     assert [batch.submitted for batch in outcome.batches] == [1, 5]
     assert outcome.routes == {"batch": 6}

@@ -104,6 +104,7 @@ def check_runs(fleet: object) -> None:
 
 
 def count_events(kind: str, run: object) -> int:
+    """How many of Prefect's events of this kind there are about a flow run."""
     resource = {"id": [f"prefect.flow-run.{run}"]}
     return len(find_events({"event": {"name": [f"prefect.flow-run.{kind}"]}, "resource": resource})["events"])
 

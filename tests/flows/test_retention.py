@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.batch_runs import check, some_calls, through_batch
+from tests.flows.batch_runs import check_answers, some_calls, through_batch
 from tests.provider import Server
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 def test_files_are_deleted_when_the_strategy_says_so_and_only_after_the_answers_are_kept(server: Server) -> None:
     calls = some_calls("private")
     outcome = through_batch(server, calls, delete_files=True)
-    check(outcome)
+    check_answers(outcome)
     assert server.files() == []
     again = through_batch(server, calls, delete_files=True)
     assert again.routes == {"batch": 4}

@@ -35,6 +35,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield installation
 
 
+def image_is_stored(installation: Installation, slug: str) -> bool:
+    """Whether the site's only image was answered, and the task that asked for it has stored its result."""
+    tasks = installation.api(
+        "task_runs/filter",
+        flow_runs={"id": {"any_": [installation.run(slug)["id"]]}},
+        task_runs={"name": {"like_": "images: "}, "state": {"type": {"any_": ["COMPLETED"]}}},
+    )
+    return bool(tasks)
+
+
 def test_suspended_runs_outlive_the_worker_that_had_them(installation: Installation) -> None:
     slugs = [f"shared-{number}" for number in range(RUNS)]
     for slug in slugs:
@@ -69,13 +79,3 @@ def test_a_run_whose_worker_and_process_were_killed_is_taken_up_by_another_worke
     asked = installation.provider_says("stats")
     asked_anew = {what: asked[what] - before[what] for what in PAID}
     assert asked_anew == dict.fromkeys(PAID, 1)
-
-
-def image_is_stored(installation: Installation, slug: str) -> bool:
-    """Whether the site's only image was answered, and the task that asked for it has stored its result."""
-    tasks = installation.api(
-        "task_runs/filter",
-        flow_runs={"id": {"any_": [installation.run(slug)["id"]]}},
-        task_runs={"name": {"like_": "images: "}, "state": {"type": {"any_": ["COMPLETED"]}}},
-    )
-    return bool(tasks)
