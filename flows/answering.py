@@ -185,7 +185,9 @@ def _keep(
 def _read(order: Order, call: Call, answer: Answer, desk: Desk, work: Work) -> Faults:
     """Parse one answer; returns the items to send back. Unanswered and declined items become missing."""
     if answer.error is not None:
-        work.missing += _missing(call, {item: [answer.error] for item in call.covers})
+        # A batch's line has the code beside the words; in real time it is among them.
+        said = f"{answer.code}: {answer.error}" if answer.batch_id else answer.error
+        work.missing += _missing(call, {item: [said] for item in call.covers})
         return {}
     try:
         reading = read_answer(STEPS[call.step], order, call, opened(answer))

@@ -81,7 +81,7 @@ def _check_canaries(answers: Iterable[Answer], total: int) -> None:
     for answer in answers:
         if answer.error is not None and not answer.retryable and answer.code != OVER_CAP:
             raise BatchRejected(
-                f"The first of {total} requests ({answer.call_id}) was refused ({answer.error.rstrip('.')}). The "
+                f"The first of {total} requests ({answer.call_id}) was refused ({answer.code}): {answer.error} The "
                 "others were not sent. Fix the request and run again, or raise canary_above in the strategy."
             )
 

@@ -218,9 +218,8 @@ def _failure(error: Any, status: int | None) -> Fields:
     """Error text, code, and whether a retry may help."""
     told = reason(error)
     code = told.code or (str(status) if status is not None else "unknown")
-    words = told.message or f"the provider gave no reason (status {status})"
     return {
-        "error": f"{code}: {words}" if told.code else words,
+        "error": told.message or f"the provider gave no reason (status {status})",
         "code": code,
         "retryable": is_retryable(code, status),
     }
