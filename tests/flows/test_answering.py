@@ -179,6 +179,16 @@ def test_what_is_invalid_twice_is_missing_and_each_further_run_tries_once_anew(
     assert provider.asked[asked:] == []
 
 
+def test_an_item_whose_line_a_batch_refused_is_missing_with_the_code_and_the_words(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    server.faults({"lines": [{"item": "-seo-", "do": "error", "status": 400, "code": "invalid_value"}]})
+    build(tmp_path, Preference.BALANCED)
+    [missing] = manifest(tmp_path)["missing"]
+    assert (missing["step"], missing["reason"]) == ("seo", "invalid_value: A fault of the script.")
+
+
 def test_a_configuration_that_stays_invalid_ends_the_run_and_the_next_one_goes_on(
     tmp_path: Path, provider: Meddler
 ) -> None:
