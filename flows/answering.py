@@ -161,7 +161,7 @@ def _settle_one(call: Call, future: PrefectFuture[Answer]) -> Answer:
         return result
     if isinstance(result, CallFailed | TemporaryFailure):
         code = result.code if isinstance(result, CallFailed) else "unavailable"
-        failed = Answer(call_id=call.id, route=Route.REALTIME, error=str(result), code=code)
+        failed = result.paid or Answer(call_id=call.id, route=Route.REALTIME, error=str(result), code=code)
         tell(CallDone(call=call, answer=failed, reused=False))
         return failed
     raise result

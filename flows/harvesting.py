@@ -45,7 +45,8 @@ def _read(job: Job, view: BatchView, batch: MergedBatch) -> Harvested:
 
 def _enter(harvested: Harvested, view: BatchView, job: Job, own: Own) -> None:
     ours = [answer for answer in harvested.answers if answer.call_id in own.calls]
-    own.books.enter_all(own.calls, [answer for answer in ours if answer.error is None], own.estimates)
+    paid = [answer for answer in ours if answer.error is None or answer.usage.input or answer.usage.output]
+    own.books.enter_all(own.calls, paid, own.estimates)
     # A batch that was abandoned while running may still answer and be billed.
     if view.is_terminal:
         own.books.settle_batch([answer.call_id for answer in ours], after=job.shard.after)

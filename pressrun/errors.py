@@ -23,8 +23,12 @@ control characters and secrets.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pressrun.untrusted import safe
+
+if TYPE_CHECKING:
+    from pressrun.calls import Answer
 
 __all__ = [
     "BadBrief",
@@ -92,6 +96,9 @@ class CallFailed(PressrunError):
 
     `code` is the provider's error code (or the HTTP status as text), recorded in the manifest.
     """
+
+    paid: "Answer | None" = None
+    """The reply that came in place of an answer, if it is billed all the same."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)

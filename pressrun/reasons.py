@@ -4,12 +4,24 @@ Invariant: the only reading of a provider's error text, so whoever reports an er
 out short, without control characters and without a key.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from pressrun.untrusted import clean_name, redacted, short
 from pressrun.wire import count
 
-__all__ = ["PAYMENT", "TRANSIENT", "Reason", "is_error", "is_reply", "is_retryable", "is_transient", "reason"]
+__all__ = [
+    "PAYMENT",
+    "TRANSIENT",
+    "Reason",
+    "broken_off",
+    "is_error",
+    "is_reply",
+    "is_retryable",
+    "is_transient",
+    "is_unpaid",
+    "reason",
+]
 
 WORDS = (
     "error",
@@ -33,6 +45,8 @@ PAYMENT = frozenset(
     {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached", "insufficient_credits", "402"}
 )
 """Codes and types of a failure that only a payment can fix, not a retry."""
+UNPAID = re.compile(r"insufficient (?:credit|balance|fund)|payment required|out of credits|credit balance is too low")
+"""Words for what only a payment can fix, of OpenRouter, DeepSeek, Together and Anthropic, in lower case."""
 RETRYABLE = frozenset(
     {
         "batch_expired",
@@ -80,8 +94,20 @@ def is_reply(body: dict[str, Any] | None) -> bool:
 
 
 def is_error(body: dict[str, Any]) -> bool:
-    """Whether it reports an error and nothing else, which some gateways do with status 200."""
-    return not is_reply(body) and bool(body.get("error") or reason(body).message)
+    """Whether it reports an error instead of an answer, which some gateways do with status 200."""
+    return bool(broken_off(body)) or (not is_reply(body) and bool(body.get("error") or reason(body).message))
+
+
+def broken_off(body: dict[str, Any] | None) -> Any:
+    """The error in place of a choice (openrouter.ai/docs, "Errors and Debugging"); None if there is none."""
+    choices = body.get("choices") if body else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first.get("error") if isinstance(first, dict) else None
+
+
+def is_unpaid(code: str | None, words: str | None) -> bool:
+    """Whether only a payment can help."""
+    return code in PAYMENT or UNPAID.search((words or "").lower()) is not None
 
 
 def is_transient(status: int) -> bool:
@@ -89,12 +115,12 @@ def is_transient(status: int) -> bool:
     return status in TRANSIENT or status >= 500
 
 
-def is_retryable(code: str, status: int | None) -> bool:
+def is_retryable(code: str, status: int | None, words: str | None = None) -> bool:
     """Whether the same request may be answered later; None or 200 as status: it did not run, or the body has an error.
 
     A code that is a status, as gateways write it into a reply with status 200, is read as the status.
     """
-    if code in PAYMENT:
+    if is_unpaid(code, words) or status == 402:
         return False
     if status is None or status < 400:
         told = count(code)

@@ -85,12 +85,11 @@ def _ask(request: Request, tier: Literal[Tier.STANDARD, Tier.FLEX] = Tier.STANDA
 
     try:
         answer = ask(request.client, request.call, run_id=paying_run(), tier=tier, before_repeat=before_repeat)
-    except TemporaryFailure as failure:
-        if not failure.unheard:
+    except (TemporaryFailure, CallFailed) as failure:
+        if failure.paid:
+            _enter(request, failure.paid, commitments[-1])
+        elif not (isinstance(failure, TemporaryFailure) and failure.unheard):
             request.books.settle(commitments[-1])
-        raise
-    except CallFailed:
-        request.books.settle(commitments[-1])
         raise
     else:
         _enter(request, answer, commitments[-1])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pressrun.reasons import reason
+from pressrun.reasons import is_error, is_retryable, reason
 from pressrun.untrusted import CONTROL
 
 
@@ -52,3 +52,26 @@ JSON = st.recursive(
 def test_any_json_is_read_as_short_clean_words(told: Any) -> None:
     for said in reason(told):
         assert said is None or (said and len(said) <= 500 and not CONTROL.search(said))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words", "is_again"),
+    [
+        ("unknown", 200, "Insufficient credits. Add some at the dashboard.", False),
+        ("unknown", 402, None, False),
+        ("402", 200, "Payment", False),
+        ("429", 200, "Busy", True),
+        ("unknown", 503, "Busy", True),
+    ],
+)
+def test_what_only_a_payment_can_fix_is_not_asked_again(
+    code: str, status: int, words: str | None, is_again: bool
+) -> None:
+    assert is_retryable(code, status, words) is is_again
+
+
+def test_an_error_in_place_of_a_choice_is_an_error() -> None:
+    body = {"choices": [{"finish_reason": "error", "error": {"code": 502, "message": "Idle"}, "message": None}]}
+    assert is_error(body)
+    assert not is_error({"choices": [{"finish_reason": "stop", "error": None}]})
+    assert not is_error({"choices": [None]})

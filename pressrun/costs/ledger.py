@@ -29,9 +29,9 @@ class CallStatus(StrEnum):
 
     ANSWERED = "answered"
     INVALID = "invalid"
-    """There was a reply, which is billed, but it was invalid."""
+    """There was a reply, which is billed, but it was invalid, or an error that reports usage."""
     FAILED = "failed"
-    """There was no reply."""
+    """There was no reply that is billed."""
 
 
 class Origin(Frozen):
@@ -138,9 +138,10 @@ def ledger_row(
 ) -> LedgerRow:
     """The ledger row of one call and its answer, priced at the time of the answer (`at` when it does not say).
 
-    `valid` says whether the content of a reply was usable; an invalid reply is billed too. A failed call costs nothing,
-    because the provider bills answers only. The model is the requested one: a reply names a dated snapshot of it, which
-    has no price of its own. Raises `UnknownPrice`, and `ValueError` when the answer belongs to another call.
+    `valid` says whether the content of a reply was usable; an invalid reply is billed too. A failed call costs nothing
+    unless it reports usage, because the provider bills answers only. The model is the requested one: a reply names a
+    dated snapshot of it, which has no price of its own. Raises `UnknownPrice`, and `ValueError` when the answer belongs
+    to another call.
     """
     if answer.call_id != call.id:
         raise ValueError(f"the answer to {answer.call_id} was entered for {call.id}")
@@ -211,8 +212,10 @@ def _plain(rates: Rates) -> Rates:
 
 
 def _status(answer: Answer, valid: bool) -> CallStatus:
-    if answer.error is not None:
+    is_billed = bool(answer.usage.input or answer.usage.output)
+    if answer.error is not None and not is_billed:
         return CallStatus.FAILED
+    valid = valid and answer.error is None
     return CallStatus.ANSWERED if valid else CallStatus.INVALID
 
 

@@ -14,7 +14,7 @@ import httpx2
 import openai
 
 from pressrun.durations import read_seconds
-from pressrun.reasons import PAYMENT, Reason, is_transient, reason
+from pressrun.reasons import Reason, is_transient, is_unpaid, reason
 from pressrun.routes.replies import provider_date
 from pressrun.wire import amount, moment
 
@@ -32,8 +32,6 @@ __all__ = [
 
 LONGEST_WAIT = 600.0
 """The longest wait, in seconds, that a provider may ask for: a limit per minute is over by then, one per day is not."""
-UNPAID = re.compile(r"insufficient (?:credit|balance|fund)|payment required|out of credits|credit balance is too low")
-"""Words for what only a payment can fix, of OpenRouter, DeepSeek, Together and Anthropic, in lower case."""
 AGAIN = re.compile(
     r"(?:try again|retry|wait|resets?)(?: in| after| for)?(?: about| around| approximately)? "
     r"([0-9][0-9.]{0,14} ?[a-z]{1,12}(?: ?[0-9][0-9.]{0,14} ?[a-z]{1,12}){0,3})"
@@ -85,8 +83,8 @@ def say_failure(error: openai.OpenAIError) -> str:
 def needs_payment(error: openai.APIStatusError) -> bool:
     """Whether only a payment can help."""
     said = reason_of(error)
-    codes = {str(error.code), str(error.type), said.code}
-    return error.status_code == 402 or bool(codes & PAYMENT or UNPAID.search((said.message or "").lower()))
+    codes = (str(error.code), str(error.type), said.code)
+    return error.status_code == 402 or any(is_unpaid(code, said.message) for code in codes)
 
 
 def may_pass(error: openai.APIStatusError) -> bool:

@@ -19,9 +19,10 @@ from pressrun.calls import Answer, Call, Route
 from pressrun.durations import say_duration
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
-from pressrun.reasons import is_error, is_retryable, reason
+from pressrun.reasons import broken_off, is_error, is_retryable, reason
 from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait, words_wait
 from pressrun.routes.limits import ReplyTooLarge
+from pressrun.usage import read_usage
 from pressrun.wire import mapping, read_json
 
 __all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
@@ -54,10 +55,22 @@ class TemporaryFailure(Exception):
     processed and billed, although its answer was lost.
     """
 
+    paid: Answer | None = None
+    """The reply that came in place of an answer, if it is billed all the same."""
+
     def __init__(self, message: str, *, soon: bool = True, unheard: bool = False) -> None:
         super().__init__(message)
         self.soon = soon
         self.unheard = unheard
+
+
+class Unusable(Exception):
+    """A reply came that is billed and is no answer. Never leaves this module."""
+
+    def __init__(self, failure: CallFailed | TemporaryFailure, body: dict[str, Any]) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.body = body
 
 
 class FlexUnavailable(TemporaryFailure):
@@ -84,10 +97,21 @@ def ask(
     still accept the call, `TemporaryFailure` when a later retry may help.
     """
     asked_at = datetime.now(UTC)
-    body = _reply(client, call, tier, before_repeat)
-    route = Route.FLEX if body.get("service_tier") == Tier.FLEX else Route.REALTIME
-    now = datetime.now(UTC)
-    return Answer(call_id=call.id, route=route, body=body, run_id=run_id, asked_at=asked_at, answered_at=now)
+
+    def answer(reply: dict[str, Any], **content: Any) -> Answer:
+        route = Route.FLEX if reply.get("service_tier") == Tier.FLEX else Route.REALTIME
+        now = datetime.now(UTC)
+        return Answer(call_id=call.id, route=route, run_id=run_id, asked_at=asked_at, answered_at=now, **content)
+
+    try:
+        body = _reply(client, call, tier, before_repeat)
+    except Unusable as unusable:
+        failure, reported = unusable.failure, read_usage(unusable.body)
+        code = failure.code if isinstance(failure, CallFailed) else "unusable"
+        usage = {"usage": reported.usage, "usage_is_known": reported.is_known}
+        failure.paid = answer(unusable.body, error=str(failure), code=code, **usage)
+        raise failure from None
+    return answer(body, body=body)
 
 
 def _reply(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], None]) -> dict[str, Any]:
@@ -98,7 +122,9 @@ def _reply(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], N
         if not is_error(body):
             return body
         failure, asked = _failure_within(body), words_wait(body)
-        if asked is None or not isinstance(failure, TemporaryFailure) or failure.unheard:
+        if _has_used(body):
+            raise Unusable(failure, body)
+        if asked is None or not isinstance(failure, TemporaryFailure):
             raise failure
         wait = max(asked, SHORTEST_ASKED)
         waited += wait
@@ -130,6 +156,8 @@ def _send(client: OpenAI, call: Call, tier: Tier, before_repeat: Callable[[], No
             else:
                 tries += 1
             allowed = min(client.max_retries + 1, FLEX_TRIES) if is_flex else client.max_retries + 1
+            if isinstance(error.__cause__, UNREADABLE):
+                raise Unusable(failure, {}) from None
             if delay is None or tries >= allowed:
                 raise failure from None
         log.info("%s: %s; retrying in %.1f s", call.id, failure, delay)
@@ -169,18 +197,24 @@ def _is_asked_for(error: openai.APIError) -> bool:
 def _body(reply: httpx2.Response) -> dict[str, Any]:
     body = read_json(reply.content)
     if body is None:
-        raise TemporaryFailure("the provider's answer is not a JSON object", soon=False, unheard=True)
+        failure = TemporaryFailure("the provider's answer is not a JSON object", soon=False, unheard=True)
+        raise Unusable(failure, {})
     return body
 
 
 def _failure_within(body: dict[str, Any]) -> CallFailed | TemporaryFailure:
     """What an error means that a gateway sent with status 200. It may have been billed if it reports usage."""
-    told = reason(body)
+    told = reason(broken_off(body) or body)
     code = told.code or "error"
     said = f"the provider answered with an error ({code}): {told.message or 'no reason given'}"
-    if is_retryable(code, None):
-        return TemporaryFailure(said, unheard=bool(mapping(body.get("usage"))))
+    if is_retryable(code, None, told.message):
+        return TemporaryFailure(said, unheard=_has_used(body))
     return CallFailed(said, code=code)
+
+
+def _has_used(body: dict[str, Any]) -> bool:
+    """Whether an error reports usage other than zeros, so that it is billed."""
+    return any(value not in (None, 0, "", "0", {}) for value in mapping(body.get("usage")).values())
 
 
 def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailure:

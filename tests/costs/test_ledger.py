@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from pressrun.calls import Endpoint, Route, StepName
+from pressrun.calls import Endpoint, Route, StepName, Usage
 from pressrun.costs.ledger import CallEstimate, CallStatus, LedgerRow, Origin, ledger_row
 from pressrun.errors import UnknownPrice
 from pressrun.prices import AT_OPENAI, PriceTable, Tier, tariff_of
@@ -84,6 +84,12 @@ def test_a_failed_call_costs_nothing_and_is_still_a_row():
     row = entered(error="the provider refused it", code="400", valid=False)
     assert row.status is CallStatus.FAILED
     assert row.cost_usd == row.realtime_usd == 0
+
+
+def test_an_error_that_reports_usage_is_billed_like_an_invalid_reply():
+    row = entered(error="upstream timed out", code="502", usage=Usage(input=1000, output=500))
+    assert row.status is CallStatus.INVALID
+    assert row.cost_usd == row.realtime_usd > 0
 
 
 def test_an_invalid_reply_is_billed():

@@ -126,6 +126,16 @@ def test_an_error_that_comes_with_a_status_of_success_is_an_error(
     with pytest.raises(failure) as failed:
         ask_for(Reply({"error": error, "choices": None, "usage": None}))
     assert said in str(failed.value)
+    assert failed.value.paid is None
+
+
+def test_a_choice_that_is_an_error_is_asked_for_again_and_its_usage_is_known() -> None:
+    choice = {"index": 0, "finish_reason": "error", "error": {"code": 502, "message": "Upstream idle timeout"}}
+    with pytest.raises(TemporaryFailure, match=r"\(502\): Upstream idle timeout") as failed:
+        ask_for(Reply({"choices": [choice], "usage": {"prompt_tokens": 900, "completion_tokens": 4}}))
+    assert failed.value.paid is not None
+    assert (failed.value.paid.usage.input, failed.value.paid.usage.output) == (900, 4)
+    assert failed.value.paid.usage_is_known
 
 
 def test_nobody_listening_is_a_temporary_failure() -> None:

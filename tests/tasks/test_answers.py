@@ -12,7 +12,9 @@ from prefect import flow
 
 from pressrun.calls import Answer, Call, Route
 from pressrun.costs.books import Books
-from pressrun.costs.ledger import CallEstimate, Origin, ledger_row
+from pressrun.costs.ledger import CallEstimate, CallStatus, Origin, ledger_row
+from pressrun.costs.ledgerfile import LedgerFile
+from pressrun.costs.most import most_usage
 from pressrun.errors import CallFailed
 from pressrun.prices import Tier
 from pressrun.progress import CallDone, Event, Note, listening
@@ -55,10 +57,14 @@ def a_provider(answer: Callable[[Asked], Reply | None]) -> Iterator[tuple[RawSer
         yield server, Provider(base_url=server.base_url)
 
 
+def the_ledger() -> Path:
+    return Path(os.environ["PRESSRUN_STATE_DIR"]) / "answers.sqlite"
+
+
 @flow
 def asking(calls: list[Call], provider: Provider, route: Route) -> list[Any]:
     """What becomes of these calls: answers and failures."""
-    books = Books(path=Path(os.environ["PRESSRUN_STATE_DIR"]) / "answers.sqlite", budget="b", origin=Origin(run_id="r"))
+    books = Books(path=the_ledger(), budget="b", origin=Origin(run_id="r"))
     futures = [answer_now.submit(call, provider, route, books, CallEstimate()) for call in calls]
     return [future.result(raise_on_failure=False) for future in futures]
 
@@ -148,6 +154,23 @@ def test_a_reply_that_broke_off_is_asked_for_anew_and_one_that_cannot_be_read_is
         [answer], _ = ask_all(provider)
     assert isinstance(answer, Answer)
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("item", "reply"),
+    [("page", Reply(b"<html>Welcome</html>", content_type="text/html")),
+     ("error", Reply({"error": {"message": "Broken off", "code": 400}, "usage": {"prompt_tokens": 900}}))],
+    ids=["a page", "an error that reports usage"],
+)  # fmt: skip
+def test_a_reply_that_is_no_answer_is_in_the_ledger_at_the_most_it_can_have_cost(item: str, reply: Reply) -> None:
+    call = a_call(item)
+    with a_provider(lambda _asked: reply) as (_, provider):
+        [failure], _ = ask_all(provider, Route.REALTIME, call)
+    assert isinstance(failure, TemporaryFailure | CallFailed)
+    [row] = LedgerFile(the_ledger()).find(call.id)
+    assert (row.status, row.usage_known) == (CallStatus.INVALID, False)
+    assert row.usage.input == max(most_usage(call).input, 900 if item == "error" else 0)
+    assert row.usage.output == most_usage(call).output
 
 
 def test_a_provider_that_asks_for_hours_is_not_asked_again_in_this_run() -> None:
