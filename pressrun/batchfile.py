@@ -13,7 +13,7 @@ import orjson
 
 from pressrun.calls import Answer, Call, Route
 from pressrun.frozen import Frozen
-from pressrun.reasons import is_error, is_reply, is_retryable, reason
+from pressrun.reasons import broken_off, is_error, is_reply, is_retryable, reason
 from pressrun.usage import read_usage
 from pressrun.wire import count, read_json
 
@@ -86,6 +86,9 @@ class Harvest:
     errors_among_answers: int = 0
     """The part of `unanswered` with a line in the output file; known once `rest` has been consumed."""
 
+    lacks_errors: bool = False
+    """Whether the file of errors is named and does not exist."""
+
     def __post_init__(self) -> None:
         self._asked = frozenset(self.ids)
         self._failed_in_output: set[str] = set()
@@ -108,6 +111,9 @@ class Harvest:
             self.unreadable += record is None
             return None
         call_id, fields = parsed
+        if call_id not in self._asked:
+            # Our ids are lower case, however a server writes them.
+            call_id = call_id.strip().lower()
         if call_id not in self._asked:
             self.unknown += 1
             return None
@@ -203,7 +209,14 @@ def _used(body: dict[str, Any] | None) -> Fields:
 
 def _error_of(record: dict[str, Any], response: dict[str, Any], body: dict[str, Any] | None) -> Any:
     """The first of the places that has words or a code."""
-    places = (record.get("error"), body, response.get("body"), response.get("error"), record.get("message"))
+    places = (
+        record.get("error"),
+        broken_off(body),
+        body,
+        response.get("body"),
+        response.get("error"),
+        record.get("message"),
+    )
     return next((place for place in places if any(reason(place))), None)
 
 
@@ -221,5 +234,5 @@ def _failure(error: Any, status: int | None) -> Fields:
     return {
         "error": told.message or f"the provider gave no reason (status {status})",
         "code": code,
-        "retryable": is_retryable(code, status),
+        "retryable": is_retryable(code, status, told.message),
     }

@@ -14,6 +14,7 @@ from pressrun.bundle.remote import check_destination, check_folder
 from pressrun.connection import check_variables
 from pressrun.costs.database import require_writable
 from pressrun.costs.ledgerfile import LedgerFile
+from pressrun.costs.shardfile import SHARDS
 from pressrun.errors import Refused
 from pressrun.plan import make_plan, past_lessons
 from pressrun.prefect_api import check_prefect
@@ -77,6 +78,7 @@ def places(settings: Settings, out: str) -> list[Callable[[], None]]:
 def check_state(settings: Settings) -> None:
     """Raise `Refused` when the state or the ledger could not be written."""
     check_folder(settings.state_dir, "PRESSRUN_STATE_DIR")
+    check_folder(settings.state_dir / SHARDS, "The folder of input files in PRESSRUN_STATE_DIR")
     named = settings.state_dir / settings.ledger_file.name
     if named.is_symlink() and not named.exists():
         raise Refused(f"{named} is a link to nothing. Nothing was spent. Remove it, or restore what it points to.")

@@ -64,7 +64,11 @@ def _is_line(first: bytes) -> bool:
     """Whether a file that begins with this line is in JSON Lines, or beyond help."""
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in first:
         return False
-    return not first.lstrip().startswith((b"[", b"{")) or read_json(first) is not None
+    plain = first.removeprefix(codecs.BOM_UTF8).lstrip()
+    if not plain.startswith((b"[", b"{")):
+        return True
+    record = read_json(plain)
+    return record is not None and len(_listed(record)) == 1
 
 
 def _records(whole: bytes) -> Iterator[bytes]:
@@ -76,12 +80,18 @@ def _records(whole: bytes) -> Iterator[bytes]:
     try:
         while at < len(text):
             value, at = decoder.raw_decode(text, at)
-            records += value if isinstance(value, list) else [value]
+            records += _listed(value)
             at = _after_space(text, at)
     except (ValueError, RecursionError):
         yield from whole.split(b"\n")
         return
     yield from (json.dumps(record).encode("utf-8") for record in records)
+
+
+def _listed(value: Any) -> list[Any]:
+    """The records of a list, bare or as OpenAI wraps one; anything else is a record itself."""
+    inner = value.get("data") if isinstance(value, dict) and value.get("object") == "list" else value
+    return inner if isinstance(inner, list) else [value]
 
 
 def _after_space(text: str, at: int) -> int:

@@ -39,6 +39,12 @@ def test_all_places_that_cannot_be_written_are_told_at_once(tmp_path: Path, monk
     assert all(word in str(refused.value) for word in ("--out", "PRESSRUN_STATE_DIR", "PREFECT_API_URL"))
 
 
+def test_a_file_in_place_of_the_folder_of_input_files_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "shards").write_text("no folder")
+    with pytest.raises(Refused, match=r"The folder of input files in PRESSRUN_STATE_DIR cannot be .*shards is a file"):
+        check(tmp_path, state_dir=tmp_path)
+
+
 def test_a_ledger_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_text("no database at all, really not")
     with pytest.raises(Refused, match=r"ledger\.sqlite cannot be used as a ledger"):

@@ -14,7 +14,7 @@ from pressrun.costs.database import append_only, opened, transaction
 from pressrun.private import private_file, private_folder
 from pressrun.sharding import Shard
 
-__all__ = ["ShardFile"]
+__all__ = ["SHARDS", "ShardFile"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (id TEXT PRIMARY KEY, shard TEXT NOT NULL, recorded_at TEXT NOT NULL);
@@ -25,6 +25,8 @@ CREATE INDEX IF NOT EXISTS members_by_shard ON members (shard);
 CREATE TABLE IF NOT EXISTS dropped (shard TEXT PRIMARY KEY, dropped_at TEXT NOT NULL);
 """
 """`shard` is a `Shard` as JSON in the first table, and its record's id in the others."""
+SHARDS = "shards"
+"""Name of the folder of input files."""
 TABLES = ("shards", "members", "dropped")
 IS_LIVE = "shard NOT IN (SELECT shard FROM dropped)"
 
@@ -34,7 +36,7 @@ class ShardFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.folder = path.parent / "shards"
+        self.folder = path.parent / SHARDS
         """Where the input files are, for the run that has to upload them."""
         private_folder(self.folder)
         with opened(private_file(path)) as database:

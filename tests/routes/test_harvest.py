@@ -140,6 +140,27 @@ def test_an_error_is_never_taken_for_the_line_of_an_answer_that_is_missing(failu
         read([], later=as_file(*files["file-out"]), errors=as_file(*files["file-err"]), request_counts=counts, **named)
 
 
+def test_a_file_of_errors_that_is_gone_harms_only_the_calls_without_an_answer() -> None:
+    counts = {"total": 4, "completed": 3, "failed": 1}
+    harvested, downloads = read(
+        [], later=as_file(*lines(*SHARD.ids[:3])), request_counts=counts, error_file_id="file-gone"
+    )
+    assert [answer.code for answer in harvested.answers] == [None, None, None, "missing"]
+    assert downloads == 1
+
+
+def test_a_line_with_an_id_of_nobody_counts_as_what_it_may_have_been() -> None:
+    failure = {"custom_id": SHARD.ids[0], "response": {"status_code": 503}}
+    harvested, _ = read([], later=as_file(failure, *lines("someone-else", *SHARD.ids[2:])))
+    assert [answer.code for answer in harvested.answers] == ["503", "missing", None, None]
+
+
+def test_an_id_in_capitals_is_that_of_the_call() -> None:
+    harvested, downloads = read([as_file(*lines(*map(str.upper, SHARD.ids)))])
+    assert [answer.error for answer in harvested.answers] == [None] * 4
+    assert downloads == 1
+
+
 def test_answers_in_a_file_that_is_never_named_stop_the_spending() -> None:
     with pytest.raises(ResultsIncomplete, match="counts 4 answers, of which its result files have 0"):
         read([], output_file_id=None)
@@ -170,6 +191,11 @@ CLOTHES: dict[str, Callable[[], bytes]] = {
     "UTF-16": lambda: WHOLE.content.decode().encode("utf-16"),
     "UTF-16 without a mark": lambda: WHOLE.content.decode().encode("utf-16-le"),
     "UTF-8 with a mark": lambda: b"\xef\xbb\xbf" + WHOLE.content,
+    "a pretty-printed array with a mark": lambda: b"\xef\xbb\xbf" + json.dumps(lines(*SHARD.ids), indent=2).encode(),
+    "OpenAI's list": lambda: json.dumps({"object": "list", "data": lines(*SHARD.ids)}).encode(),
+    "OpenAI's list, pretty-printed": lambda: json.dumps(
+        {"object": "list", "data": lines(*SHARD.ids)}, indent=1
+    ).encode(),
     "CR and LF": lambda: WHOLE.content.replace(b"\n", b"\r\n"),
     "blank lines": lambda: b"\n\n" + WHOLE.content.replace(b"\n", b"\n\n"),
 }

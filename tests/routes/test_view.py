@@ -227,3 +227,8 @@ def test_an_odd_reply_about_one_batch_harms_no_other() -> None:
     assert list(views) == ["batch_1"]
     assert "failed poll" in str(decisions["batch_2"].text)
     assert decisions["batch_1"].text is None
+
+
+def test_metadata_without_a_value_are_none() -> None:
+    view = BatchView.read({"metadata": {"pressrun_key": None, "sites": "", "pressrun_schema": 1}})
+    assert view.metadata == {"pressrun_schema": "1"}

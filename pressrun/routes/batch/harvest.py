@@ -66,7 +66,7 @@ def harvest(
             break
         pause(seconds)
     is_recent = at < (view.ended_at or view.created_at or at) + ACCEPTED_AFTER
-    if is_recent and is_short(view, shard, reader) and not _has_every_line(view, reader):
+    if is_recent and is_short(view, shard, reader) and not _has_every_line(view, shard, reader):
         raise ResultsIncomplete(_say_short(view, shard, reader))
     account = reader.account()
     return Harvested(answers=answers, account=account, at=at, discrepancies=discrepancies(view, account))
@@ -75,19 +75,27 @@ def harvest(
 def is_short(view: BatchView, shard: Shard, reader: Harvest) -> bool:
     """Whether calls are unanswered although the batch counts more answers, or more finished requests, than were read.
 
-    Lines that cannot be read count as what they may have been, as long as most lines can be read.
+    Odd lines count as what they may have been.
     """
     if not (view.is_terminal and reader.unanswered):
         return False
-    heard = len(shard.ids) - reader.missing
-    odd = reader.unreadable if reader.unreadable <= heard else 0
+    odd = _odd(shard, reader)
     lacks_answers = reader.answered + reader.failed + odd < view.completed
-    return lacks_answers or (view.is_whole and heard + odd < _finished(view, shard))
+    is_whole = view.is_whole and not reader.lacks_errors
+    return lacks_answers or (is_whole and len(shard.ids) - reader.missing + odd < _finished(view, shard))
 
 
-def _has_every_line(view: BatchView, reader: Harvest) -> bool:
-    """Whether each call has a line, and the output file as many as the batch counts answers, be some of them errors."""
-    return not reader.missing and reader.answered + reader.failed + reader.errors_among_answers >= view.completed
+def _odd(shard: Shard, reader: Harvest) -> int:
+    """Lines that may be answers to calls without a line: unreadable ones and strangers, unless most lines are odd."""
+    odd = reader.unreadable + reader.unknown
+    return odd if odd <= len(shard.ids) - reader.missing else 0
+
+
+def _has_every_line(view: BatchView, shard: Shard, reader: Harvest) -> bool:
+    """Whether there is a line for each call, and as many as the batch counts answers, be some of them errors."""
+    odd = _odd(shard, reader)
+    counted = reader.answered + reader.failed + reader.errors_among_answers + odd
+    return reader.missing <= odd and counted >= view.completed
 
 
 def _finished(view: BatchView, shard: Shard) -> int:
@@ -114,21 +122,29 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
     if view.is_refused:
         named = [_call(problem, shard) for problem in view.problems]
         raise BatchRejected(_say_refused(view, shard), filter(None, named))
-    try:
-        for file_id in view.result_files:
+    for file_id in view.result_files:
+        is_output = file_id == view.output_file_id
+        try:
             for number, line in enumerate(result_lines(_chunks(client, file_id))):
                 if number > MOST_LINES_PER_CALL * len(shard.ids) + SPARE_LINES:
                     raise Unreadable(f"File {file_id} has more lines than batch {view.batch_id} can have results.")
-                answer = reader.take(line, is_output=file_id == view.output_file_id)
+                answer = reader.take(line, is_output=is_output)
                 if answer is not None:
                     yield answer
-    except openai.NotFoundError:
-        raise PressrunError(
-            f"A result file of batch {view.batch_id} ({shard.title}) is not at the provider (HTTP 404). Answers that "
-            "were already read are kept. Run again later. If the file stays missing, use --fresh to pay for it again."
-        ) from None
+        except openai.NotFoundError:
+            if is_output and (view.completed or not view.failed):
+                raise PressrunError(_say_gone(view, shard)) from None
+            # No answer is lost with a file of errors: the calls that have no line are asked again.
+            reader.lacks_errors = True
     ending = "ended as" if view.is_terminal else "was abandoned while"
     yield from reader.rest(f"the batch {ending} {view.status} without an answer to this")
+
+
+def _say_gone(view: BatchView, shard: Shard) -> str:
+    return (
+        f"A result file of batch {view.batch_id} ({shard.title}) is not at the provider (HTTP 404). Answers that "
+        "were already read are kept. Run again later. If the file stays missing, use --fresh to pay for it again."
+    )
 
 
 def _chunks(client: OpenAI, file_id: str) -> Iterator[bytes]:

@@ -264,9 +264,9 @@ def _request(shard: Shard, file_id: str, run_id: str, retention: Retention) -> d
 
 
 def _is_readable(client: OpenAI, view: BatchView) -> bool:
-    """Whether a batch's result files exist: they can be deleted, and expire after 30 days."""
+    """Whether a batch's answers exist: their file can be deleted, and expires after 30 days."""
     try:
-        for file_id in view.result_files:
+        for file_id in view.result_files[:1]:
             with client.files.with_streaming_response.content(file_id):
                 pass
     except openai.APIStatusError as error:

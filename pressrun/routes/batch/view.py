@@ -193,7 +193,7 @@ class BatchView(Frozen):
             error_file_id=files["error"],
             input_file_id=files["input"],
             problems=_problems(record.get("errors") or record.get("error")),
-            metadata={str(name): str(value) for name, value in mapping(metadata).items()},
+            metadata={str(name): str(value) for name, value in mapping(metadata).items() if value not in (None, "")},
             input_tokens=count(usage.get("input_tokens")) or 0,
             output_tokens=count(usage.get("output_tokens")) or 0,
         )
