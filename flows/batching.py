@@ -16,7 +16,7 @@ from flows.harvesting import collect, record_of
 from flows.jobs import Job, MergedBatch, Own, cut, over_cap, withdraw
 from flows.leftovers import failed, fate
 from pressrun.calls import Answer, Call, Route
-from pressrun.errors import BatchRejected
+from pressrun.errors import BatchRejected, ResultsGone
 from pressrun.progress import CallDone, tell
 from pressrun.routes.batch import BatchTicket, BatchView, Harvested, Retention, admitted, refusal_pause
 from pressrun.settings import current_settings
@@ -179,7 +179,14 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
     assert job.ticket is not None
     if view.is_refused and _may_go_again(job, view, batch):
         return
-    harvested = collect(job, view, batch)
+    try:
+        harvested = collect(job, view, batch)
+    except ResultsGone:
+        if job.refusals or not _was_seen_earlier(job, batch):
+            raise
+        # An earlier attempt did not find them either. The batch is found unreadable, and replaced.
+        batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
+        return
     if batch.sending.strategy.delete_files:
         delete_files(view, batch.sending.provider)
     batch.records.append(record_of(job, view, harvested))
@@ -194,8 +201,8 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     assert job.ticket is not None
     assert job.since is not None
     is_another = job.ticket.run_id != paying_run()
-    is_earlier = batch.sending.replay and job.ticket.created_at < batch.sending.started
-    if not job.refusals and (is_another or view.is_without_file or (is_earlier and not view.is_queue_full)):
+    is_stale = is_another or (_was_seen_earlier(job, batch) and not view.is_queue_full)
+    if not job.refusals and (is_stale or view.is_without_file):
         batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
         return True
     if not view.is_queue_full:
@@ -211,6 +218,13 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     )
     batch.waiting.append(replace(job, ticket=None, refusals=job.refusals + 1, not_before=again))
     return True
+
+
+def _was_seen_earlier(job: Job, batch: MergedBatch) -> bool:
+    """Whether the batch is of another run, or of an earlier attempt at this one."""
+    assert job.ticket is not None
+    is_earlier = batch.sending.replay and job.ticket.created_at < batch.sending.started
+    return is_earlier or job.ticket.run_id != paying_run()
 
 
 def _give_up(job: Job, batch: MergedBatch) -> None:

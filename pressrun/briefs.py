@@ -20,6 +20,8 @@ __all__ = ["FoundBriefs", "find_briefs", "load_briefs"]
 
 SUFFIXES = {".yaml", ".yml", ".json"}
 TABLES = {".csv", ".tsv", ".tab"}
+MANGLED = re.compile(r"\d([.,]\d+)?E\+\d+", re.ASCII)
+"""What Excel makes of a long number, such as a telephone number: its last digits are lost."""
 TABLE_LIMIT = 10_000_000
 """Bytes of a CSV file."""
 SITE_LIMIT = 10_000
@@ -156,6 +158,8 @@ def _marked(names: list[str], row: CsvRow) -> Marked:
             continue
         if not name:
             faults.append(f"column {number} has a value, but the head has no name for it")
+        elif MANGLED.fullmatch(cell.strip()):
+            faults.append(f"{name}: a spreadsheet made {cell.strip()} of a number; enter it again in a column of text")
         elif name in GROUPS:
             columns = ", ".join(f"{name}.{part}" for part in GROUPS[name].model_fields)
             faults.append(f"{name}: should be a group of fields; use the columns {columns} (got {cell[:60]!r})")

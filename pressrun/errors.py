@@ -10,6 +10,7 @@ PressrunError
 ├── CallFailed         one request will never be answered, however often it is sent (400-class)
 ├── BatchRejected      the provider's validation refused a batch; no line of it ran or was billed
 ├── BatchLost          a submitted batch can no longer be monitored, or cannot be told from others
+├── ResultsGone        the file with a batch's answers is not at the provider
 ├── ResultsIncomplete  a batch counts more answers than its result files have
 ├── LedgerFailed       the ledger cannot be written to
 ├── Unreadable         the provider's response is not a JSON object; its effect is unknown
@@ -43,6 +44,7 @@ __all__ = [
     "PressrunError",
     "ProviderUnfit",
     "Refused",
+    "ResultsGone",
     "ResultsIncomplete",
     "StepFailed",
     "Stopped",
@@ -118,6 +120,10 @@ class BatchRejected(PressrunError):
 
 class BatchLost(PressrunError):
     """A batch can no longer be monitored (key refused, gone, no answer, no id); it may still run and be billed."""
+
+
+class ResultsGone(PressrunError):
+    """The file with a batch's answers is not at the provider any more, or not yet."""
 
 
 class ResultsIncomplete(PressrunError):

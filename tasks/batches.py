@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import openai
 from openai import OpenAI
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -20,6 +21,7 @@ from pressrun.frozen import Frozen
 from pressrun.progress import Note, tell
 from pressrun.routes import batch as route
 from pressrun.routes.batch import BatchTicket, BatchView, BatchWatch, Decision, Harvested, Move, Retention
+from pressrun.routes.failures import say_failure
 from pressrun.routes.provider import Provider
 from pressrun.settings import current_settings
 from pressrun.sharding import Shard
@@ -54,8 +56,14 @@ class UnderWay(Frozen):
     """When the maximum wait ends."""
 
 
-def _may_help(_task: Any, _run: TaskRun, state: State) -> bool:
-    return route.may_help(state.result(raise_on_failure=False))
+def _may_help(task: Any, _run: TaskRun, state: State) -> bool:
+    """Whether to try again, which listeners are told."""
+    failure = state.result(raise_on_failure=False)
+    helps = route.may_help(failure)
+    if helps:
+        why = say_failure(failure) if isinstance(failure, openai.OpenAIError) else str(failure).partition(". ")[0]
+        tell(Note(text=f"{task.name}: {why}; trying again"))
+    return helps
 
 
 def _submit_key(_context: Any, parameters: dict[str, Any]) -> str:

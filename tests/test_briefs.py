@@ -176,6 +176,13 @@ def test_a_person_in_the_column_contact_is_a_fault_of_that_line_alone(tmp_path: 
     ]
 
 
+def test_a_number_that_a_spreadsheet_has_shortened_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    [fault] = find_briefs([a_csv(tmp_path, f"{NORD},4.92E+11", head=f"{BARE},contact.phone")]).faulty
+    assert fault.faults == [
+        "line 2: contact.phone: a spreadsheet made 4.92E+11 of a number; enter it again in a column of text"
+    ]
+
+
 @pytest.mark.parametrize("head", [f"{BARE},name.first", f"name.first,{BARE}", f"{BARE},contact.email.x", f"{BARE},"])
 def test_a_column_that_is_part_of_no_group_is_a_fault_where_it_has_a_value(tmp_path: Path, head: str) -> None:
     rows = [f"{NORD},", f"{NORD},x"] if head.startswith("name,") else [f",{NORD}", f"x,{NORD}"]

@@ -30,6 +30,8 @@ def correct(
     cached: Annotated[int, typer.Option(min=0, max=BELIEVABLE, help="The part of the input that was cached.")] = 0,
 ) -> None:
     """Correct the tokens of one call in the ledger, as the provider's invoice has them."""
+    if not reason.strip():
+        raise typer.BadParameter("say where the figures are from, such as an invoice's number", param_hint="--reason")
     if cached > input_tokens:
         raise typer.BadParameter("the cached tokens are a part of the input tokens", param_hint="--cached")
     settings = Settings()

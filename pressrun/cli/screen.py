@@ -186,6 +186,10 @@ def _say_batch(seen: BatchSeen) -> str:
     return f"{seen.status}{counts}{failed}{pace}{wait if seen.status in RUNNING else ''}"
 
 
+NOT_SENT = "not sent: "
+"""How the reason begins why an item is missing that the cap had no room for."""
+
+
 def summary(result: BuildResult) -> Text:
     """The summary of a run: where to look, what it cost, what is missing."""
     saved = result.realtime_usd - result.cost_usd
@@ -201,7 +205,9 @@ def summary(result: BuildResult) -> Text:
     if result.warnings:
         lines.append(f"to check  {_notes(result.warnings)} for the editor, in the preview")
     lines += [f"missing   {item.step} {item.item}: {item.reason}" for item in result.missing]
-    if result.missing:
+    if any(item.reason.startswith(NOT_SENT) for item in result.missing):
+        lines.append("          raise --max-cost and run again to request only what the cap had no room for")
+    elif result.missing:
         lines.append("          run the same command again to request only what is missing")
     word = "complete" if result.complete else "INCOMPLETE"
     mark = "SIMULATED  " if result.simulated else ""

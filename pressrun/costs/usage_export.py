@@ -31,6 +31,8 @@ Figures = Mapping[str, Decimal]
 """Amounts by measure: `requests`; `input`, `cached`, `output` (tokens, `cached` within `input`); `usd`."""
 UNTOLD: Mapping[str, Any] = {"model": "", "batch": None}
 """Values of a `Key`'s fields where an export does not give them."""
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Times outside of these are none of a usage export."""
 MEASURES = {"usage": ("requests", "input", "cached", "output"), "costs": ("usd",)}
 WANTED = {"usage": ("start", "requests", "input", "output"), "costs": ("start", "usd")}
 HINTS = {
@@ -103,6 +105,8 @@ def _recognise(names: list[str], source: str) -> tuple[dict[str, int], tuple[str
     """Where our columns are, and what the file measures. Raises `Refused` when it cannot be used."""
     known = {ours: [names.index(name) for name in aliases if name in names] for ours, (aliases, _) in COLUMNS.items()}
     places = {ours: found[0] for ours, found in known.items() if found}
+    if twice := sorted({names[place] for place in places.values() if names.count(names[place]) > 1}):
+        raise Refused(f"{source} has two columns named {' and '.join(twice)}; nothing was compared. Export it again.")
     kind = next((kind for kind, wanted in WANTED.items() if places.keys() >= set(wanted)), None)
     if kind:
         return places, tuple(name for name in MEASURES[kind] if name in places)
@@ -141,10 +145,13 @@ def _moment(text: str) -> datetime:
     try:
         if re.fullmatch(r"\d{10}(\.0+)?", text):
             return datetime.fromtimestamp(int(text[:10]), UTC)
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("is not a time (seconds since 1970, or 2026-11-23T00:00:00)") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        read = datetime.fromisoformat(text)
+        moment = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or not FIRST <= moment < LAST:
+        raise ValueError("is not a time (seconds since 1970, or 2026-11-23T00:00:00)")
+    return moment
 
 
 def _amount(text: str) -> Decimal:
@@ -154,6 +161,8 @@ def _amount(text: str) -> Decimal:
 
 
 def _count(text: str) -> Decimal:
+    if re.fullmatch(r"\d{1,3}\.\d{3}", text):
+        raise ValueError("may be thousands with a point between; write a count without one")
     amount = _amount(text)
     if amount < 0 or amount != amount.to_integral_value():
         raise ValueError("is not a count (0, 1, 2 ...)")

@@ -74,6 +74,13 @@ def test_a_call_is_corrected_by_a_further_entry(enter):
     assert "without usable token counts" not in run(*NOVEMBER).output
 
 
+def test_a_correction_says_where_its_figures_are_from(enter):
+    enter(paid(2, call_id="a-1"))
+    ended = run("correct", "a-1", "--input", 1, "--output", 1, "--reason", " ")
+    assert ended.exit_code == 2
+    assert "say where the figures are from" in ended.output
+
+
 def test_a_correction_names_exactly_one_call(enter):
     enter(paid(2, call_id="a-1"), paid(3, call_id="a-1"))
     figures = ("--input", 1, "--output", 1, "--reason", "invoice 7")

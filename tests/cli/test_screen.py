@@ -247,6 +247,13 @@ def test_the_last_words_name_what_is_missing_and_what_to_do() -> None:
     assert "to request only what is missing" in text
 
 
+def test_where_the_cap_had_no_room_the_last_words_say_to_raise_it() -> None:
+    reason = "not sent: it may cost up to $0.02, and $0.09 of the cap of $0.10 is already spent or committed"
+    text = last_words(complete=False, missing=[MissingItem(step=StepName.SEO, item="seo", reason=reason)])
+    assert "raise --max-cost and run again" in text
+    assert "run the same command" not in text
+
+
 def test_what_earlier_runs_paid_for_is_told_apart_and_a_simulation_has_spent_nothing() -> None:
     assert "$0.20 in this run, $0.10 in earlier runs" in last_words(reused_usd=Decimal("0.10"))
     text = last_words(simulated=True)

@@ -38,6 +38,24 @@ def test_the_export_of_a_time_without_usage_is_refused_with_what_it_means():
     assert "nothing was used" in text
 
 
+def test_a_column_that_is_there_twice_is_refused_by_its_name():
+    text = refused(
+        "start_time,model,num_model_requests,input_tokens,input_tokens,output_tokens\n1795910400,m,1,2,3,4\n"
+    )
+    assert "two columns named input_tokens" in text
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31"])
+def test_a_time_that_no_bucket_can_have_is_a_fault_of_its_line(moment):
+    text = refused(f"start_time,model,num_model_requests,input_tokens,output_tokens\n{moment},m,1,2,3\n")
+    assert "line 2: start_time" in text
+    assert "is not a time" in text
+
+
+def test_a_count_that_may_have_points_between_its_thousands_is_not_guessed():
+    assert "may be thousands" in refused(export(used(19, input="12.000")))
+
+
 def test_all_faulty_lines_are_told_at_once_with_their_numbers():
     text = refused(
         export(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pressrun.errors import BatchLost, BatchRejected, ResultsIncomplete
+from pressrun.errors import BatchLost, BatchRejected, ResultsGone, ResultsIncomplete
 from pressrun.progress import Event, Note, listening
 from tests.flows.batch_runs import check_answers, slug, some_calls, through_batch
 from tests.provider import Server
@@ -171,3 +171,19 @@ def test_a_line_that_the_batch_counts_and_nobody_finds_stops_the_spending(server
     with pytest.raises(ResultsIncomplete, match="counts 4 answers, of which its result files have 3"):
         through_batch(server, some_calls("missing"))
     assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
+
+
+def test_answers_that_an_earlier_run_did_not_find_either_are_paid_for_again(server: Server) -> None:
+    calls = some_calls("gone")
+    # Five downloads of each run, and one look by the second whether the batch can be read.
+    lost = {"at": "GET /v1/files/{id}/content", "do": "status", "status": 404, "times": 11}
+    server.faults({"requests": [lost]})
+    with pytest.raises(ResultsGone, match=r"nothing was asked again\. Run again"):
+        through_batch(server, calls)
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 1}
+    outcome = through_batch(server, calls)
+    check_answers(outcome)
+    assert outcome.routes == {"batch": 4}
+    assert server.posts() == {"chat": 0, "images": 0, "batches": 2}
+    assert any("its result files are gone, so it is paid for again" in note for note in outcome.notes)
+    assert any(note.startswith("collect-answers: A result file of batch") for note in outcome.notes)

@@ -198,7 +198,7 @@ def test_result_files_that_are_gone_fail_the_run_and_are_not_paid_for_again(day:
     state = day.state("lost-files")
     assert state["name"] == "Failed"
     assert "is not at the provider (HTTP 404)" in state["message"]
-    assert "use --fresh to pay for it again" in state["message"]
+    assert "nothing was asked again. Run again: if the file is still missing then" in state["message"]
 
 
 def test_a_collector_that_gets_no_list_wakes_nobody_and_says_so(day: Day) -> None:

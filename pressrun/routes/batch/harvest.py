@@ -16,7 +16,7 @@ from pydantic import Field
 
 from pressrun.batchfile import Account, Harvest
 from pressrun.calls import Answer
-from pressrun.errors import BatchRejected, PressrunError, ResultsIncomplete, Unreadable
+from pressrun.errors import BatchRejected, ResultsGone, ResultsIncomplete, Unreadable
 from pressrun.frozen import Frozen
 from pressrun.result_file import result_lines
 from pressrun.routes.batch.view import BatchView, Problem
@@ -115,7 +115,7 @@ def _say_short(view: BatchView, shard: Shard, reader: Harvest) -> str:
 def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -> Iterator[Answer]:
     """Every call's answer: first from the lines as they are read, then for calls without one; `reader` counts them.
 
-    Raises `BatchRejected` when validation refused the whole batch, `PressrunError` when a result file is gone,
+    Raises `BatchRejected` when validation refused the whole batch, `ResultsGone` when the answers are gone,
     `Unreadable` when a file has no end, and `openai.APIConnectionError` when a download is cut short; reading again
     from the start is free.
     """
@@ -133,7 +133,7 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
                     yield answer
         except openai.NotFoundError:
             if is_output and (view.completed or not view.failed):
-                raise PressrunError(_say_gone(view, shard)) from None
+                raise ResultsGone(_say_gone(view, shard)) from None
             # No answer is lost with a file of errors: the calls that have no line are asked again.
             reader.lacks_errors = True
     ending = "ended as" if view.is_terminal else "was abandoned while"
@@ -143,7 +143,8 @@ def answers_of(client: OpenAI, view: BatchView, shard: Shard, reader: Harvest) -
 def _say_gone(view: BatchView, shard: Shard) -> str:
     return (
         f"A result file of batch {view.batch_id} ({shard.title}) is not at the provider (HTTP 404). Answers that "
-        "were already read are kept. Run again later. If the file stays missing, use --fresh to pay for it again."
+        "were already read are kept, and nothing was asked again. Run again: if the file is still missing then, these "
+        "requests, and no others, are paid for again."
     )
 
 
