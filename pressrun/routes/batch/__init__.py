@@ -5,11 +5,11 @@ Invariant: nothing is paid for twice and nothing paid for is lost, whatever fail
 
 from pressrun.routes.batch.adoption import shard_of
 from pressrun.routes.batch.harvest import Harvested, answers_of, delete_files, harvest
-from pressrun.routes.batch.polling import look_watched
+from pressrun.routes.batch.polling import look_all, look_watched
 from pressrun.routes.batch.queue import admitted, refusal_pause
 from pressrun.routes.batch.retrying import may_help
 from pressrun.routes.batch.submit import BatchTicket, Retention, adopt, find_batch, submit, ticket_of
-from pressrun.routes.batch.view import TRANSIENT, BatchView, Problem, cancel, list_batches, look, look_all
+from pressrun.routes.batch.view import TRANSIENT, BatchView, Problem, cancel, list_batches, look
 from pressrun.routes.batch.watch import BatchWatch, Decision, Move, expected_finish
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Batches as seen in one poll of the provider.
+"""One batch as seen in one poll of the provider.
 
 Invariant: the only reading of a batch object. Whatever JSON a server sends is read without failing: a status means the
 same in any spelling, absent counts are 0, falsy file ids are absent. Times are by our clock, whatever the provider's
@@ -6,7 +6,7 @@ clock shows. A response that is not a batch is an error, so that it cannot mean 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,8 +31,6 @@ __all__ = [
     "cancel",
     "list_batches",
     "look",
-    "look_all",
-    "look_each",
     "misses_file",
     "read_status",
 ]
@@ -254,46 +252,6 @@ def list_batches(client: OpenAI, most: int = LOOK_BACK) -> Iterator[BatchView]:
         seen += len(page.records)
         if seen >= most:
             return
-
-
-def look_all(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView]:
-    """As `look_each`; a batch of which nothing could be read has the status `unknown`, which is never final."""
-    unread = BatchView(batch_id="", status="unknown", created_at=None)
-    return {
-        batch_id: unread.model_copy(update={"batch_id": batch_id}) if isinstance(seen, Unreadable) else seen
-        for batch_id, seen in look_each(client, batch_ids).items()
-    }
-
-
-def look_each(client: OpenAI, batch_ids: Iterable[str]) -> dict[str, BatchView | Unreadable]:
-    """One poll of several batches, with one call for each hundred that the provider lists.
-
-    Batches missing from the list (it may lag or fail, and only part of it is read) are requested by id; a batch that
-    cannot be found by id either (404) is not in the result.
-    """
-    wanted = set(batch_ids)
-    found: dict[str, BatchView | Unreadable] = {}
-    if len(wanted) > 1:
-        with suppress(Unreadable, openai.InternalServerError):
-            found |= _in_list(client, wanted)
-    for batch_id in sorted(wanted - found.keys()):
-        try:
-            found[batch_id] = look(client, batch_id)
-        except openai.NotFoundError:
-            continue
-        except Unreadable as error:
-            found[batch_id] = error
-    return found
-
-
-def _in_list(client: OpenAI, wanted: set[str]) -> dict[str, BatchView]:
-    found: dict[str, BatchView] = {}
-    for view in list_batches(client):
-        if view.batch_id in wanted and view.status != "unknown":
-            found[view.batch_id] = view
-            if len(found) == len(wanted):
-                break
-    return found
 
 
 def cancel(client: OpenAI, batch_id: str) -> None:
