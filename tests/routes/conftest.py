@@ -31,3 +31,11 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     # In the package, `submit` is the function.
     monkeypatch.setattr(import_module("pressrun.routes.batch.submit"), "time", time_of_looks)
     return paused
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a test would have waited."""
+    waited: list[float] = []
+    monkeypatch.setattr("pressrun.routes.realtime.sleep", waited.append)
+    return waited

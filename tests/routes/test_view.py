@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressrun.errors import Unreadable
-from pressrun.routes.batch import BatchView, BatchWatch, Move, look, look_all, look_watched
+from pressrun.routes.batch import BatchView, BatchWatch, Move, look, look_watched
 from pressrun.routes.batch.view import read_status
 from pressrun.routes.records import BatchRecord
 from tests.routes.driving import connect
-from tests.routes.raw_batches import RawBatches, a_batch
+from tests.routes.raw_batches import a_batch
 from tests.routes.raw_server import Reply, serving
 
 SECOND = timedelta(seconds=1)
@@ -146,6 +146,11 @@ def test_ids_and_metadata_are_read_in_every_form() -> None:
     assert BatchView.read({"metadata": "mine"}).metadata == {}
 
 
+def test_metadata_without_a_value_is_left_out() -> None:
+    view = BatchView.read({"metadata": {"pressrun_key": None, "sites": "", "pressrun_schema": 1}})
+    assert view.metadata == {"pressrun_schema": "1"}
+
+
 def test_a_full_queue_is_known_by_its_words_too() -> None:
     errors = [{"message": "Enqueued token limit reached for gpt-6-luna in organization org-1."}]
     assert BatchView.read({"status": "failed", "errors": errors}).is_queue_full
@@ -205,30 +210,3 @@ def test_batches_with_numbers_as_ids_are_looked_at() -> None:
     numbered = Reply(a_batch(1, id=100))
     with serving(lambda _asked: numbered) as server, connect(server.base_url) as client:
         assert look(client, "100").batch_id == "100"
-
-
-@pytest.mark.parametrize("failing", [Reply({"error": {"message": "list timed out"}}), Reply({}, status=500)])
-def test_when_the_list_fails_batches_are_asked_for_by_id(failing: Reply) -> None:
-    provider = RawBatches([a_batch(2), a_batch(1)], list_reply=failing)
-    with provider.serving() as server, connect(server.base_url) as client:
-        assert sorted(look_all(client, ["batch_1", "batch_2"])) == ["batch_1", "batch_2"]
-
-
-def test_an_odd_reply_about_one_batch_harms_no_other() -> None:
-    provider = RawBatches([a_batch(2, status=None), a_batch(1)])
-    deadline = datetime.now(UTC) + timedelta(days=1)
-    watches = {
-        batch_id: BatchWatch(deadline=deadline, first=SECOND, longest=SECOND) for batch_id in ("batch_1", "batch_2")
-    }
-    with provider.serving() as server, connect(server.base_url) as client:
-        views, decisions = look_watched(client, watches)
-        statuses = {batch_id: view.status for batch_id, view in look_all(client, watches).items()}
-    assert statuses == {"batch_1": "in_progress", "batch_2": "unknown"}
-    assert list(views) == ["batch_1"]
-    assert "failed poll" in str(decisions["batch_2"].text)
-    assert decisions["batch_1"].text is None
-
-
-def test_metadata_without_a_value_are_none() -> None:
-    view = BatchView.read({"metadata": {"pressrun_key": None, "sites": "", "pressrun_schema": 1}})
-    assert view.metadata == {"pressrun_schema": "1"}
