@@ -124,7 +124,7 @@ def _ended(batch: MergedBatch) -> list[BatchView]:
             return ended
         batch.before_suspending()
         suspend(waiting, number)
-    # After a refusal, the stored verdict is of no use when the same batch was adopted again.
+    # A batch that was refused may have been adopted again; then its stored end would be read instead of a new look.
     looks_again = any(job.refusals for job in batch.under_way.values())
     # A batch past its deadline is cancelled, which takes a few minutes at most.
     return wait_for_batches.with_options(refresh_cache=looks_again)(
@@ -184,8 +184,8 @@ def _finish(job: Job, view: BatchView, batch: MergedBatch) -> None:
     except ResultsGone:
         if job.refusals or not _was_seen_earlier(job, batch):
             raise
-        # An earlier attempt did not find them either. The batch is found unreadable, and replaced.
-        batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
+        # As at its adoption, a batch of an earlier attempt whose answers are gone is replaced.
+        _submit_anew(job, batch)
         return
     if batch.sending.strategy.delete_files:
         delete_files(view, batch.sending.provider)
@@ -200,10 +200,9 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     """
     assert job.ticket is not None
     assert job.since is not None
-    is_another = job.ticket.run_id != paying_run()
-    is_stale = is_another or (_was_seen_earlier(job, batch) and not view.is_queue_full)
+    is_stale = _is_of_another_run(job) or (_was_seen_earlier(job, batch) and not view.is_queue_full)
     if not job.refusals and (is_stale or view.is_without_file):
-        batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
+        _submit_anew(job, batch)
         return True
     if not view.is_queue_full:
         return False
@@ -220,11 +219,20 @@ def _may_go_again(job: Job, view: BatchView, batch: MergedBatch) -> bool:
     return True
 
 
+def _submit_anew(job: Job, batch: MergedBatch) -> None:
+    """Submit a job again, once, in place of a batch that gave no answers."""
+    batch.waiting.append(replace(job, ticket=None, since=None, refusals=1))
+
+
+def _is_of_another_run(job: Job) -> bool:
+    return job.ticket is not None and job.ticket.run_id != paying_run()
+
+
 def _was_seen_earlier(job: Job, batch: MergedBatch) -> bool:
     """Whether the batch is of another run, or of an earlier attempt at this one."""
     assert job.ticket is not None
     is_earlier = batch.sending.replay and job.ticket.created_at < batch.sending.started
-    return is_earlier or job.ticket.run_id != paying_run()
+    return is_earlier or _is_of_another_run(job)
 
 
 def _give_up(job: Job, batch: MergedBatch) -> None:

@@ -99,8 +99,7 @@ class Harvest:
     def take(self, line: str | bytes, *, is_output: bool = True) -> Answer | None:
         """Take one line of the output file, or else of the error file; None when it gives no answer (yet).
 
-        Never raises.
-        A failure is held back until both files have been read, because an answer to the same call may follow.
+        Never raises. A failure is held back until both files have been read: an answer to the same call may follow.
         """
         if not line.strip():
             return None

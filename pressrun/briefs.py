@@ -21,7 +21,7 @@ __all__ = ["FoundBriefs", "find_briefs", "load_briefs"]
 SUFFIXES = {".yaml", ".yml", ".json"}
 TABLES = {".csv", ".tsv", ".tab"}
 MANGLED = re.compile(r"\d([.,]\d+)?E\+\d+", re.ASCII)
-"""What Excel makes of a long number, such as a telephone number: its last digits are lost."""
+"""How Excel saves a long number, such as a telephone number: without its last digits."""
 TABLE_LIMIT = 10_000_000
 """Bytes of a CSV file."""
 SITE_LIMIT = 10_000
@@ -159,7 +159,8 @@ def _marked(names: list[str], row: CsvRow) -> Marked:
         if not name:
             faults.append(f"column {number} has a value, but the head has no name for it")
         elif MANGLED.fullmatch(cell.strip()):
-            faults.append(f"{name}: a spreadsheet made {cell.strip()} of a number; enter it again in a column of text")
+            said = f"a spreadsheet turned a number into {cell.strip()}"
+            faults.append(f"{name}: {said}; enter it again in a column formatted as text")
         elif name in GROUPS:
             columns = ", ".join(f"{name}.{part}" for part in GROUPS[name].model_fields)
             faults.append(f"{name}: should be a group of fields; use the columns {columns} (got {cell[:60]!r})")

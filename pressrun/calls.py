@@ -22,6 +22,7 @@ from pressrun.usage import Usage, read_usage
 
 __all__ = [
     "KEY_DIGITS",
+    "NOT_SENT",
     "Answer",
     "Call",
     "Endpoint",
@@ -159,6 +160,10 @@ class Answer(Frozen):
         if sum(part is not None for part in (self.body, self.kept, self.error)) != 1:
             raise ValueError("an answer has either a body, here or stored separately, or an error")
         return self
+
+
+NOT_SENT = "not sent: "
+"""How the reason begins why an item is missing that the cap had no room for."""
 
 
 class MissingItem(Frozen):

@@ -123,7 +123,7 @@ class BatchLost(PressrunError):
 
 
 class ResultsGone(PressrunError):
-    """The file with a batch's answers is not at the provider any more, or not yet."""
+    """The file with a batch's answers is not at the provider: it was deleted, has expired, or is not there yet."""
 
 
 class ResultsIncomplete(PressrunError):

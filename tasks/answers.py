@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
-from pressrun.calls import Answer, Call, Endpoint, Route
+from pressrun.calls import NOT_SENT, Answer, Call, Endpoint, Route
 from pressrun.costs.books import Books
 from pressrun.costs.ledger import CallEstimate
 from pressrun.costs.ledgerfile import OverCap
@@ -131,7 +131,7 @@ def _ask_at_flex(request: Request) -> Answer:
 def say_over(over: OverCap) -> str:
     """Why a call was not sent, as a message."""
     return (
-        f"not sent: it may cost up to {usd(over.wanted)}, and {usd(over.committed)} of the cap of {usd(over.cap)} is "
+        f"{NOT_SENT}it may cost up to {usd(over.wanted)}, and {usd(over.committed)} of the cap of {usd(over.cap)} is "
         "already spent or committed"
     )
 

@@ -57,7 +57,7 @@ class UnderWay(Frozen):
 
 
 def _may_help(task: Any, _run: TaskRun, state: State) -> bool:
-    """Whether to try again, which listeners are told."""
+    """Whether another attempt may help; listeners are told that there is one, because Prefect asks only before it."""
     failure = state.result(raise_on_failure=False)
     helps = route.may_help(failure)
     if helps:

@@ -179,7 +179,8 @@ def test_a_person_in_the_column_contact_is_a_fault_of_that_line_alone(tmp_path: 
 def test_a_number_that_a_spreadsheet_has_shortened_is_a_fault_of_its_row(tmp_path: Path) -> None:
     [fault] = find_briefs([a_csv(tmp_path, f"{NORD},4.92E+11", head=f"{BARE},contact.phone")]).faulty
     assert fault.faults == [
-        "line 2: contact.phone: a spreadsheet made 4.92E+11 of a number; enter it again in a column of text"
+        "line 2: contact.phone: a spreadsheet turned a number into 4.92E+11; "
+        "enter it again in a column formatted as text"
     ]
 
 

@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pressrun.calls import Answer, Call, Route, StepName
+from pressrun.calls import NOT_SENT, Answer, Call, Route, StepName
 from pressrun.costs.money import usd
 from pressrun.durations import say_left
 from pressrun.progress import BatchSeen, CallDone, Event, Note, RoutesChosen, StepStarted
@@ -184,10 +184,6 @@ def _say_batch(seen: BatchSeen) -> str:
     left = seen.deadline - now
     wait = f"; falls back to real time after {say_left(left)}" if left.total_seconds() > 60 else ""
     return f"{seen.status}{counts}{failed}{pace}{wait if seen.status in RUNNING else ''}"
-
-
-NOT_SENT = "not sent: "
-"""How the reason begins why an item is missing that the cap had no room for."""
 
 
 def summary(result: BuildResult) -> Text:

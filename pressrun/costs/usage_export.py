@@ -32,7 +32,7 @@ Figures = Mapping[str, Decimal]
 UNTOLD: Mapping[str, Any] = {"model": "", "batch": None}
 """Values of a `Key`'s fields where an export does not give them."""
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Times outside of these are none of a usage export."""
+"""A usage export has no times before the first or from the last on."""
 MEASURES = {"usage": ("requests", "input", "cached", "output"), "costs": ("usd",)}
 WANTED = {"usage": ("start", "requests", "input", "output"), "costs": ("start", "usd")}
 HINTS = {
@@ -162,7 +162,7 @@ def _amount(text: str) -> Decimal:
 
 def _count(text: str) -> Decimal:
     if re.fullmatch(r"\d{1,3}\.\d{3}", text):
-        raise ValueError("may be thousands with a point between; write a count without one")
+        raise ValueError("may have a point between its thousands; write the count in digits only")
     amount = _amount(text)
     if amount < 0 or amount != amount.to_integral_value():
         raise ValueError("is not a count (0, 1, 2 ...)")

@@ -23,7 +23,7 @@ from pressrun.reasons import broken_off, is_error, is_retryable, reason
 from pressrun.routes.failures import LONGEST_WAIT, may_pass, reason_of, say_reason, told_wait, words_wait
 from pressrun.routes.limits import ReplyTooLarge
 from pressrun.usage import read_usage
-from pressrun.wire import mapping, read_json
+from pressrun.wire import amount, read_json
 
 __all__ = ["FlexUnavailable", "TemporaryFailure", "ask", "retry_delay"]
 
@@ -214,7 +214,14 @@ def _failure_within(body: dict[str, Any]) -> CallFailed | TemporaryFailure:
 
 def _has_used(body: dict[str, Any]) -> bool:
     """Whether an error reports usage other than zeros, so that it is billed."""
-    return any(value not in (None, 0, "", "0", {}) for value in mapping(body.get("usage")).values())
+    return _is_above_zero(body.get("usage"))
+
+
+def _is_above_zero(reported: Any) -> bool:
+    """Whether there is anything but zeros in a figure, or in an object of figures; words count as something."""
+    if isinstance(reported, dict):
+        return any(map(_is_above_zero, reported.values()))
+    return reported not in (None, "", "0") and amount(reported) != 0
 
 
 def _failure(error: openai.APIError, tier: Tier) -> CallFailed | TemporaryFailure:

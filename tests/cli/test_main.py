@@ -158,7 +158,13 @@ def test_a_setting_that_prefect_cannot_use_is_refused_without_its_value(
 @pytest.mark.parametrize("below", ["", "state"], ids=["a file", "below a file"])
 @pytest.mark.parametrize(
     "command",
-    [["build", str(EXAMPLES / "harbour-bakery.yaml"), "--simulate"], ["up"], ["down"], ["approve", str(uuid4())]],
+    [
+        ["build", str(EXAMPLES / "harbour-bakery.yaml"), "--simulate"],
+        ["up"],
+        ["down"],
+        ["webhooks"],
+        ["approve", str(uuid4())],
+    ],
     ids=lambda command: command[0],
 )
 def test_a_state_folder_that_cannot_be_is_refused_by_its_name(tmp_path: Path, command: list[str], below: str) -> None:

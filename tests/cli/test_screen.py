@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from pressrun.calls import Call, MissingItem, Route, StepName
+from pressrun.calls import NOT_SENT, Call, MissingItem, Route, StepName
 from pressrun.cli.plan_table import plan_table
 from pressrun.cli.screen import Screen, summary
 from pressrun.costs.money import usd
@@ -248,7 +248,7 @@ def test_the_last_words_name_what_is_missing_and_what_to_do() -> None:
 
 
 def test_where_the_cap_had_no_room_the_last_words_say_to_raise_it() -> None:
-    reason = "not sent: it may cost up to $0.02, and $0.09 of the cap of $0.10 is already spent or committed"
+    reason = f"{NOT_SENT}it may cost up to $0.02, and $0.09 of the cap of $0.10 is already spent or committed"
     text = last_words(complete=False, missing=[MissingItem(step=StepName.SEO, item="seo", reason=reason)])
     assert "raise --max-cost and run again" in text
     assert "run the same command" not in text

@@ -53,7 +53,7 @@ def test_a_time_that_no_bucket_can_have_is_a_fault_of_its_line(moment):
 
 
 def test_a_count_that_may_have_points_between_its_thousands_is_not_guessed():
-    assert "may be thousands" in refused(export(used(19, input="12.000")))
+    assert "may have a point between its thousands" in refused(export(used(19, input="12.000")))
 
 
 def test_all_faulty_lines_are_told_at_once_with_their_numbers():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.build_site import build_site
+from pressrun.calls import NOT_SENT
 from pressrun.costs.ledgerfile import LedgerFile
 from pressrun.settings import Settings
 from pressrun.strategy import Preference
@@ -56,7 +57,7 @@ def test_calls_that_the_cap_has_no_room_for_are_missing_with_the_reason(tmp_path
     assert state.name == "Incomplete", state.message
     reasons = missing(tmp_path)
     assert reasons
-    assert all("not sent: it may cost up to $" in reason for reason in reasons.values())
+    assert all(reason.startswith(f"{NOT_SENT}it may cost up to $") for reason in reasons.values())
     assert server.bill() == state.result(raise_on_failure=False).cost_usd <= Decimal("0.0536")
 
 

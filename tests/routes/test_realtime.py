@@ -115,6 +115,21 @@ def test_an_error_that_comes_with_a_status_of_success_is_an_error(
     assert failed.value.paid is None
 
 
+@pytest.mark.parametrize(
+    ("usage", "is_billed"),
+    [
+        ({"prompt_tokens": 0, "completion_tokens": "0", "prompt_tokens_details": {"cached_tokens": 0}}, False),
+        ({"total_tokens": None, "completion_tokens_details": {}}, False),
+        ({"prompt_tokens": 0, "prompt_tokens_details": {"cached_tokens": 3}}, True),
+        ({"completion_tokens": "many"}, True),
+    ],
+)
+def test_an_error_is_billed_when_it_reports_anything_but_zeros(usage: Any, is_billed: bool) -> None:
+    with pytest.raises(CallFailed) as failed:
+        ask_for(Reply({"error": {"message": "No such model", "code": 404}, "usage": usage}))
+    assert (failed.value.paid is not None) is is_billed
+
+
 def test_a_choice_that_is_an_error_is_asked_for_again_and_its_usage_is_known() -> None:
     choice = {"index": 0, "finish_reason": "error", "error": {"code": 502, "message": "Upstream idle timeout"}}
     with pytest.raises(TemporaryFailure, match=r"\(502\): Upstream idle timeout") as failed:

@@ -121,8 +121,9 @@ class BatchView(Frozen):
 
     @property
     def is_refused(self) -> bool:
-        """Whether validation refused it, so that none of it ran: without its input file it cannot have, whatever else
-        the provider says of it.
+        """Whether validation refused it, so that none of it ran.
+
+        A batch whose input file validation does not find cannot have run, whatever else the provider says of it.
         """
         return self.status == "failed" and not self.result_files and (self._misses_its_file or not self.has_run)
 
