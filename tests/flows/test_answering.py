@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.build_site import build_site
-from pressrun.progress import CallDone, listening
+from pressrun.progress import CallDone, Event, Note, listening
 from pressrun.strategy import BatchStrategy, Preference
 from tests.builders import a_brief
 from tests.flows.meddler import Body, Meddler, refused
@@ -64,6 +64,11 @@ def off_schema(reply: Body) -> Body:
 
 def talkative(reply: Body) -> Body:
     return with_message(reply, content=f"Here you are: {reply['choices'][0]['message']['content']}")
+
+
+def broken_off(reply: Body) -> Body:
+    error = {"code": 400, "message": "The upstream provider stopped."}
+    return {**reply, "choices": [{"index": 0, "message": None, "finish_reason": "error", "error": error}]}
 
 
 def schema(asked: Body) -> str:
@@ -164,8 +169,13 @@ def test_what_is_invalid_twice_is_missing_and_each_further_run_tries_once_anew(
     assert manifest(tmp_path)["complete"] is False
 
     asked = len(provider.asked)
-    assert build(tmp_path).name == "Incomplete"
+    events: list[Event] = []
+    with listening(events.append):
+        assert build(tmp_path).name == "Incomplete"
     assert [schema(body) for body in provider.asked[asked:]] == ["page_seo"]
+    # The first repair is read again, not sent again, and the log does not say that it was sent.
+    sent_back = [event for event in events if isinstance(event, Note) and event.text.startswith("Sending back")]
+    assert len(sent_back) == 1
 
     asked = len(provider.asked)
     assert build(tmp_path).is_completed()
@@ -177,6 +187,19 @@ def test_what_is_invalid_twice_is_missing_and_each_further_run_tries_once_anew(
     asked = len(provider.asked)
     assert build(tmp_path).is_completed()
     assert provider.asked[asked:] == []
+
+
+def test_an_error_in_place_of_an_answer_that_reports_usage_is_billed_once_and_its_item_is_missing(
+    tmp_path: Path, provider: Meddler
+) -> None:
+    provider.meddle = spoil("page_seo", broken_off)
+    assert build(tmp_path).name == "Incomplete"
+    [missing] = manifest(tmp_path)["missing"]
+    assert missing["step"] == "seo"
+    assert "The upstream provider stopped." in missing["reason"]
+    [call] = [call for call in manifest(tmp_path)["calls"] if call["step"] == "seo"]
+    assert call["status"] == "invalid"
+    assert Decimal(call["cost_usd"]) > 0
 
 
 def test_an_item_whose_line_a_batch_refused_is_missing_with_the_code_and_the_words(
