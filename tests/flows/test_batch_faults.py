@@ -3,13 +3,16 @@
 In all of them: one batch for each distinct payload, and one answer for each call.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from pressrun.errors import BatchLost, BatchRejected, ResultsGone, ResultsIncomplete
 from pressrun.progress import Event, Note, listening
+from pressrun.routes.batch import BatchView, BatchWatch, Problem, look_watched
 from tests.flows.batch_runs import check_answers, slug, some_calls, through_batch
 from tests.provider import Server
 from tests.routes.test_wire_faults import PHASES
@@ -55,6 +58,31 @@ def test_an_input_file_that_is_not_found_a_second_time_ends_the_run_with_the_rea
     with pytest.raises(BatchRejected, match="Cannot find file"):
         through_batch(server, some_calls("lost-file-twice"))
     assert server.batches() == 2
+
+
+def test_a_refusal_that_the_provider_takes_back_is_looked_at_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look shows the batch as refused; when the job is submitted anew, the same batch is adopted."""
+    looks: list[BatchView] = []
+
+    def look_refused_at_first(client: OpenAI, watches: Mapping[str, BatchWatch]) -> Any:
+        views, decisions = look_watched(client, watches)
+        if not looks:
+            lost = Problem(code="invalid_request", message="Cannot find file file-1.", line=None, param="file_id")
+            refused = {"status": "failed", "problems": (lost,), "completed": 0, "started_at": None}
+            views = {batch_id: view.model_copy(update=refused) for batch_id, view in views.items()}
+            now = datetime.now(UTC)
+            decisions = {batch_id: watch.on_status(views[batch_id], now) for batch_id, watch in watches.items()}
+        looks.extend(views.values())
+        return views, decisions
+
+    monkeypatch.setattr("tasks.batches.route.look_watched", look_refused_at_first)
+    outcome = through_batch(server, some_calls("taken-back"))
+    check_answers(outcome)
+    assert looks[0].is_without_file
+    assert outcome.routes == {"batch": 4}
+    assert server.batches() == 1
 
 
 def test_any_other_refusal_stops_the_run_and_quotes_the_line_and_its_item(server: Server) -> None:
