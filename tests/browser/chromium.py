@@ -39,8 +39,26 @@ const list = text => {
   while (place && !named('button', 'Add item', place)) place = place.parentElement
   return place
 }
+const aim = one => {
+  one.scrollIntoView({block: 'center'})
+  const at = one.getBoundingClientRect()
+  window.aimed = {one, top: at.top, hits: 0}
+  const count = event => { aimed.hits += one.contains(event.target) }
+  for (const kind of ['pointerdown', 'pointerup'])
+    document.addEventListener(kind, count, {capture: true, once: true})
+  return [at.x + at.width / 2, at.y + at.height / 2]
+}
+const missed = () => {
+  if (!window.aimed) return false
+  const {one, top, hits} = aimed
+  return one.isConnected ? hits < 2 && one.getBoundingClientRect().top !== top : hits === 0
+}
 """
-"""What a person sees, found by its text: `label` and its `field`; `list` is the part of a form with `Add item`."""
+"""What a person sees, found by its text: `label` and its `field`; `list` is the part of a form with `Add item`.
+
+`aim` tells where a thing is, and `missed` whether it moved away, or was drawn anew, before the mouse was released: a
+page moves whenever an answer of the server arrives.
+"""
 
 
 class Page:
@@ -96,15 +114,15 @@ class Page:
         self._click(f"field({json.dumps(name)})")
 
     def _click(self, found: str) -> None:
-        """As a hand does: not everything here listens for a mere `click`."""
-        self.wait_for(found)
-        x, y = self.evaluate(
-            "(one => { one.scrollIntoView({block: 'center'}); const at = one.getBoundingClientRect();"
-            f" return [at.x + at.width / 2, at.y + at.height / 2] }})({found})"
-        )
-        self.point_at(x, y)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        """As a hand does, again where it missed: not everything here listens for a mere `click`."""
+        missed = True
+        while missed:
+            self.wait_for(found)
+            x, y = self.evaluate(f"aim({found})")
+            self.point_at(x, y)
+            for kind in ("mousePressed", "mouseReleased"):
+                self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            missed = self.evaluate("missed()")
 
     def point_at(self, x: float, y: float) -> None:
         """Move the mouse there."""
