@@ -92,6 +92,9 @@ def test_an_answer_is_an_answer_however_its_status_is_written(response: Any) -> 
         ({"status_code": 200, "body": {"error": {"message": "Busy", "code": 503}}}, None, "Busy", "503", True),
         ({"status_code": 200, "body": {"error": {"message": "No", "type": "invalid_request_error"}}}, None, "No",
          "invalid_request_error", False),
+        ({"status_code": 200, "body": {"choices": [{"error": {"message": "Upstream died", "code": 502}}]}}, None,
+         "Upstream died", "502", True),
+        (None, "Insufficient credits", "Insufficient credits", "unknown", False),
     ],
 )  # fmt: skip
 def test_a_failure_has_the_providers_words(response: Any, error: Any, said: str, code: str, retryable: bool) -> None:

@@ -57,6 +57,11 @@ def test_the_kept_login_that_is_exported_is_still_the_one_in_the_file(
     assert login_for(tmp_path).file == kept.file
 
 
+def test_there_is_no_login_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert kept_login(tmp_path / "file") is None
+
+
 def test_a_login_is_not_in_what_is_printed_of_it(tmp_path: Path) -> None:
     login = login_for(tmp_path)
     assert login.text not in repr(login)

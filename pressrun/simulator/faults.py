@@ -85,7 +85,7 @@ class BatchFault(Fault):
 
 
 NO_FAULT = BatchFault()
-UNFIT = {"truncated", "refusal", "off_schema", "not_json"}
+UNFIT = {"truncated", "refusal", "off_schema", "not_json", "broken_off"}
 """Faults of a chat completion's content; a picture has none of them."""
 
 
@@ -95,13 +95,22 @@ class LineFault(Fault):
     item: str = "."
     """A regular expression to search for in the custom_id (in real time: in the request's JSON)."""
     do: Literal[
-        "error", "missing", "duplicate", "garbage", "stranger", "truncated", "refusal", "off_schema", "not_json"
+        "error",
+        "missing",
+        "duplicate",
+        "garbage",
+        "stranger",
+        "truncated",
+        "refusal",
+        "off_schema",
+        "not_json",
+        "broken_off",
     ]
     status: int = 500
-    """For `error`."""
+    """For `error` and `broken_off`."""
     code: str | None = None
     in_real_time: bool = False
-    """Apply to real-time chat completions instead of lines; only for the last four kinds."""
+    """Apply to real-time chat completions instead of lines; only for the last five kinds."""
 
     @field_validator("item")
     @classmethod
@@ -213,6 +222,9 @@ class Faults:
 def spoiled(reply: dict[str, Any], fault: LineFault) -> dict[str, Any]:
     """A chat completion made unusable by the fault; billed like the valid one."""
     choice = reply["choices"][0]
+    if fault.do == "broken_off":
+        error = {"message": "A fault of the script.", "code": fault.status}
+        return {**reply, "choices": [{"index": 0, "error": error}]}
     content = choice["message"]["content"] or ""
     message, finish = {**choice["message"]}, choice["finish_reason"]
     if fault.do == "truncated":

@@ -212,6 +212,17 @@ def test_an_item_whose_line_a_batch_refused_is_missing_with_the_code_and_the_wor
     assert (missing["step"], missing["reason"]) == ("seo", "invalid_value: A fault of the script.")
 
 
+def test_a_line_of_a_batch_that_failed_and_reports_usage_is_billed(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    server.faults({"lines": [{"item": "-seo-", "do": "broken_off", "status": 400}]})
+    assert build(tmp_path, Preference.BALANCED).name == "Incomplete"
+    [call] = [call for call in manifest(tmp_path)["calls"] if call["step"] == "seo"]
+    assert (call["status"], call["route"]) == ("invalid", "batch")
+    assert Decimal(call["cost_usd"]) > 0
+
+
 def test_a_configuration_that_stays_invalid_ends_the_run_and_the_next_one_goes_on(
     tmp_path: Path, provider: Meddler
 ) -> None:

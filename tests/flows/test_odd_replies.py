@@ -133,5 +133,6 @@ def test_images_without_usage_count_against_the_cap_at_the_most_they_can_cost(
     assert [call["usage_known"] for call in images] == [False, False]
     assert sum(Decimal(call["cost_usd"]) for call in images) > Decimal("0.09")
     assert result.cost_usd > Decimal("0.09")
+    assert result.unknown_usd == sum(Decimal(call["cost_usd"]) for call in images)
     report = (tmp_path / "out" / a_brief().slug / "costs.md").read_text()
     assert "2 calls came without usable token counts" in report

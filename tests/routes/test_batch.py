@@ -93,6 +93,15 @@ def test_a_batch_whose_answers_were_deleted_is_not_adopted(client: OpenAI) -> No
     assert (again.adopted, again.batch_id == ticket.batch_id) == (False, False)
 
 
+def test_a_batch_whose_file_of_errors_was_deleted_is_adopted(client: OpenAI) -> None:
+    shard = a_shard(*calls("errors-deleted"), a_bad_call("errors-deleted"))
+    ticket = submit(client, shard, run_id="run-1")
+    view = until_ended(client, ticket)
+    client.files.delete(str(view.error_file_id))
+    again = submit(client, shard, run_id="run-2")
+    assert (again.adopted, again.batch_id) == (True, ticket.batch_id)
+
+
 def test_a_refused_file_is_reported_by_line_and_code(client: OpenAI) -> None:
     call = a_call(site="reported")
     shard = a_faulty_shard(call)

@@ -149,6 +149,19 @@ def test_a_file_of_errors_that_is_gone_harms_only_the_calls_without_an_answer() 
     assert downloads == 1
 
 
+def test_a_file_of_answers_that_is_gone_harms_nothing_where_no_call_was_answered() -> None:
+    failures = [{"custom_id": call_id, "error": {"code": "invalid_value", "message": "no"}} for call_id in SHARD.ids]
+    counts = {"total": 4, "completed": 0, "failed": 4}
+    harvested, _ = read(
+        [],
+        errors=as_file(*failures),
+        request_counts=counts,
+        output_file_id="file-gone",
+        error_file_id="file-err",
+    )
+    assert [answer.code for answer in harvested.answers] == ["invalid_value"] * 4
+
+
 def test_a_line_with_an_id_of_nobody_counts_as_what_it_may_have_been() -> None:
     failure = {"custom_id": SHARD.ids[0], "response": {"status_code": 503}}
     harvested, _ = read([], later=as_file(failure, *lines("someone-else", *SHARD.ids[2:])))

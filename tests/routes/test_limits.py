@@ -33,7 +33,7 @@ def test_a_small_reply_that_expands_without_an_end_is_left_and_not_asked_for_aga
             ask(client, a_call(), run_id=None)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert failure.value.unheard
+    assert failure.value.unheard and failure.value.paid and not failure.value.paid.usage_is_known
     assert len(server.asked) == 1
     assert most < 1.5 * LARGEST_REPLY
 
@@ -48,6 +48,7 @@ def test_a_damaged_reply_is_a_lost_answer_that_is_not_asked_for_again_at_once() 
     ):
         ask(client, a_call(), run_id=None)
     assert (failure.value.unheard, failure.value.soon) == (True, False)
+    assert failure.value.paid and not failure.value.paid.usage_is_known
     assert len(server.asked) == 1
 
 

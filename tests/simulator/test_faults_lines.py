@@ -43,6 +43,14 @@ def test_a_reply_that_is_unfit_is_so_in_its_own_line_only_and_is_billed(tmp_path
     assert lines["item-1"]["response"]["body"]["usage"] == lines["item-2"]["response"]["body"]["usage"]
 
 
+def test_an_error_may_stand_in_place_of_the_choice_and_is_billed(tmp_path: Path) -> None:
+    with faulty(tmp_path, lines=[{"item": "item-1", "do": "broken_off", "status": 502}]) as client:
+        done = wait_for(client, submit(client, *LINES))
+        body = read_lines(client, done.output_file_id)["item-1"]["response"]["body"]
+    assert body["choices"][0]["error"] == {"message": "A fault of the script.", "code": 502}
+    assert body["usage"]["completion_tokens"] > 0
+
+
 def test_a_fault_of_text_does_not_strike_pictures(tmp_path: Path) -> None:
     with faulty(tmp_path, lines=[{"do": "truncated", "times": None}]) as client:
         batch = submit(client, a_line("picture", an_image(), url=IMAGES), endpoint=IMAGES)
